@@ -1,0 +1,40 @@
+# make demo: installs into .venv and runs the main job on examples/.   make test: installs and runs the tests.
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
+	command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' && echo $$p && break; done)
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: demo test check lock clean
+
+demo: $(VENV)/base.done
+	$(BIN)/web2shards run recipes/demo.yaml --out out/demo
+
+test: $(VENV)/dev.done
+	$(BIN)/python -m pytest $(ARGS)
+
+# Lint and types.
+check: $(VENV)/dev.done
+	$(BIN)/ruff check .
+	$(BIN)/pyright
+
+lock: $(VENV)/dev.done
+	PATH="$(abspath $(BIN)):$$PATH" requirements/compile.sh
+
+clean:
+	rm -rf $(VENV) out build *.egg-info
+
+$(VENV)/bin/python:
+	@test -n "$(PYTHON)" || { echo "web2shards needs Python 3.11, 3.12 or 3.13 on PATH"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+# The locks are complete, so nothing is resolved: --no-deps keeps out what would shadow fasttext-community.
+$(VENV)/base.done: requirements.lock pyproject.toml | $(VENV)/bin/python
+	$(PIP) install --require-hashes --no-deps -r requirements.lock
+	$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/dev.done: requirements-dev.lock pyproject.toml | $(VENV)/bin/python
+	$(PIP) install --require-hashes --no-deps -r requirements-dev.lock
+	$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@ $(VENV)/base.done

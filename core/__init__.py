@@ -1,0 +1,1 @@
+"""What several rooms share: contracts, errors, hashes, spans, words, connected components."""

@@ -1,0 +1,79 @@
+"""Files that become visible whole or not at all: written under another name, synced, renamed.
+
+The operating system's errors become a StorageError that names the file and says what to do.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import uuid
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+from core.errors import StorageError
+
+
+class Place(Protocol):
+    """Where files are drafted, and how a finished one is put in its place."""
+
+    def temporary(self, name: str) -> Path:
+        """A path that no other attempt uses, in a folder that exists, on the file system of the final place."""
+        ...
+
+    def commit(self, temporary: Path, final: Path) -> None:
+        """Syncs `temporary` and renames it to `final`."""
+        ...
+
+
+class Beside:
+    """Drafts files in the folder they end in, under a name that starts with a dot and ends with `.tmp`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def temporary(self, name: str) -> Path:
+        with storage_errors(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+        return self.folder / f".{name}.{uuid.uuid4().hex}.tmp"
+
+    def commit(self, temporary: Path, final: Path) -> None:
+        with storage_errors(final):
+            sync(temporary)
+            os.replace(temporary, final)
+            sync(final.parent)
+
+
+def sync(path: Path) -> None:
+    """Waits until a file, or the entries of a folder, are on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def storage_errors(path: str | Path) -> Generator[None, None, None]:
+    """Turns the operating system's errors on writing `path` into a StorageError with a mend."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise StorageError(
+                f"{path}: the disk is full",
+                "free space (`web2shards prune` removes superseded files) and run the same command again: "
+                "what is finished is kept",
+            ) from error
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise StorageError(
+                f"{path}: cannot be written ({error.strerror})", "give write permission, or choose another --out"
+            ) from error
+        if error.errno in (errno.ENOTDIR, errno.EEXIST, errno.EISDIR):
+            raise StorageError(
+                f"{path}: a file stands where a folder is needed, or the other way round ({error.strerror})",
+                "choose another --out",
+            ) from error
+        raise

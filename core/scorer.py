@@ -1,0 +1,69 @@
+"""The contract between a stage that computes columns and the pass that runs it.
+
+A scorer adds columns to a batch of records; it never drops, counts, logs or catches. Rules
+(`filters.rules`) turn columns into keep or drop.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Protocol, runtime_checkable
+
+import pyarrow as pa
+
+
+@runtime_checkable
+class Scorer(Protocol):
+    """Adds columns to a batch of records.
+
+    A scorer is a frozen dataclass whose fields are its parameters (they go into its fingerprint and
+    into `web2shards recipe schema`); it pickles, and compares equal to another with the same ones.
+
+    `inputs` are columns as `layer.column`. Two are special: `text.text` is the extracted text,
+    `text.edited` the text after all edits (cuts and masks) of the scorers before this one.
+    `page.content` is the decoded HTML, which is not stored but read again when it is needed.
+    """
+
+    name: ClassVar[str]        # the layer's name, unless the recipe says `as:`
+    version: ClassVar[int]     # bumped when the output changes
+    costly: ClassVar[bool]     # True: rows that an earlier rule dropped are skipped, but for the audit sample
+
+    @property
+    def inputs(self) -> tuple[str, ...]: ...
+
+    @property
+    def schema(self) -> pa.Schema: ...
+
+    def weights_digest(self) -> str:
+        """A digest of the weights or lists read from files, empty if there are none."""
+        ...
+
+    def open(self) -> None:
+        """Once a worker: load a model, compile a kernel."""
+        ...
+
+    def score(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Same rows, `self.schema`. Columns of `batch` are named as in `inputs`; any may hold nulls."""
+        ...
+
+
+#: Spans that an edit scorer adds: UTF-8 byte offsets into `text.text`, half-open, sorted, disjoint.
+#: A scorer is an edit scorer when its schema has a column `cut` of CUT or `mask` of MASK.
+CUT = pa.list_(pa.struct([pa.field("start", pa.int32()), pa.field("end", pa.int32())]))
+MASK = pa.list_(
+    pa.struct([pa.field("start", pa.int32()), pa.field("end", pa.int32()), pa.field("replacement", pa.string())])
+)
+
+
+def column(
+    name: str, type: pa.DataType, doc: str, *, unit: str = "", low: float | None = None, high: float | None = None
+) -> pa.Field:
+    """A column of a layer with what the report needs to know about it.
+
+    `low` and `high` are the range that its histogram covers; values outside are counted at its ends.
+    """
+    metadata = {"doc": doc}
+    if unit:
+        metadata["unit"] = unit
+    if low is not None and high is not None:
+        metadata["range"] = f"{low}..{high}"
+    return pa.field(name, type, metadata=metadata)

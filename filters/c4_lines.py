@@ -1,0 +1,326 @@
+"""C4's cleaning of a page, line by line, as a kernel that leaves spans to cut and counts.
+
+Sources: tensorflow/datasets, text/c4_utils.py (Raffel et al., arXiv 1910.10683), and huggingface/datatrove 0.10,
+pipeline/filters/c4_filters.py, whose differences are `words_first`, `apostrophe` and where bad words may stand.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit, types
+
+from core.characters import ALNUM, BYTES_TYPE, CLASSES_TYPE, OFFSETS_TYPE, SPACE, Bytes, Classes, decode, strip
+from core.words import Spans, split_lines
+from filters.lexicon import LEXICON_TYPE, Lexicon, ascii_lower, make_lexicon, match
+from filters.sentences import count_sentences
+
+PHRASES = make_lexicon([
+    ["lorem ipsum"],
+    ["javascript"],
+    ["terms of use", "privacy policy", "cookie policy", "uses cookies", "use of cookies", "use cookies"],
+])  # fmt: skip
+_LOREM, _JAVASCRIPT, _POLICY = 1, 2, 4
+
+#: The columns of the counts.
+(
+    LINES, KEPT, LONG_WORD, NO_PUNCTUATION, SHORT, JAVASCRIPT, POLICY, SENTENCES, WORDS, LOREM_IPSUM, CURLY_BRACE,
+    BAD_WORDS,
+) = range(12)  # fmt: skip
+N_COUNTS = 12
+
+
+class Settings(NamedTuple):
+    """What of C4 is done; 0 as a limit means none."""
+
+    terminal_punctuation: bool
+    apostrophe: bool  # ' ends a sentence too
+    min_words: int
+    max_word_length: int  # code points
+    citations: bool
+    words_first: bool  # words are counted before citations are taken out
+    open_edges: bool  # a bad word may touch the line's ends, and a word character of any script bounds it
+    javascript: bool
+    policy: bool
+
+
+@njit(error_model="numpy")
+def _citation(data: Bytes, i: int, end: int) -> int:
+    """The bytes of a citation at `i` (re: \\[\\d*\\]|\\[edit\\]|\\[citation needed\\]), 0 if there is none."""
+    j = i + 1
+    while j < end and 48 <= data[j] <= 57:
+        j += 1
+    if j < end and data[j] == 93:
+        return j + 1 - i
+    for phrase in (b"[edit]", b"[citation needed]"):
+        k = 0
+        while k < len(phrase) and i + k < end and data[i + k] == phrase[k]:
+            k += 1
+        if k == len(phrase):
+            return k
+    return 0
+
+
+@njit(error_model="numpy")
+def _words(data: Bytes, start: int, end: int, classes: Classes) -> tuple[int, int]:
+    """How many words a line has (as of str.split), and the code points of the longest."""
+    words, longest, length = 0, 0, 0
+    i = start
+    while i < end:
+        cp, width = decode(data, i)
+        if classes[cp] & SPACE:
+            length = 0
+        else:
+            words += length == 0
+            length += 1
+            longest = max(longest, length)
+        i += width
+    return words, longest
+
+
+@njit(error_model="numpy")
+def _phrases(data: Bytes, start: int, end: int, phrases: Lexicon) -> tuple[int, bool]:
+    """Which groups of PHRASES are in a line, as bits, and whether it has a curly brace."""
+    found = 0
+    brace = False
+    for i in range(start, end):
+        b = np.int64(data[i]) | 32
+        brace |= b == 123 and data[i] == 123
+        # The first letters of all phrases: testing them alone halves the time.
+        if b != 117 and b != 99 and b != 112 and b != 116 and b != 106 and b != 108:
+            continue
+        for group in range(3):
+            for word in range(phrases[257 * group + b], phrases[257 * group + b + 1]):
+                if match(phrases, word, data, i, end) > 0:
+                    found |= 1 << group
+    return found, brace
+
+
+@njit(error_model="numpy")
+def _is_edge(data: Bytes, i: int, classes: Classes, open_edges: bool) -> bool:
+    """Whether the code point at `i` bounds a bad word: it is no ASCII letter, with `open_edges` no word character."""
+    if not open_edges:
+        return not 97 <= data[i] | 32 <= 122
+    cp, _ = decode(data, i)
+    return cp != 95 and not classes[cp] & ALNUM
+
+
+@njit(error_model="numpy")
+def _bad_words(data: Bytes, start: int, end: int, classes: Classes, bad: Lexicon, open_edges: bool) -> int:
+    """How many places of a line have a bad word."""
+    n = 0
+    edge = open_edges
+    i = start
+    while i < end:
+        b = ascii_lower(np.int64(data[i]))
+        if edge:
+            for word in range(bad[b], bad[b + 1]):
+                stop = i + match(bad, word, data, i, end)
+                if stop > i and (open_edges if stop == end else _is_edge(data, stop, classes, open_edges)):
+                    n += 1
+                    break
+        if b < 128:
+            edge = not (97 <= b <= 122 or (open_edges and (48 <= b <= 57 or b == 95)))
+            i += 1
+        else:
+            edge = _is_edge(data, i, classes, open_edges)
+            _, width = decode(data, i)
+            i += width
+    return n
+
+
+@njit(error_model="numpy")
+def _ends_sentence(data: Bytes, start: int, end: int, apostrophe: bool) -> bool:
+    if end == start:
+        return False
+    last = data[end - 1]
+    if last == 46:
+        return end - start < 3 or data[end - 2] != 46 or data[end - 3] != 46
+    return last == 63 or last == 33 or last == 34 or (apostrophe and last == 39)
+
+
+@njit(error_model="numpy")
+def _cut(starts: Spans, ends: Spans, first: int, n: int, start: int, end: int) -> int:
+    """Adds a span to the text's, which begin at `first`; grows the last one if they touch."""
+    if start >= end:
+        return n
+    if n > first and ends[n - 1] == start:
+        ends[n - 1] = end
+        return n
+    starts[n] = start
+    ends[n] = end
+    return n + 1
+
+
+@njit(error_model="numpy")
+def _judge(
+    data: Bytes, a: int, b: int, words: int, longest: int, settings: Settings, classes: Classes, phrases: Lexicon,
+    bad: Lexicon, abbreviations: Lexicon, counts: npt.NDArray[np.int32],
+) -> bool:  # fmt: skip
+    """Whether a line, stripped and without citations, is kept; adds to the counts. In the originals' order."""
+    if settings.max_word_length > 0 and longest > settings.max_word_length:
+        counts[LONG_WORD] += 1
+        return False
+    if settings.terminal_punctuation and not _ends_sentence(data, a, b, settings.apostrophe):
+        counts[NO_PUNCTUATION] += 1
+        return False
+    if words < settings.min_words:
+        counts[SHORT] += 1
+        return False
+    found, brace = _phrases(data, a, b, phrases)
+    if found & _LOREM:
+        counts[LOREM_IPSUM] = 1
+    if settings.javascript and found & _JAVASCRIPT:
+        counts[JAVASCRIPT] += 1
+        return False
+    if brace:
+        counts[CURLY_BRACE] = 1
+    if settings.policy and found & _POLICY:
+        counts[POLICY] += 1
+        return False
+    counts[BAD_WORDS] += _bad_words(data, a, b, classes, bad, settings.open_edges)
+    counts[SENTENCES] += count_sentences(data, a, b, classes, abbreviations)
+    return True
+
+
+@njit(error_model="numpy")
+def _without_citations(data: Bytes, a: int, b: int, out: Bytes) -> int:
+    """Copies a line without its citations; the bytes that are left."""
+    length = 0
+    i = a
+    while i < b:
+        width = _citation(data, i, b) if data[i] == 91 else 0
+        if width > 0:
+            i += width
+            continue
+        out[length] = data[i]
+        length += 1
+        i += 1
+    return length
+
+
+@njit(error_model="numpy")
+def _cut_citations(
+    data: Bytes, a: int, b: int, classes: Classes, trim: bool, starts: Spans, ends: Spans, first: int, n: int
+) -> tuple[int, int]:
+    """Cuts a line's citations, with `trim` also the white space up to its first word; the number of spans, and the
+    end of its last word."""
+    content_end = a
+    i = a
+    while i < b:
+        width = _citation(data, i, b) if data[i] == 91 else 0
+        if width > 0:
+            n = _cut(starts, ends, first, n, i, i + width)
+            i += width
+            continue
+        cp, width = decode(data, i)
+        if not classes[cp] & SPACE:
+            content_end = i + width
+        elif trim and content_end == a:
+            n = _cut(starts, ends, first, n, i, i + width)
+        i += width
+    return n, content_end
+
+
+@njit(error_model="numpy")
+def _room(offsets: Spans, data: Bytes) -> int:
+    """A bound on the spans of a batch: three a line, one a citation."""
+    room = 4 * len(offsets)
+    for i in range(offsets[0], offsets[-1]):
+        b = data[i]
+        if b < 32 or b == 0x85 or b == 0xA8 or b == 0xA9:  # the last bytes of all line breaks
+            room += 3
+        elif b == 91:
+            room += 1
+    return room
+
+
+@njit(error_model="numpy")
+def _clean(
+    data: Bytes, start: int, end: int, settings: Settings, classes: Classes, phrases: Lexicon, bad: Lexicon,
+    abbreviations: Lexicon, lines: Spans, line_ends: Spans, scratch: Bytes, starts: Spans, ends: Spans, first: int,
+    counts: npt.NDArray[np.int32],
+) -> int:  # fmt: skip
+    """Cuts a text; the number of spans after it."""
+    n = first
+    content_end = start
+    n_lines = split_lines(data, start, end, classes, lines, line_ends)
+    for i in range(n_lines):
+        line, line_end = lines[i], line_ends[i]
+        following = lines[i + 1] if i + 1 < n_lines else end
+        a, b = strip(data, line, line_end, classes)
+        if a == b:
+            n = _cut(starts, ends, first, n, line, following)
+            continue
+        counts[LINES] += 1
+        words, longest = _words(data, a, b, classes)
+        cited = False
+        if settings.citations:
+            for k in range(a, b):
+                cited |= data[k] == 91
+        if cited:
+            length = _without_citations(data, a, b, scratch)
+            left, _ = _words(scratch, 0, length, classes)
+            checked = words if settings.words_first else left
+            kept = _judge(scratch, 0, length, checked, longest, settings, classes, phrases, bad, abbreviations, counts)
+        else:
+            left = words
+            kept = _judge(data, a, b, words, longest, settings, classes, phrases, bad, abbreviations, counts)
+        if not kept:
+            n = _cut(starts, ends, first, n, line, following)
+            continue
+        n = _cut(starts, ends, first, n, line, a)
+        last_word = b
+        if cited:
+            n, last_word = _cut_citations(data, a, b, classes, counts[KEPT] == 0, starts, ends, first, n)
+        if left > 0:
+            content_end = last_word
+        counts[KEPT] += 1
+        counts[WORDS] += left
+        n = _cut(starts, ends, first, n, b, line_end)
+        if following - line_end == 2 and data[line_end] == 13:
+            n = _cut(starts, ends, first, n, line_end, line_end + 1)
+    while n > first and starts[n - 1] >= content_end:
+        n -= 1
+    return _cut(starts, ends, first, n, content_end, end)
+
+
+_SETTINGS = types.NamedTuple(
+    (types.boolean, types.boolean, types.int64, types.int64) + (types.boolean,) * 5, Settings
+)
+_SIGNATURE = types.Tuple((types.int32[::1], types.int32[::1]))(
+    OFFSETS_TYPE, BYTES_TYPE, CLASSES_TYPE, _SETTINGS, LEXICON_TYPE, LEXICON_TYPE, LEXICON_TYPE, types.int32[::1],
+    types.int32[:, ::1],
+)  # fmt: skip
+
+
+@njit(_SIGNATURE, cache=True, nogil=True, error_model="numpy")
+def clean_texts(
+    offsets: Spans, data: Bytes, classes: Classes, settings: Settings, phrases: Lexicon, bad: Lexicon,
+    abbreviations: Lexicon, span_offsets: Spans, counts: npt.NDArray[np.int32],
+) -> tuple[Spans, Spans]:  # fmt: skip
+    """Starts and ends of the spans to cut, relative to their text; fills `span_offsets` (n + 1,) and `counts`
+    (n, N_COUNTS), which are zero."""
+    longest = 0
+    for row in range(len(offsets) - 1):
+        longest = max(longest, offsets[row + 1] - offsets[row])
+    lines = np.empty(longest + 1, np.int32)
+    line_ends = np.empty(longest + 1, np.int32)
+    scratch = np.empty(longest, np.uint8)
+    room = _room(offsets, data)
+    starts = np.empty(room, np.int32)
+    ends = np.empty(room, np.int32)
+    n = 0
+    for row in range(len(offsets) - 1):
+        first = n
+        n = _clean(
+            data, offsets[row], offsets[row + 1], settings, classes, phrases, bad, abbreviations, lines, line_ends,
+            scratch, starts, ends, first, counts[row],
+        )  # fmt: skip
+        for i in range(first, n):
+            starts[i] -= offsets[row]
+            ends[i] -= offsets[row]
+        span_offsets[row + 1] = n
+    return starts[:n].copy(), ends[:n].copy()

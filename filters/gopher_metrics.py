@@ -1,0 +1,115 @@
+"""What the three readings of Gopher's rules (Rae et al. 2021, arXiv 2112.11446, §A.1.1) share: places of metrics, symbols, stop words.
+
+`filters.gopher_datatrove`, `gopher_dclm` and `gopher_dolma` fill one row of metrics a text.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit, types
+
+from core.characters import BYTES_TYPE, CLASSES_TYPE, OFFSETS_TYPE, Bytes
+from core.words import Spans, mix
+
+Row = npt.NDArray[np.float64]
+Table = npt.NDArray[np.uint64]
+
+WORDS, MEAN_LENGTH, MEDIAN_LENGTH = 0, 1, 2
+HASHES, ELLIPSES, SYMBOLS = 3, 4, 5
+BULLET_LINES, ELLIPSIS_LINES, ALPHA_WORDS, STOP_WORDS = 6, 7, 8, 9
+DUP_LINE_FRAC, DUP_PARA_FRAC, DUP_LINE_CHARS, DUP_PARA_CHARS = 10, 11, 12, 13
+TOP = 12  # TOP + n is the place of top_<n>gram, n in 2..4
+DUP = 12  # DUP + n is the place of dup_<n>gram, n in 5..10
+METRICS = 23
+
+#: A kernel over a batch: offsets, data, CLASSES, EXCEPTIONS, stop words, language of each text, metrics to fill.
+EXCEPTIONS_TYPE = types.Array(types.uint64, 2, "C", readonly=True)
+STOP_TYPE = types.Array(types.uint64, 1, "C", readonly=True)
+SIGNATURE = types.void(
+    OFFSETS_TYPE, BYTES_TYPE, CLASSES_TYPE, EXCEPTIONS_TYPE, STOP_TYPE, types.int32[::1], types.float64[:, ::1]
+)
+
+
+@njit(error_model="numpy")
+def longest_text(offsets: Spans) -> int:
+    """Bytes of the longest text of a batch."""
+    longest = 0
+    for row in range(len(offsets) - 1):
+        longest = max(longest, offsets[row + 1] - offsets[row])
+    return np.int64(longest)
+
+
+@njit(error_model="numpy")
+def count_pattern(data: Bytes, start: int, end: int, b0: int, b1: int, b2: int) -> int:
+    """Occurrences of three bytes that do not overlap, as of str.count."""
+    n = 0
+    i = start
+    while i + 2 < end:
+        if data[i] == b0 and data[i + 1] == b1 and data[i + 2] == b2:
+            n += 1
+            i += 3
+        else:
+            i += 1
+    return n
+
+
+@njit(error_model="numpy")
+def count_byte(data: Bytes, start: int, end: int, b: int) -> int:
+    """Occurrences of a byte."""
+    n = 0
+    for i in range(start, end):
+        n += data[i] == b
+    return n
+
+
+@njit(error_model="numpy")
+def ends_with_dots(data: Bytes, start: int, end: int) -> bool:
+    """Whether `data[start:end]` ends in three full stops."""
+    return end - start >= 3 and data[end - 1] == 0x2E and data[end - 2] == 0x2E and data[end - 3] == 0x2E
+
+
+@njit(error_model="numpy")
+def ends_with_ellipsis(data: Bytes, start: int, end: int) -> bool:
+    """Whether `data[start:end]` ends in U+2026."""
+    return end - start >= 3 and data[end - 1] == 0xA6 and data[end - 2] == 0x80 and data[end - 3] == 0xE2
+
+
+@njit(error_model="numpy")
+def is_bullet(data: Bytes, start: int, end: int) -> bool:
+    """Whether `data[start:end]` starts with U+2022."""
+    return end - start >= 3 and data[start] == 0xE2 and data[start + 1] == 0x80 and data[start + 2] == 0xA2
+
+
+@njit(error_model="numpy")
+def stop_key(word: np.uint64, language: int) -> np.uint64:
+    """The key of a word (its hash) in the stop words of a language (its number)."""
+    return mix(word + np.uint64(language + 1) * np.uint64(0x9E3779B97F4A7C15)) | np.uint64(1)
+
+
+@njit(error_model="numpy")
+def find_stop_word(table: Table, key: np.uint64) -> int:
+    """The slot of a key among the stop words, -1 if there is none. `table` is a power of two of keys, 0 where empty."""
+    mask = len(table) - 1
+    slot = np.int64(key >> np.uint64(8)) & mask
+    while table[slot] != 0:
+        if table[slot] == key:
+            return slot
+        slot = (slot + 1) & mask
+    return -1
+
+
+@njit(error_model="numpy")
+def ratio(part: float, whole: float) -> float:
+    """part / whole, and 0 where there is no whole."""
+    return part / whole if whole > 0 else 0.0
+
+
+@njit(error_model="numpy")
+def top_gram(found: Spans, n: int, counts: Spans, highest: int) -> int:
+    """The index of the n-gram seen most; of several, the one seen first (Counter.most_common)."""
+    if highest > 1:
+        for k in range(n):
+            if counts[found[k]] == highest:
+                return np.int64(found[k])
+    return 0

@@ -1,0 +1,123 @@
+"""Counts the sentences of a line, close to what nltk's English Punkt model finds (Kiss and Strunk, 2006).
+
+Punkt's rules for full stops are kept; what it learned from a corpus (abbreviations, words that start sentences) is
+replaced by two short lists.
+"""
+
+from __future__ import annotations
+
+from numba import njit
+
+from core.characters import AFFIX_LOWER, AFFIX_UPPER, ALNUM, SPACE, Bytes, Classes, decode
+from filters.lexicon import Lexicon, has_word, make_lexicon
+
+ABBREVIATIONS = (
+    "mr mrs ms dr prof rev hon st jr sr lt col gen sgt capt cmdr adm gov sen rep pres supt vs etc inc ltd co corp bros "
+    "llc dept univ assn ave blvd rd hwy jan feb mar apr jun jul aug sep sept oct nov dec mon tue tues wed thu thur "
+    "thurs fri sat sun fig figs eq eqs ed eds vol vols pp cf al approx resp ca esp est ext messrs mme mlle "
+    "tel mt ft oz lb lbs hr hrs min yr yrs ph phd"
+).split()
+STARTERS = (
+    "the a an this that these those it its he she we you they i his her our your their my in on at by for from with to "
+    "as if when while where after before because although though since once until and but or so yet however "
+    "therefore thus then there here now also moreover furthermore instead meanwhile finally first second most many some "
+    "all both each every no not one two what why how who which click see please use note is are do does did can let "
+    "such other another according during"
+).split()
+LEXICON = make_lexicon([ABBREVIATIONS, STARTERS])
+
+_CLOSERS = b"\"')]}*"
+_OPENERS = b"\"'([{*"
+
+
+@njit(error_model="numpy")
+def _among(b: int, chars: bytes) -> bool:
+    for c in chars:
+        if b == c:
+            return True
+    return False
+
+
+@njit(error_model="numpy")
+def _is_abbreviation(data: Bytes, start: int, end: int, lexicon: Lexicon) -> bool:
+    """Whether a word before a full stop is listed, or is letters between stops (e.g, U.S)."""
+    for i in range(start, end):
+        if data[i] == 45:
+            start = i + 1
+    if has_word(lexicon, 0, data, start, end):
+        return True
+    if end - start < 3:
+        return False
+    for i in range(start, end):
+        b = data[i] | 32
+        if (i - start) % 2 == 1 and data[i] != 46:
+            return False
+        if (i - start) % 2 == 0 and not 97 <= b <= 122:
+            return False
+    return (end - start) % 2 == 1
+
+
+@njit(error_model="numpy")
+def _starts_sentence(data: Bytes, start: int, end: int, lexicon: Lexicon) -> bool:
+    while end > start and not (48 <= data[end - 1] <= 57 or 97 <= data[end - 1] | 32 <= 122):
+        end -= 1
+    return has_word(lexicon, 1, data, start, end)
+
+
+@njit(error_model="numpy")
+def _is_break(data: Bytes, a: int, b: int, next_a: int, next_b: int, classes: Classes, lexicon: Lexicon) -> bool:
+    """Whether a sentence ends with the token `a:b`, which `next_a:next_b` follows."""
+    while b > a and _among(data[b - 1], _CLOSERS):
+        b -= 1
+    if b == a:
+        return False
+    if data[b - 1] == 63 or data[b - 1] == 33:
+        return True
+    if data[b - 1] != 46:
+        return False
+    while a < b and _among(data[a], _OPENERS):
+        a += 1
+    while next_a < next_b and _among(data[next_a], _OPENERS):
+        next_a += 1
+    if next_a == next_b:
+        return True
+    cp, _ = decode(data, next_a)
+    upper = classes[cp] & AFFIX_UPPER != 0
+    lower = classes[cp] & AFFIX_LOWER != 0
+    if b - a >= 2 and data[b - 2] == 46:
+        return upper and _starts_sentence(data, next_a, next_b, lexicon)
+    if b - a == 2 and classes[data[a]] & ALNUM and not 48 <= data[a] <= 57:
+        return upper and _starts_sentence(data, next_a, next_b, lexicon)
+    if _is_abbreviation(data, a, b - 1, lexicon):
+        return upper and _starts_sentence(data, next_a, next_b, lexicon)
+    if lower:
+        number = True
+        for i in range(a, b - 1):
+            number = number and (48 <= data[i] <= 57 or data[i] == 44 or data[i] == 46 or data[i] == 45)
+        return not number
+    return True
+
+
+@njit(error_model="numpy")
+def count_sentences(data: Bytes, start: int, end: int, classes: Classes, lexicon: Lexicon) -> int:
+    """The sentences of `data[start:end]`, one line; 0 if it is blank. `lexicon` is LEXICON."""
+    sentences = 0
+    previous_a, previous_b = -1, -1
+    i = start
+    while i < end:
+        cp, width = decode(data, i)
+        if classes[cp] & SPACE:
+            i += width
+            continue
+        a = i
+        while i < end:
+            cp, width = decode(data, i)
+            if classes[cp] & SPACE:
+                break
+            i += width
+        if previous_a < 0:
+            sentences = 1
+        elif _is_break(data, previous_a, previous_b, a, i, classes, lexicon):
+            sentences += 1
+        previous_a, previous_b = a, i
+    return sentences

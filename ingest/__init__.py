@@ -1,0 +1,1 @@
+"""Inputs to records and documents: WARC, WET and tables; charset; HTML to text; URLs."""

@@ -1,0 +1,151 @@
+"""Tasks as Beam transforms: part names and pointers travel through the pipeline, payloads through files.
+
+On the DirectRunner all tasks of a step come to one place, which deals them out to the run's own worker processes;
+on Flink and Spark each task is an element of its own and the engine deals them out.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+
+from core.errors import ScorerError, UserError, error_to_json
+from pipelines.pool import Executor, Pool, Task
+
+Json = dict[str, Any]
+
+#: Executors of the runs of this process, by run. A DoFn finds its own here; on a cluster it makes one.
+_EXECUTORS: dict[str, Executor] = {}
+
+
+def share_executor(run: str, executor: Executor) -> None:
+    """Lets the pipelines of a run that execute in this process use `executor`."""
+    _EXECUTORS[run] = executor
+
+
+def unshare_executor(run: str) -> None:
+    """Forgets the executor of a run; closing it is its maker's."""
+    _EXECUTORS.pop(run, None)
+
+
+class RunTasks(beam.PTransform):
+    """Does tasks {"kind", "args"}; gives what they emit as (key, value).
+
+    `results` is a folder on the out folder's file system: each task's result is a line of a file there, so that
+    totals come from files and not from counters, which some runners count twice.
+    """
+
+    def __init__(self, run: str, setup: Json, results: str, gather: bool) -> None:
+        super().__init__()
+        self._do = _Do(run, setup, results)
+        self._gather = gather
+
+    def expand(self, pcoll: beam.PCollection[Json]) -> beam.PCollection[tuple[Any, Any]]:
+        if self._gather:
+            lists = pcoll | "Gather" >> beam.combiners.ToList()
+        else:
+            lists = pcoll | "Spread" >> beam.Reshuffle() | "One by one" >> beam.Map(_alone)
+        return lists | "Do" >> beam.ParDo(self._do)
+
+
+def next_tasks(kind: str, args: Json) -> beam.PTransform:
+    """Groups what the tasks before emitted by key, and makes a task of each group."""
+    return _NextTasks(kind, args)
+
+
+class _NextTasks(beam.PTransform):
+    def __init__(self, kind: str, args: Json) -> None:
+        super().__init__()
+        self._kind, self._args = kind, args
+
+    def expand(self, pcoll: beam.PCollection[tuple[Any, Any]]) -> beam.PCollection[Json]:
+        kind, args = self._kind, self._args
+
+        def task(group: tuple[str, Iterable[str]]) -> Json:
+            key, values = group
+            return {"kind": kind, "args": {**args, "key": json.loads(key), "values": [json.loads(v) for v in sorted(values)]}}
+
+        # Keys and values as JSON text: coders that are the same in every language and process.
+        return pcoll | "As text" >> beam.Map(_as_text) | "Group" >> beam.GroupByKey() | "Tasks" >> beam.Map(task)
+
+
+class _Do(beam.DoFn):
+    def __init__(self, run: str, setup: Json, results: str) -> None:
+        self._run, self._setup, self._results = run, setup, results
+        self._own: Pool | None = None
+
+    def process(self, element: list[Json]) -> Iterator[tuple[Any, Any]]:
+        executor = _EXECUTORS.get(self._run)
+        if executor is None:
+            executor = self._own = self._own or Pool(1, self._setup)
+        tasks = [Task(e["kind"], e["args"]) for e in element]
+        broken: dict[str, list[tuple[Task, Json]]] = {}
+        final = Path(self._results, f"{uuid.uuid4().hex}.jsonl")
+        with open(final.with_suffix(".draft"), "w", encoding="utf-8") as file:
+            try:
+                for task, result in _accepting(executor, tasks, broken):
+                    emitted = result.pop("emit", [])
+                    file.write(json.dumps(result) + "\n")
+                    yield from ((key, value) for key, value in emitted)
+            except UserError as error:
+                # Runners wrap exceptions in text; the file brings the error to the driver as it is.
+                file.write(json.dumps(error_to_json(error)) + "\n")
+                file.flush()
+                final.with_suffix(".draft").rename(final)
+                raise
+        final.with_suffix(".draft").rename(final)
+
+    def teardown(self) -> None:
+        if self._own is not None:
+            self._own.close()
+            self._own = None
+
+
+def _accepting(
+    executor: Executor, tasks: list[Task], broken: dict[str, list[tuple[Task, Json]]]
+) -> Iterator[tuple[Task, Json]]:  # fmt: skip
+    """Results of tasks; a scorer that fails on everything in two parts, or in the only one, stops them all.
+
+    A single part of many is tried again, and its failures are taken for bad data.
+    """
+    done = 0
+    for task, result in executor.run(tasks):
+        if "broken" not in result:
+            done += 1
+            yield task, result
+            continue
+        seen = broken.setdefault(result["broken"], [])
+        seen.append((task, result))
+        if len(seen) > 1:
+            raise _broken(seen)
+    if broken and not done:
+        raise _broken(next(iter(broken.values())))
+    again = [
+        Task(task.kind, {**task.args, "accept": [*task.args.get("accept", []), layer]})
+        for layer, seen in broken.items() for task, _ in seen
+    ]  # fmt: skip
+    if again:
+        yield from _accepting(executor, again, {})
+
+
+def _broken(seen: list[tuple[Task, Json]]) -> ScorerError:
+    _, result = seen[-1]
+    parts = " and ".join(r["part"] for _, r in seen)
+    return ScorerError(
+        f"the scorer {result['broken']} failed on every one of the first 100 records of {parts}: {result['message']}",
+        "that is its set-up, not the data: mend it and run the same command again",
+    )
+
+
+def _alone(task: Json) -> list[Json]:
+    return [task]
+
+
+def _as_text(pair: tuple[Any, Any]) -> tuple[str, str]:
+    return json.dumps(pair[0], sort_keys=True), json.dumps(pair[1], sort_keys=True)
+

@@ -1,0 +1,72 @@
+"""What every task needs and only its process makes: the store, the compiled plan, opened scorers, limits."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from ingest.options import IngestOptions
+from ingest.parts import Part
+from pipelines.isolate import Limits
+from pipelines.plan import Plan, compile_plan
+from pipelines.recipe import Recipe, load_recipe
+from pipelines.store import Store
+
+
+def recipe_from_json(canonical: dict[str, Any]) -> Recipe:
+    """The recipe that `Recipe.canonical` wrote down."""
+    return load_recipe(json.dumps(canonical, indent=1))
+
+
+def input_patterns(recipe: Recipe) -> tuple[list[str], str | None]:
+    """The paths and patterns that a recipe reads, and their format if it is said."""
+    given = recipe.input
+    if given.table is not None:
+        return given.table.path, given.table.format
+    return (given.warcs, "warc") if given.warcs is not None else (given.wets or [], "wet")
+
+
+@dataclass(frozen=True)
+class Context:
+    """One run as a process sees it."""
+
+    store: Store
+    plan: Plan
+    limits: Limits = field(default_factory=Limits)
+
+    @cached_property
+    def ingest(self) -> IngestOptions:
+        return self.plan.recipe.ingest_options()
+
+    @property
+    def recipe(self) -> Recipe:
+        return self.plan.recipe
+
+    def stamp(self, part: Part) -> dict[str, Any]:
+        """What tells cheaply whether a part's file was changed: its size and, if local, its time of change."""
+        try:
+            return {"size": part.size, "changed": os.stat(part.uri).st_mtime_ns}
+        except OSError:
+            return {"size": part.size}
+
+    def to_setup(self) -> dict[str, Any]:
+        """JSON from which another process makes the same context."""
+        return {
+            "root": self.store.root, "generation": self.store.generation, "recipe": self.recipe.canonical(),
+            "limits": {"seconds": self.limits.seconds, "memory_bytes": self.limits.memory_bytes},
+        }  # fmt: skip
+
+    @staticmethod
+    def from_setup(setup: dict[str, Any]) -> Context:
+        """The context of a run; scorers are made but not opened."""
+        plan = compile_plan(recipe_from_json(setup["recipe"]))
+        return Context(Store(setup["root"], setup["generation"]), plan, Limits(**setup["limits"]))
+
+    def open(self) -> Context:
+        """Opens the scorers: models are loaded, once a process."""
+        for layer in self.plan.layers:
+            layer.scorer.open()
+        return self

@@ -1,0 +1,68 @@
+"""Claim check: senders write chunks for each destination into one file, and only pointers travel.
+
+A file is an Arrow IPC file whose batch i is one destination's chunk, so that a reader maps just what it needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.ipc
+
+from core.errors import StorageError
+from core.files import storage_errors
+from pipelines.store import Store
+
+
+@dataclass(frozen=True)
+class Pointer:
+    """Batch `index` of the exchange file at `path`."""
+
+    path: str
+    index: int
+
+    def to_json(self) -> list[Any]:
+        return [self.path, self.index]
+
+    @staticmethod
+    def from_json(value: list[Any]) -> Pointer:
+        return Pointer(str(value[0]), int(value[1]))
+
+
+def write_chunks(
+    store: Store, name: str, chunks: Mapping[int, pa.RecordBatch], schema: pa.Schema, compression: str | None = None
+) -> dict[int, Pointer]:  # fmt: skip
+    """Writes the chunks of one sender; returns where each destination's is. Nothing is written for no chunks."""
+    if not chunks:
+        return {}
+    final = store.path("tmp", "exchange", f"g{store.generation}", name)
+    temporary = store.temporary(final.name)
+    options = pa.ipc.IpcWriteOptions(compression=compression)
+    pointers: dict[int, Pointer] = {}
+    with storage_errors(temporary):
+        try:
+            with pa.OSFile(str(temporary), "wb") as sink, pa.ipc.new_file(sink, schema, options=options) as writer:
+                for index, (destination, batch) in enumerate(sorted(chunks.items())):
+                    writer.write_batch(batch)
+                    pointers[destination] = Pointer(str(final), index)
+            store.commit(temporary, final)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+    return pointers
+
+
+def read_chunks(pointers: Iterable[Pointer]) -> list[pa.RecordBatch]:
+    """The chunks at the pointers, in the order of paths, so that the answer does not depend on arrival."""
+    batches: list[pa.RecordBatch] = []
+    for pointer in sorted(pointers, key=lambda p: (Path(p.path).name, p.index)):
+        try:
+            with pa.memory_map(pointer.path) as source:
+                batches.append(pa.ipc.open_file(source).get_batch(pointer.index))
+        except (pa.ArrowInvalid, OSError) as error:
+            raise StorageError(f"{pointer.path}: the exchange file is damaged ({error})", "run the same command again") from error
+    return batches

@@ -1,0 +1,67 @@
+"""From columns to keep or drop: the steps of the plan asked in order, the first that fails is the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines.plan import Step
+
+SAME_RECORD = "same_record"
+NOT_SCORED = "not_scored"
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """`kept` bool of shape (n,), `reason` string (empty when kept), and each rule's own verdict on every row
+    (null where a column it reads was not scored), in the order of the rules."""
+
+    kept: npt.NDArray[np.bool_]
+    reason: pa.Array
+    rules: tuple[pa.BooleanArray, ...]
+
+
+def judge(
+    steps: Sequence[Step], columns: Mapping[str, pa.Array], rows: int, same_record: pa.Array | None = None
+) -> Verdicts:  # fmt: skip
+    """Asks all steps of `rows` records.
+
+    A null verdict drops with `not_scored`; an error of a layer drops with `error:<layer>`.
+    """
+    reasons: list[str] = [""]
+    code = np.zeros(rows, np.int32)
+
+    def drop(mask: npt.NDArray[np.bool_], reason: str) -> None:
+        if mask.any():
+            if reason not in reasons:
+                reasons.append(reason)
+            code[mask & (code == 0)] = reasons.index(reason)
+
+    if same_record is not None:
+        drop(_true(same_record), SAME_RECORD)
+    verdicts: dict[int, pa.BooleanArray] = {}
+    for step in steps:
+        if step.rule is None:
+            drop(_numpy(pc.is_valid(columns[step.columns[0]])), step.reason)
+            continue
+        verdict = step.rule.evaluate(columns)
+        if isinstance(verdict, pa.ChunkedArray):
+            verdict = verdict.combine_chunks()
+        verdicts[step.index] = verdict
+        drop(_true(pc.invert(verdict)), step.reason)
+        drop(_numpy(pc.is_null(verdict)), NOT_SCORED)
+    reason = pa.array(reasons, pa.string()).take(pa.array(code))
+    return Verdicts(code == 0, reason, tuple(verdicts[i] for i in sorted(verdicts)))
+
+
+def _true(mask: pa.Array) -> npt.NDArray[np.bool_]:
+    return _numpy(mask.fill_null(False))
+
+
+def _numpy(mask: pa.Array) -> npt.NDArray[np.bool_]:
+    return np.asarray(mask.to_numpy(zero_copy_only=False), dtype=bool)

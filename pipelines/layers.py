@@ -1,0 +1,227 @@
+"""Layer files: Parquet, one a part, whose row i speaks of the same record in every layer.
+
+Each file carries `id` first and, in its footer, the method that made it and the digest of the rows it is
+aligned with (docs/design.md, section 1).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import xxhash
+
+from core.errors import StorageError
+from core.files import storage_errors
+from core.hashing import ID_TYPE
+from pipelines.store import Store
+
+FOOTER_KEY = b"web2shards"
+#: A row group is closed at this many bytes, so that a reader's memory does not depend on the part.
+ROW_GROUP_BYTES = 32 << 20
+ROW_GROUP_ROWS = 1 << 16
+ID = pa.field("id", ID_TYPE)
+ERROR = pa.field("error", pa.string(), metadata={"doc": "why the scorer failed on this record; null when it did not"})
+SCORED = pa.field("scored", pa.bool_(), metadata={"doc": "false: skipped, since an earlier rule dropped the record"})
+
+
+@dataclass(frozen=True)
+class Footer:
+    """What a layer file says of itself.
+
+    `method` fingerprints how it was made, `rows_digest` the ids it is aligned with (xxh3-128 over all ids),
+    `scored` counts the rows that were scored, `source` is what a first layer was read from, and `extra`
+    holds what a kind of layer needs besides.
+    """
+
+    layer: str
+    part: str
+    method: str
+    rows: int
+    rows_digest: str
+    scored: int
+    source: dict[str, Any] = field(default_factory=dict)
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+def layer_path(store: Store, table: str, layer: str, part: str) -> Path:
+    """Where the file of a part lies."""
+    return store.path(table, layer, f"{part}.parquet")
+
+
+class LayerWriter:
+    """Writes one layer file: batches in, a committed file out. A context manager; an error leaves nothing."""
+
+    def __init__(self, store: Store, table: str, layer: str, part: str, schema: pa.Schema) -> None:
+        self.store, self.layer, self.part = store, layer, part
+        self.final = layer_path(store, table, layer, part)
+        self.schema = pa.schema([ID, *schema])
+        self.rows = 0
+        self._digest = xxhash.xxh3_128()
+        self._pending: list[pa.RecordBatch] = []
+        self._pending_rows = self._pending_bytes = 0
+        self._temporary = store.temporary(self.final.name)
+        with storage_errors(self._temporary):
+            self._writer = pq.ParquetWriter(
+                self._temporary, self.schema, compression="zstd", compression_level=1, write_page_checksum=True,
+                use_dictionary=_dictionary_columns(self.schema), column_encoding=None, store_schema=True,
+            )  # fmt: skip
+
+    def write(self, ids: pa.Array, columns: pa.RecordBatch) -> None:
+        """Adds rows; `columns` has this layer's schema, `ids` are binary(16) of the same length."""
+        batch = pa.RecordBatch.from_arrays([ids, *columns.columns], schema=self.schema)
+        self.rows += len(batch)
+        self._digest.update(_id_bytes(ids))
+        self._pending.append(batch)
+        self._pending_rows += len(batch)
+        self._pending_bytes += batch.get_total_buffer_size()
+        if self._pending_bytes >= ROW_GROUP_BYTES or self._pending_rows >= ROW_GROUP_ROWS:
+            self._flush()
+
+    @property
+    def rows_digest(self) -> str:
+        return self._digest.hexdigest()
+
+    def commit(
+        self, method: str, *, scored: int | None = None, source: dict[str, Any] | None = None,
+        extra: dict[str, Any] | None = None,
+    ) -> Footer:  # fmt: skip
+        """Closes the file and puts it in its place; returns its footer."""
+        self._flush()
+        footer = Footer(
+            self.layer, self.part, method, self.rows, self.rows_digest,
+            self.rows if scored is None else scored, source or {}, extra or {},
+        )  # fmt: skip
+        with storage_errors(self.final):
+            self._writer.add_key_value_metadata({FOOTER_KEY: json.dumps(asdict(footer), sort_keys=True)})
+            self._writer.close()
+        self.store.commit(self._temporary, self.final)
+        return footer
+
+    def _flush(self) -> None:
+        if self._pending:
+            table = pa.Table.from_batches(self._pending, self.schema)
+            self._pending, self._pending_rows, self._pending_bytes = [], 0, 0
+            with storage_errors(self.final):
+                self._writer.write_table(table, row_group_size=max(1, len(table)))
+
+    def __enter__(self) -> LayerWriter:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Removes what was not committed."""
+        if self._writer.is_open:
+            try:
+                self._writer.close()
+            except OSError:  # closing writes a footer: on a full disk that fails too, and the first error counts
+                self._writer.is_open = False
+        self._temporary.unlink(missing_ok=True)
+
+
+def read_footer(path: Path) -> Footer | None:
+    """The footer of a layer file; None if there is no file. StorageError if it is damaged."""
+    try:
+        metadata = pq.read_metadata(path).metadata or {}
+        return Footer(**json.loads(metadata[FOOTER_KEY]))
+    except FileNotFoundError:
+        return None
+    except (pa.ArrowInvalid, pa.ArrowIOError, OSError, KeyError, ValueError, TypeError) as error:
+        raise damaged(path, error) from error
+
+
+def damaged(path: Path, error: BaseException) -> StorageError:
+    """The error for a layer file that cannot be read."""
+    why = " ".join(str(error).split())[:200]
+    return StorageError(
+        f"{path}: the layer file is damaged ({why})",
+        "run the same command again: a damaged file is set aside and computed again",
+        str(path),
+    )
+
+
+class RowReader:
+    """Reads chosen columns of one layer file in order, any number of rows at a time.
+
+    Memory is bounded by a row group. Row counts and page checksums are verified.
+    """
+
+    def __init__(self, path: Path, columns: Sequence[str] | None = None) -> None:
+        self.path = path
+        try:
+            self._file = pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=False)
+        except (pa.ArrowInvalid, OSError) as error:
+            raise damaged(path, error) from error
+        self.rows = self._file.metadata.num_rows
+        names = list(columns) if columns is not None else list(self._file.schema_arrow.names)
+        self.schema = pa.schema([self._file.schema_arrow.field(name) for name in names])
+        self._names = names
+        self._group = 0
+        self._batch: pa.RecordBatch | None = None
+        self._at = 0
+
+    def read(self, rows: int) -> pa.RecordBatch:
+        """The next `rows` rows; fewer only at the end of the file."""
+        pieces: list[pa.RecordBatch] = []
+        wanted = rows
+        while wanted > 0:
+            if self._batch is None or self._at >= len(self._batch):
+                if self._group >= self._file.metadata.num_row_groups:
+                    break
+                try:
+                    table = self._file.read_row_group(self._group, columns=self._names, use_threads=False)
+                except (pa.ArrowInvalid, OSError) as error:
+                    raise damaged(self.path, error) from error
+                self._batch, self._at = _one_batch(table.select(self._names), self.schema), 0
+                self._group += 1
+            piece = self._batch.slice(self._at, wanted)
+            self._at += len(piece)
+            wanted -= len(piece)
+            pieces.append(piece)
+        if len(pieces) == 1:
+            return pieces[0]
+        return _one_batch(pa.Table.from_batches(pieces, self.schema), self.schema)
+
+    def batches(self, rows: int) -> Iterator[pa.RecordBatch]:
+        """All rows, `rows` at a time."""
+        while True:
+            batch = self.read(rows)
+            if len(batch) == 0:
+                return
+            yield batch
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def read_layer(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
+    """A whole layer file of one part. StorageError if it is damaged."""
+    reader = RowReader(path, columns)
+    try:
+        return pa.Table.from_batches(list(reader.batches(ROW_GROUP_ROWS)), reader.schema)
+    finally:
+        reader.close()
+
+
+def _one_batch(table: pa.Table, schema: pa.Schema) -> pa.RecordBatch:
+    arrays = [
+        column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks) if column.num_chunks
+        else pa.array([], column.type)
+        for column in table.columns
+    ]  # fmt: skip
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def _id_bytes(ids: pa.Array) -> memoryview:
+    if len(ids) == 0:
+        return memoryview(b"")
+    return memoryview(ids.buffers()[1])[ids.offset * 16 : (ids.offset + len(ids)) * 16]
+
+
+def _dictionary_columns(schema: pa.Schema) -> list[str]:
+    """Columns worth a dictionary: short strings that repeat, not texts, urls or ids."""
+    return [f.name for f in schema if f.type == pa.string() and f.name not in {"text", "url", "content", "title"}]

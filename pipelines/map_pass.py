@@ -1,0 +1,289 @@
+"""A map pass over one part: batches stream through the scorers of a stage, and layer files come out.
+
+What an earlier file already knows is carried over by a join on id; costly scorers skip rows that an earlier rule
+dropped, but for the audit sample.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from core.errors import StorageError
+from core.hashing import seeded_keys
+from ingest.batches import PAGE_SCHEMA, RECORD_SCHEMA
+from ingest.parts import Part
+from ingest.read import open_part
+from pipelines import isolate
+from pipelines.context import Context
+from pipelines.fates import judge
+from pipelines.layers import ID, SCORED, LayerWriter, layer_path, read_footer, read_layer
+from pipelines.notes import NoteBook
+from pipelines.plan import CONTENT, EDITED, HOST, IDENTITY, Layer
+from pipelines.pool import Suspect
+from pipelines.view import BATCH_ROWS, Columns, Joined, edit_columns, edited_text
+
+#: A scorer that fails on each of the first rows of a part, this many, may be broken.
+BROKEN_ROWS = 100
+
+
+class BrokenScorer(Exception):
+    """The scorer of `layer` failed on each of the first rows of a part."""
+
+    def __init__(self, layer: str, message: str) -> None:
+        super().__init__(message)
+        self.layer, self.message = layer, message
+
+
+@dataclass
+class _Target:
+    """A layer being written: what is known of it already, and what has happened so far."""
+
+    layer: Layer
+    writer: LayerWriter
+    known: pa.Table | None
+    seconds: float = 0.0
+    failed: int = 0
+    carried: int = 0
+    scored: int = 0
+    suspects: list[Suspect] = field(default_factory=list)
+
+
+def map_part(context: Context, args: dict[str, Any], suspects: Sequence[Suspect], notes: NoteBook) -> dict[str, Any]:
+    """Computes the layers `args["layers"]` of a part, and its first layers if `args["ingest"]`.
+
+    Returns rows, and seconds, scored, carried and failed rows by layer. `args["accept"]` names layers that may
+    fail on everything.
+    """
+    started = time.process_time()
+    part = Part.from_json(args["part"])
+    with ExitStack() as stack:
+        if args["ingest"]:
+            targets = _targets(context, part, context.plan.stage_layers(0), suspects, stack)
+            rows = _ingest(context, part, args, targets, suspects, notes, stack)
+        else:
+            layers = [context.plan.by_name[name] for name in args["layers"]]
+            targets = _targets(context, part, layers, suspects, stack)
+            rows = _rescore(context, part, args, targets, notes)
+        for target in targets:
+            before = {"before": args.get("before", {}).get(target.layer.name, "")} if target.layer.costly else {}
+            target.writer.commit(target.layer.method, scored=target.scored + target.carried, extra=before)
+    return {
+        "part": part.name, "rows": rows, "seconds": time.process_time() - started,
+        "layers": {
+            t.layer.name: {"seconds": t.seconds, "scored": t.scored, "carried": t.carried, "failed": t.failed}
+            for t in targets
+        },
+    }  # fmt: skip
+
+
+def _targets(
+    context: Context, part: Part, layers: Sequence[Layer], suspects: Sequence[Suspect], stack: ExitStack
+) -> list[_Target]:  # fmt: skip
+    targets: list[_Target] = []
+    for layer in layers:
+        writer = stack.enter_context(LayerWriter(context.store, "documents", layer.name, part.name, layer.schema))
+        mine = [s for s in suspects if s.layer == layer.name]
+        targets.append(_Target(layer, writer, _known(context, part, layer), suspects=mine))
+    return targets
+
+
+def _known(context: Context, part: Part, layer: Layer) -> pa.Table | None:
+    """The rows of an earlier file that may be carried over: made by the same method, and a function of the id."""
+    path = layer_path(context.store, "documents", layer.name, part.name)
+    try:
+        footer = read_footer(path)
+        if footer is None or footer.method != layer.method:
+            return None
+        if not layer.carries:
+            # Values that depend on more than the id stay only while the rows do.
+            page = read_footer(layer_path(context.store, "documents", "page", part.name))
+            if page is None or page.rows_digest != footer.rows_digest or not layer.costly:
+                return None
+        table = read_layer(path)
+    except StorageError:  # a damaged file is not known; it is computed again
+        return None
+    return table.filter(table.column(SCORED.name)) if layer.costly else table
+
+
+def _ingest(
+    context: Context, part: Part, args: dict[str, Any], targets: list[_Target], suspects: Sequence[Suspect],
+    notes: NoteBook, stack: ExitStack,
+) -> int:  # fmt: skip
+    """Reads the part's slice of the input; writes records, pages and the targets. Returns the documents."""
+    skip = frozenset(s.offset for s in suspects if not s.layer and s.offset >= 0)
+    reader = open_part(
+        part, context.ingest, skip=skip, start_at=args.get("start_at"), note=lambda _, offset: notes.reading(offset)
+    )
+    page_schema = pa.schema(list(PAGE_SCHEMA)[1:-1])  # without id, and without the content
+    records = stack.enter_context(
+        LayerWriter(context.store, "records", "record", part.name, pa.schema(list(RECORD_SCHEMA)[1:]))
+    )
+    pages = stack.enter_context(LayerWriter(context.store, "documents", "page", part.name, page_schema))
+    rows = 0
+    for batch in reader:
+        records.write(batch.records.column(0), _tail(batch.records))
+        documents = batch.documents
+        if len(documents) == 0:
+            notes.done(0)
+            continue
+        ids = documents.column(0)
+        columns: Columns = {"id": ids}
+        columns |= {f"page.{n}": documents.column(n) for n in documents.schema.names if n != ID.name}
+        pages.write(ids, pa.RecordBatch.from_arrays([columns[f"page.{f.name}"] for f in page_schema], schema=page_schema))
+        _score_batch(context, columns, targets, rows, args, notes)
+        rows += len(ids)
+        notes.done(len(ids))
+    source = {"digest": reader.digest, "first_offset": reader.first_offset, "next_offset": reader.next_offset}
+    source |= context.stamp(part)
+    records.commit(context.plan.ingest_method, source=source)
+    pages.commit(context.plan.ingest_method, source=source)
+    return rows
+
+
+def _rescore(context: Context, part: Part, args: dict[str, Any], targets: list[_Target], notes: NoteBook) -> int:
+    """Streams stored columns through the targets."""
+    made = {t.layer.name for t in targets}
+    last = max((t.layer.position for t in targets), default=-1)
+    edits = [layer for layer in context.plan.edits_before(last) if layer.name not in made]
+    wanted: set[str] = set()
+    for target in targets:
+        needs = set(target.layer.scorer.inputs)
+        if target.layer.costly:
+            needs |= {c for step in context.plan.steps_before(target.layer.position) for c in step.columns}
+            if target.layer.stage > 0:
+                needs.add(f"{IDENTITY}.same_record")
+        if EDITED in needs:
+            needs.remove(EDITED)
+            needs |= {"text.text", *edit_columns(context.plan.edits_before(target.layer.position))}
+        wanted |= needs
+    stored = {c for c in wanted if c.partition(".")[0] not in made}
+    rows = 0
+    with Joined(context.store, part.name, stored, edits) as view:
+        for columns in view.batches(BATCH_ROWS):
+            _score_batch(context, columns, targets, rows, args, notes)
+            rows += len(columns["id"])
+            notes.done(len(columns["id"]))
+    return rows
+
+
+def _score_batch(
+    context: Context, columns: Columns, targets: list[_Target], start: int, args: dict[str, Any], notes: NoteBook
+) -> None:  # fmt: skip
+    """Adds the targets' columns to `columns`, and writes them. `start` is the first row's place in the part."""
+    ids = columns["id"]
+    for target in targets:
+        layer = target.layer
+        needed = _needed(context, columns, layer)
+        places = None
+        if target.known is not None:
+            places = pc.index_in(ids, value_set=target.known.column(ID.name).combine_chunks())
+            needed &= np.asarray(pc.is_null(places).to_numpy(zero_copy_only=False), bool)
+        fresh = None
+        if needed.any():
+            fresh = _score(context, columns, target, needed, start, notes)
+            if target.scored == target.failed >= BROKEN_ROWS and layer.name not in args.get("accept", []):
+                raise BrokenScorer(layer.name, pc.drop_null(fresh.column("error"))[0].as_py())
+        result = _assemble(layer, target.known, places, fresh, needed)
+        if places is not None:
+            target.carried += len(places) - places.null_count
+        target.writer.write(ids, result)
+        columns |= {f"{layer.name}.{name}": array for name, array in zip(result.schema.names, result.columns, strict=True)}
+
+
+def _needed(context: Context, columns: Columns, layer: Layer) -> npt.NDArray[np.bool_]:
+    """The rows that this layer has to score: all, or for a costly one the living and the audit sample."""
+    rows = len(columns["id"])
+    if not layer.costly:
+        return np.ones(rows, bool)
+    if HOST not in columns and "page.url" in columns:
+        columns[HOST] = hosts(columns["page.url"])
+    verdicts = judge(
+        context.plan.steps_before(layer.position), columns, rows, columns.get(f"{IDENTITY}.same_record")
+    )
+    return verdicts.kept | audited(context, columns["id"])
+
+
+def audited(context: Context, ids: pa.Array) -> npt.NDArray[np.bool_]:
+    """The audit sample: a seeded share of all ids, the same in every run."""
+    share = context.plan.recipe.documents.audit
+    return seeded_keys(ids, context.plan.recipe.seed, "audit") < np.uint64(min(share, 1.0) * (2**64 - 1))
+
+
+def _score(
+    context: Context, columns: Columns, target: _Target, needed: npt.NDArray[np.bool_], start: int, notes: NoteBook
+) -> pa.RecordBatch:  # fmt: skip
+    """The needed rows through the scorer, errors in the last column."""
+    layer = target.layer
+    batch = pa.RecordBatch.from_arrays(
+        [_input(context, columns, name, layer) for name in layer.scorer.inputs], names=list(layer.scorer.inputs)
+    )
+    if not needed.all():
+        batch = batch.filter(pa.array(needed))
+    began = time.perf_counter()
+    stop = start + len(needed)
+    notes.scoring(layer.name, start, stop)
+    if any(s.start < stop and start < s.stop for s in target.suspects):
+        scored = isolate.score_in_child(
+            layer.scorer, batch, context.limits, lambda: notes.scoring(layer.name, start, stop)
+        )
+    else:
+        scored = isolate.score(layer.scorer, batch)
+    target.seconds += time.perf_counter() - began
+    target.failed += scored.failed
+    target.scored += len(batch)
+    return scored.columns.append_column("error", scored.errors)
+
+
+def _input(context: Context, columns: Columns, name: str, layer: Layer) -> pa.Array:
+    if name == EDITED:
+        return edited_text(columns, context.plan.edits_before(layer.position))
+    if name == HOST and HOST not in columns:
+        columns[HOST] = hosts(columns["page.url"])
+    if name not in columns and name == CONTENT:
+        raise StorageError("page.content is not stored", "this is a defect of the plan: report it")
+    return columns[name]
+
+
+def _assemble(
+    layer: Layer, known: pa.Table | None, places: pa.Array | None, fresh: pa.RecordBatch | None,
+    needed: npt.NDArray[np.bool_],
+) -> pa.RecordBatch:  # fmt: skip
+    """Old rows, new rows and rows that were not needed, in the order of the part."""
+    rows = len(needed)
+    if fresh is not None and len(fresh) == rows:
+        arrays = fresh.columns
+        if layer.costly:
+            arrays = [*arrays[:-1], pa.array(np.ones(rows, bool)), arrays[-1]]
+        return pa.RecordBatch.from_arrays(arrays, schema=layer.schema)
+    old_rows = len(known) if known is not None and places is not None else 0
+    take = np.full(rows, -1, np.int64)
+    if places is not None:
+        found = np.asarray(places.fill_null(-1).to_numpy(zero_copy_only=False), np.int64)
+        take = np.where(found >= 0, found, take)
+    take[needed] = old_rows + np.arange(int(needed.sum()))
+    indices = pa.array(take, mask=take < 0)
+    arrays: list[pa.Array] = []
+    for f in layer.schema:
+        if f.name == SCORED.name and layer.costly:
+            arrays.append(pa.array(take >= 0))
+            continue
+        pieces = [known.column(f.name).combine_chunks()] if old_rows and known is not None else []
+        if fresh is not None:
+            pieces.append(fresh.column(f.name))
+        source = pa.concat_arrays(pieces) if pieces else pa.nulls(0, f.type)
+        arrays.append(source.take(indices))
+    return pa.RecordBatch.from_arrays(arrays, schema=layer.schema)
+
+
+def _tail(batch: pa.RecordBatch) -> pa.RecordBatch:
+    return pa.RecordBatch.from_arrays(batch.columns[1:], schema=pa.schema(list(batch.schema)[1:]))
+

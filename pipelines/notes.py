@@ -1,0 +1,87 @@
+"""What a worker is doing right now, in a small mapped file that outlives the process.
+
+When a worker dies, its note tells which rows of which scorer (or which record of the input) it held; while it
+lives, the note's clock shows that it is not stuck and its counter feeds the progress bar.
+"""
+
+from __future__ import annotations
+
+import mmap
+import struct
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+_FORMAT = struct.Struct("<dQQQq64s")
+SIZE = 128
+
+
+@dataclass(frozen=True)
+class Note:
+    """`clock` is time.monotonic() of the last stroke (one clock for all processes of a machine); rows are
+    `start` to `stop` of the part (half-open) in the scorer of `layer`; `offset` is the byte offset of the record
+    being read, or -1; `rows` counts the rows done in this task."""
+
+    clock: float
+    rows: int
+    start: int
+    stop: int
+    offset: int
+    layer: str
+
+
+class NoteBook:
+    """Writes notes to one file."""
+
+    def __init__(self, path: Path) -> None:
+        with open(path, "wb") as file:
+            file.truncate(SIZE)
+        with open(path, "r+b") as file:
+            self._map = mmap.mmap(file.fileno(), SIZE)
+        self._rows = 0
+
+    def begin(self) -> None:
+        """A new task: nothing done yet, nothing at hand."""
+        self._rows = 0
+        self._write(0, 0, -1, "")
+
+    def scoring(self, layer: str, start: int, stop: int) -> None:
+        """Rows `start` to `stop` of the part go into the scorer of `layer`."""
+        self._write(start, stop, -1, layer)
+
+    def reading(self, offset: int) -> None:
+        """The record at `offset` of the input is being read."""
+        self._write(0, 0, offset, "")
+
+    def done(self, rows: int) -> None:
+        """`rows` more rows of the task are through; nothing is at hand."""
+        self._rows += rows
+        self._write(0, 0, -1, "")
+
+    def _write(self, start: int, stop: int, offset: int, layer: str) -> None:
+        name = layer.encode("utf-8", "replace")[:64]
+        _FORMAT.pack_into(self._map, 0, time.monotonic(), self._rows, start, stop, offset, name)
+
+
+class SilentNotes(NoteBook):
+    """Notes that nobody reads: for tasks that run in the caller's own process."""
+
+    def __init__(self) -> None:
+        self._rows = 0
+
+    def _write(self, start: int, stop: int, offset: int, layer: str) -> None:
+        return
+
+
+def read_note(path: Path) -> Note | None:
+    """The last note in a file; None if there is none yet."""
+    try:
+        data = path.read_bytes()
+    except OSError:
+        return None
+    if len(data) < SIZE:
+        return None
+    clock, rows, start, stop, offset, layer = _FORMAT.unpack_from(data)
+    if clock == 0.0:
+        return None
+    return Note(clock, rows, start, stop, offset, layer.rstrip(b"\0").decode("utf-8", "replace"))

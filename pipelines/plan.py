@@ -1,0 +1,240 @@
+"""The recipe compiled: which layers there are, how each is made (its method), in which pass, in which order.
+
+A method is a fingerprint of how a layer's values follow from a record: the scorer's name, version, parameters
+and weights, and the methods of what it reads. It says nothing about data: alignment is the digest of the ids.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any
+
+import pyarrow as pa
+
+from core.errors import RecipeError
+from core.hashing import digest
+from core.scorer import CUT, MASK, Scorer
+from filters.rules import Rule
+from pipelines.layers import ERROR, SCORED
+from pipelines.recipe import Recipe, ScorerUse
+
+#: Bumped when reading an input gives other records or documents.
+INGEST_VERSION = 1
+#: Columns of `page` that follow from a record's id (the form follows from the part's format).
+CONTENT_COLUMNS = frozenset({"url", "content", "form"})
+#: Columns that are not stored: derived while reading.
+EDITED = "text.edited"
+CONTENT = "page.content"
+HOST = "page.host"
+
+DUPLICATES = "duplicates"
+DUPLICATES_SCHEMA = pa.schema([
+    pa.field("cluster", pa.binary(16), metadata={"doc": "id of the document that is kept of the cluster"}),
+    pa.field("size", pa.int64(), metadata={"doc": "documents in the cluster", "range": "1..100"}),
+    pa.field("kept", pa.bool_(), metadata={"doc": "this document stands for its cluster"}),
+])  # fmt: skip
+IDENTITY = "identity"
+IDENTITY_SCHEMA = pa.schema([
+    pa.field("same_record", pa.bool_(), metadata={"doc": "another record has this id and comes first"}),
+])  # fmt: skip
+FATE = "fate"
+FATE_SCHEMA = pa.schema([
+    pa.field("kept", pa.bool_(), metadata={"doc": "goes into the shards"}),
+    pa.field("reason", pa.string(), metadata={"doc": "why it was dropped; empty when kept"}),
+    pa.field("repeat", pa.int32(), metadata={"doc": "how often it goes into the shards"}),
+])  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A planned layer of scores.
+
+    `position` orders rules and scorers; `stage` is the number of the map pass that makes it; `carries` is true
+    when its values follow from the record's id alone, so that they can be carried over by a join on id.
+    """
+
+    name: str
+    scorer: Scorer
+    entry: str
+    position: int
+    stage: int
+    method: str
+    carries: bool
+
+    @property
+    def costly(self) -> bool:
+        return bool(self.scorer.costly)
+
+    @property
+    def edits(self) -> bool:
+        return any(f.type in (CUT, MASK) for f in self.scorer.schema)
+
+    @cached_property
+    def schema(self) -> pa.Schema:
+        """The scorer's columns, `scored` if rows may be skipped, and `error`."""
+        return pa.schema([*self.scorer.schema, *([SCORED] if self.costly else []), ERROR])
+
+
+@dataclass(frozen=True)
+class Step:
+    """One reason why a document may be dropped, in the order in which they are asked.
+
+    Without a rule it is the layer's errors; `index` is the rule's place in the report.
+    """
+
+    position: float
+    reason: str
+    columns: tuple[str, ...]
+    rule: Rule | None = None
+    index: int = -1
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run of a recipe computes for the table `documents`."""
+
+    recipe: Recipe
+    layers: tuple[Layer, ...]
+    steps: tuple[Step, ...]
+    ingest_method: str
+
+    @cached_property
+    def rules(self) -> tuple[Rule, ...]:
+        """The rules in the order in which they are asked."""
+        return tuple(step.rule for step in self.steps if step.rule is not None)
+
+    @cached_property
+    def by_name(self) -> Mapping[str, Layer]:
+        return {layer.name: layer for layer in self.layers}
+
+    @property
+    def dedup_layers(self) -> tuple[Layer, ...]:
+        """Layers whose keys say which documents are duplicates of each other."""
+        return tuple(layer for layer in self.layers if getattr(layer.scorer, "dedup", False))
+
+    @cached_property
+    def duplicates_position(self) -> float:
+        """Where the election stands: right after the last layer that feeds it."""
+        return max((layer.position for layer in self.dedup_layers), default=-1) + 0.5
+
+    @cached_property
+    def stages(self) -> tuple[int, ...]:
+        """The map passes, in order; the election runs after the first of them."""
+        return tuple(sorted({0, *(layer.stage for layer in self.layers)}))
+
+    def stage_layers(self, stage: int) -> tuple[Layer, ...]:
+        return tuple(layer for layer in self.layers if layer.stage == stage)
+
+    def steps_before(self, position: float) -> tuple[Step, ...]:
+        """What is asked before a layer at `position` is scored."""
+        return tuple(step for step in self.steps if step.position < position)
+
+    def edits_before(self, position: float) -> tuple[Layer, ...]:
+        """The layers whose cuts and masks make the edited text that a layer at `position` reads."""
+        return tuple(layer for layer in self.layers if layer.edits and layer.position < position)
+
+    def election_method(self) -> str:
+        """The fingerprint of the election, but for the data: what it reads and which rules come before it."""
+        before = [step.rule.text for step in self.steps_before(self.duplicates_position) if step.rule]
+        return fingerprint(
+            "election", 1, self.ingest_method, before, [layer.method for layer in self.layers_feeding_election()]
+        )
+
+    def layers_feeding_election(self) -> tuple[Layer, ...]:
+        """Dedup layers, and those whose columns or errors decide who is alive before the election."""
+        names = {column.split(".", 1)[0] for step in self.steps_before(self.duplicates_position) for column in step.columns}
+        return tuple(layer for layer in self.layers if layer in self.dedup_layers or layer.name in names)
+
+    def fate_method(self) -> str:
+        """The fingerprint of the fates, but for the data."""
+        steps = [(step.reason, step.rule.text if step.rule else "") for step in self.steps]
+        return fingerprint("fate", 1, steps, [layer.method for layer in self.layers], self.election_method())
+
+
+def fingerprint(*parts: Any) -> str:
+    """A short digest of JSON-able values, the same on every machine."""
+    return digest(json.dumps(parts, sort_keys=True, ensure_ascii=False)).hex()
+
+
+def compile_plan(recipe: Recipe) -> Plan:
+    """Orders the scorers and rules of a recipe; RecipeError if a scorer reads what is not there before it."""
+    ingest_method = fingerprint("ingest", INGEST_VERSION, asdict(recipe.ingest_options()))
+    layers: list[Layer] = []
+    uses = recipe.documents.uses
+    duplicates_at = max((i for i, use in enumerate(uses) if getattr(use.scorer, "dedup", False)), default=-1) + 0.5
+    rules = sorted(
+        ((_position(rule, {use.layer: i for i, use in enumerate(uses)}, duplicates_at), rule) for rule in recipe.documents.rules),
+        key=lambda pair: pair[0],
+    )  # fmt: skip
+    for position, use in enumerate(uses):
+        before = {layer.name: layer for layer in layers}
+        asked = [rule for at, rule in rules if at < position] if use.scorer.costly else []
+        layers.append(_layer(use, position, before, asked, ingest_method, duplicates_at))
+    steps = [Step(layer.position, f"error:{layer.name}", (f"{layer.name}.error",)) for layer in layers]
+    steps += [
+        Step(at + 0.25, rule.reason, rule.columns, rule, index) for index, (at, rule) in enumerate(rules)
+    ]
+    return Plan(recipe, tuple(layers), tuple(sorted(steps, key=lambda step: step.position)), ingest_method)
+
+
+def _position(rule: Rule, positions: Mapping[str, int], duplicates_at: float) -> float:
+    """A rule stands behind the last scorer that feeds it."""
+    places = [-1.0]
+    for column in rule.columns:
+        layer = column.split(".", 1)[0]
+        places.append(duplicates_at if layer == DUPLICATES else float(positions.get(layer, -1)))
+    return max(places)
+
+
+def _layer(
+    use: ScorerUse, position: int, before: Mapping[str, Layer], asked: Iterable[Rule], ingest_method: str, duplicates_at: float
+) -> Layer:  # fmt: skip
+    scorer: Scorer = use.scorer
+    stage, carries = 0, True
+    methods: list[str] = []
+    edits = [layer for layer in before.values() if layer.edits]
+    names = [column for rule in asked for column in rule.columns]
+    for column in [*scorer.inputs, *names]:
+        name, _, rest = column.partition(".")
+        if name == DUPLICATES:
+            stage = max(stage, 1)
+        elif name in before:
+            stage = max(stage, before[name].stage)
+    for column in scorer.inputs:
+        name, _, rest = column.partition(".")
+        if column == EDITED:
+            sources = [before[n] for n in ("text",) if n in before] + edits
+            if not sources:
+                raise _not_there(use, column)
+            methods += [layer.method for layer in sources]
+            stage = max(stage, *(layer.stage for layer in sources))
+            carries &= all(layer.carries for layer in sources)
+        elif name == "page":
+            if rest in CONTENT_COLUMNS or column == HOST:
+                methods.append(column)
+            else:
+                methods.append(f"{ingest_method}:{column}")
+                carries = False
+        elif name == DUPLICATES and position > duplicates_at:
+            methods.append(DUPLICATES)
+            carries = False
+        elif name in before and rest in before[name].scorer.schema.names:
+            methods.append(f"{before[name].method}:{rest}")
+            carries &= before[name].carries
+        else:
+            raise _not_there(use, column)
+    method = fingerprint(
+        scorer.name, scorer.version, use.entry, use.params, scorer.weights_digest(), methods
+    )
+    return Layer(use.layer, scorer, use.entry, position, stage, method, carries)
+
+
+def _not_there(use: ScorerUse, column: str) -> RecipeError:
+    name = column.partition(".")[0]
+    return RecipeError(
+        f"documents.score: {use.layer} reads {column}, which no scorer before it makes",
+        f"put `- {name}` before `- {use.layer}`",
+    )

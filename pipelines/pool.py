@@ -1,0 +1,275 @@
+"""Worker processes that do tasks on parts: kept for the whole run, watched, replaced when they die.
+
+A task whose worker crashed, hung or ran out of memory is given to a fresh worker together with what its note
+said: the rows at hand are then scored in a child that may die (`pipelines.isolate`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import psutil
+
+from core.errors import ScorerError, error_from_json
+from pipelines.notes import Note, read_note
+from pipelines.zygote import receive, send
+
+#: A worker is stuck when its note's clock stands still for this many seconds.
+STUCK_SECONDS = 300.0
+#: A worker may use this much memory before it is taken for runaway.
+MEMORY_BYTES = 4 << 30
+#: A task that kills its worker more often than this stops the run.
+MOST_ATTEMPTS = 12
+_WATCH_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """Rows `start` to `stop` of `layer` that killed a worker, or the record at `offset` if `layer` is empty."""
+
+    layer: str
+    start: int
+    stop: int
+    offset: int
+    why: str
+
+
+@dataclass(frozen=True)
+class Task:
+    """Work on one part or partition: the name of a function in `pipelines.tasks` and its JSON arguments."""
+
+    kind: str
+    args: dict[str, Any]
+    suspects: tuple[Suspect, ...] = ()
+
+
+class Executor(Protocol):
+    """Runs tasks; yields (task, result) as they finish, in any order. A UserError of a task is raised."""
+
+    def run(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, dict[str, Any]]]: ...
+
+    def close(self) -> None: ...
+
+
+@dataclass
+class _Worker:
+    channel: socket.socket
+    note: Path
+    pid: int = 0
+    task: Task | None = None
+    attempts: int = 0
+    killed: str = ""
+    exit_code: int | None = None
+    started: float = field(default_factory=time.monotonic)
+
+
+class Pool:
+    """`workers` processes forked from one zygote, which opens the scorers of `setup` (pipelines.context)."""
+
+    def __init__(
+        self, workers: int, setup: dict[str, Any], *, folder: Path | None = None,
+        stuck_seconds: float = STUCK_SECONDS, memory_bytes: int = MEMORY_BYTES,
+    ) -> None:  # fmt: skip
+        self.workers = workers
+        self.stuck_seconds, self.memory_bytes = stuck_seconds, memory_bytes
+        self._own_folder = tempfile.TemporaryDirectory(prefix="web2shards-") if folder is None else None
+        self.folder = Path(self._own_folder.name) if self._own_folder else folder or Path()
+        self._control, theirs = socket.socketpair()
+        self._log = open(self.folder / "workers.log", "ab")  # noqa: SIM115 - lives as long as the pool
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "pipelines.zygote", str(theirs.fileno())],
+            pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
+        )  # fmt: skip
+        theirs.close()
+        send(self._control, {"setup": setup})
+        self._ready = False
+        self._team: list[_Worker] = []
+        self._names = 0
+
+    def run(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, dict[str, Any]]]:
+        """Runs the tasks, most expensive first as given; yields each result when it is there."""
+        self._wait_ready()
+        waiting = deque(tasks)
+        attempts: dict[int, int] = {}
+        selector = selectors.DefaultSelector()
+        selector.register(self._control, selectors.EVENT_READ, None)
+        try:
+            for worker in self._team:
+                selector.register(worker.channel, selectors.EVENT_READ, worker)
+            while len(self._team) < min(self.workers, len(waiting)):
+                selector.register((fresh := self._fork()).channel, selectors.EVENT_READ, fresh)
+            for worker in self._team:
+                self._assign(worker, waiting)
+            while any(worker.task for worker in self._team):
+                for key, _ in selector.select(_WATCH_SECONDS):
+                    worker = key.data
+                    if worker is None:
+                        self._hear_zygote()
+                        continue
+                    message, _ = receive(worker.channel)
+                    if message is None:
+                        selector.unregister(worker.channel)
+                        again = self._bury(worker)
+                        if again is not None:
+                            waiting.appendleft(again)
+                            count = attempts[id(again.args)] = attempts.get(id(again.args), 0) + 1
+                            if count >= MOST_ATTEMPTS:
+                                raise ScorerError(
+                                    f"{again.kind} of {again.args.get('part', '')}: its worker died {count} times "
+                                    f"({again.suspects[-1].why})",
+                                    f"read {self.folder / 'workers.log'}, and report the input file",
+                                )
+                            fresh = self._fork()
+                            selector.register(fresh.channel, selectors.EVENT_READ, fresh)
+                            self._assign(fresh, waiting)
+                        continue
+                    task = worker.task
+                    worker.task = None
+                    if task is None:
+                        continue
+                    if "error" in message:
+                        raise _as_error(message)
+                    self._assign(worker, waiting)
+                    yield task, message["result"]
+                self._watch()
+        finally:
+            selector.close()
+            for worker in [w for w in self._team if w.task is not None]:
+                self._kill(worker, "stopped")
+                worker.channel.close()
+                self._team.remove(worker)
+
+    def notes(self) -> list[Note]:
+        """What the workers are doing now."""
+        return [note for worker in list(self._team) if worker.task and (note := read_note(worker.note))]
+
+    def close(self) -> None:
+        """Ends all workers."""
+        for worker in self._team:
+            worker.channel.close()
+        self._team = []
+        self._control.close()
+        try:
+            self._process.wait(5)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._log.close()
+        if self._own_folder:
+            self._own_folder.cleanup()
+
+    def _wait_ready(self) -> None:
+        if self._ready:
+            return
+        message, _ = receive(self._control)
+        if message is None:
+            code = self._process.wait()
+            raise ScorerError(f"the worker process ended while it started ({_death(code)})\n{self._log_tail()}")
+        if not message.get("ready"):
+            raise _as_error(message)
+        self._ready = True
+
+    def _fork(self) -> _Worker:
+        mine, theirs = socket.socketpair()
+        self._names += 1
+        worker = _Worker(mine, self.folder / f"{self._names}.note")
+        send(self._control, {"fork": str(worker.note)}, [theirs.fileno()])
+        theirs.close()
+        while worker.pid == 0:
+            message = self._hear_zygote()
+            worker.pid = message.get("forked", 0)
+        self._team.append(worker)
+        return worker
+
+    def _hear_zygote(self) -> dict[str, Any]:
+        message, _ = receive(self._control)
+        if message is None:
+            raise ScorerError(
+                f"the process that starts workers ended ({_death(self._process.wait())})\n{self._log_tail()}",
+                "run the same command again: what is finished is kept",
+            )
+        if "exited" in message:
+            for worker in self._team:
+                if worker.pid == message["exited"]:
+                    worker.exit_code = message["status"]
+        return message
+
+    def _assign(self, worker: _Worker, waiting: deque[Task]) -> None:
+        if not waiting:
+            return
+        worker.task = waiting.popleft()
+        worker.started = time.monotonic()
+        with contextlib.suppress(BrokenPipeError):  # a worker that died idle is buried at the next look
+            send(worker.channel, {
+                "kind": worker.task.kind, "args": worker.task.args,
+                "suspects": [vars(s) for s in worker.task.suspects],
+            })  # fmt: skip
+
+    def _bury(self, worker: _Worker) -> Task | None:
+        """Forgets a dead worker; returns its task, with what it held, to be tried again."""
+        self._team.remove(worker)
+        worker.channel.close()
+        deadline = time.monotonic() + 5
+        while worker.exit_code is None and time.monotonic() < deadline:
+            self._hear_zygote()
+        if worker.task is None:
+            return None
+        why = worker.killed or _death(worker.exit_code)
+        note = read_note(worker.note)
+        worker.note.unlink(missing_ok=True)
+        suspect = Suspect("", 0, 0, -1, why)
+        if note is not None and note.clock >= worker.started:
+            suspect = Suspect(note.layer, note.start, note.stop, note.offset, why)
+        return replace(worker.task, suspects=(*worker.task.suspects, suspect))
+
+    def _watch(self) -> None:
+        """Kills workers that are stuck or too big."""
+        now = time.monotonic()
+        for worker in self._team:
+            if worker.task is None or worker.killed:
+                continue
+            note = read_note(worker.note)
+            if note and note.clock >= worker.started and note.clock + self.stuck_seconds < now:
+                self._kill(worker, f"stuck for {self.stuck_seconds:.0f} s")
+                continue
+            try:
+                memory = psutil.Process(worker.pid).memory_info().rss
+            except psutil.Error:
+                continue
+            if memory > self.memory_bytes:
+                self._kill(worker, f"used more than {self.memory_bytes >> 20} MiB")
+
+    def _kill(self, worker: _Worker, why: str) -> None:
+        worker.killed = why
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(worker.pid, signal.SIGKILL)
+
+    def _log_tail(self) -> str:
+        self._log.flush()
+        return (self.folder / "workers.log").read_text(errors="replace")[-2000:]
+
+
+def _death(code: int | None) -> str:
+    if code is None:
+        return "died"
+    if code < 0:
+        return f"killed by {signal.Signals(-code).name}" if -code in signal.valid_signals() else f"killed by {-code}"
+    return f"ended with code {code}"
+
+
+def _as_error(message: dict[str, Any]) -> Exception:
+    return error_from_json(message) if message["error"] else RuntimeError(message["traceback"])

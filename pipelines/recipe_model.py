@@ -1,0 +1,227 @@
+"""The shape of a recipe as pydantic models, and their errors as problems with a line and a mend.
+
+A table's section (`documents`) holds scorers and rules; sections of later tables follow the same model.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import WithJsonSchema as JsonSchema
+from pydantic_core import ErrorDetails, PydanticCustomError
+
+from pipelines.recipe_yaml import Path, Source, dotted
+
+#: Sections that the design has and this version does not compute.
+LATER = ("records", "references", "images", "nodes", "interleaved")
+UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is wrong with a recipe: where (`file:line`), at which key, and how to mend it."""
+
+    place: str
+    path: str
+    message: str
+    mend: str = ""
+
+    def __str__(self) -> str:
+        where = f"{self.place}: {self.path}: " if self.path else f"{self.place}: "
+        message = self.message.replace("\n", "\n    ")
+        return f"{where}{message}" + (f"\n  → {self.mend}" if self.mend else "")
+
+
+def _fault(message: str, mend: str = "") -> PydanticCustomError:
+    return PydanticCustomError("fault", "{message}", {"message": message, "mend": mend})
+
+
+def _listed(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+def _bytes(value: Any) -> Any:
+    """128MB → 128000000; powers of 1024 for MiB."""
+    if not isinstance(value, str):
+        return value
+    found = re.fullmatch(r"\s*(\d[\d_]*(?:\.\d+)?)\s*([A-Za-z]*)\s*", value)
+    if found is None or found[2].lower() not in UNITS:
+        raise _fault(f"`{value}` is no size", "write it as 128MB or 64MiB")
+    return round(float(found[1].replace("_", "")) * UNITS[found[2].lower()])
+
+
+Paths = Annotated[
+    list[Annotated[str, Field(min_length=1)]],
+    BeforeValidator(_listed),
+    Field(min_length=1),
+    JsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}),
+]
+Size = Annotated[
+    int,
+    BeforeValidator(_bytes),
+    Field(ge=1000, le=1 << 40),
+    JsonSchema({"type": ["integer", "string"], "minimum": 1000, "pattern": r"^[0-9.]+ *[kMG]i?B$"}),
+]
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+
+
+class Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, coerce_numbers_to_str=True)
+
+
+class TableInput(Model):
+    """Rows of text that are no web pages."""
+
+    path: Paths = Field(description="Parquet, JSONL or CSV files; globs and URIs are allowed")
+    format: Literal["parquet", "jsonl", "csv"] | None = Field(default=None, description="by the file's name if not set")
+    text: str | None = Field(default=None, description="the column that holds the text (`text` if not given)")
+    url: str | None = Field(default=None, description="the column that holds the URL (`url`)")
+    id: str | None = Field(default=None, description="the column that holds an id (`id`)")
+    date: str | None = Field(default=None, description="the column that holds the date (`date`)")
+
+
+class Input(Model):
+    """What is read; exactly one of warcs, wets and table. Relative paths start at the folder the command runs in."""
+
+    warcs: Paths | None = Field(default=None, description="WARC files: gzip, zstd or plain; globs and URIs are allowed")
+    wets: Paths | None = Field(default=None, description="WET files (text extracted by Common Crawl)")
+    table: TableInput | None = Field(default=None, description="tables of texts")
+    part: Size = Field(default=128_000_000, description="bytes of input that one part takes")
+
+    @model_validator(mode="after")
+    def one(self) -> Input:
+        given = [name for name in ("warcs", "wets", "table") if getattr(self, name) is not None]
+        if not given:
+            raise _fault("nothing to read", "give one of warcs, wets and table: `warcs: crawl/*.warc.gz`")
+        if len(given) > 1:
+            raise _fault(f"{' and '.join(given)} are both given", "keep one; two kinds of input are two recipes")
+        return self
+
+
+class TableSection(Model):
+    """How the rows of one table are scored and which are kept."""
+
+    score: list[Any] = Field(default_factory=list[Any], description="scorers, in order; each adds a layer of columns")
+    keep: list[Any] = Field(default_factory=list[Any], description="rules; a row that fails one is dropped")
+    audit: Share = Field(default=0.01, description="share of dropped rows that costly scorers score all the same")
+
+
+class Output(Model):
+    """One set of shards."""
+
+    from_: Literal["documents"] = Field(alias="from", description="the table it is made of")
+    format: Literal["webdataset", "parquet", "jsonl"] = "webdataset"
+    samples: int = Field(default=10_000, ge=1, le=100_000_000, description="samples a shard; the last is shorter")
+    validation: float = Field(default=0.0, ge=0, lt=1, allow_inf_nan=False, description="share kept for validation")
+
+
+OutputName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
+
+
+class RecipeModel(Model):
+    """A web2shards recipe."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$", description="names the run; an out folder has one")
+    seed: int = Field(default=0, ge=0, lt=1 << 63, description="of the samples' order, of splits and audit")
+    input: Input
+    documents: TableSection = Field(default_factory=TableSection)
+    output: dict[OutputName, Output] = Field(default_factory=dict[str, Output])
+
+
+_MISSING = {
+    "name": "add a line such as `name: english-web`",
+    "input": "add a line such as `input: {warcs: crawl/*.warc.gz}`",
+    "path": "say which files: `path: texts/*.parquet`",
+    "from": "say which table it is made of: `from: documents`",
+}
+_PATTERNS = {
+    "name": "use letters, digits, `-`, `_` and `.`, and begin with a letter or digit",
+    "output": "use letters, digits, `-` and `_`, and begin with a letter or digit",
+}
+
+
+_SHORTER = {
+    "input should": "should",
+    "greater than or equal to": "at least",
+    "less than or equal to": "at most",
+    "greater than": "more than",
+    ", unable to parse string as a number": "",
+    ", unable to parse string as an integer": "",
+}
+
+
+def _keys_at(path: Path) -> list[str]:
+    """The keys that may stand at a path."""
+    model: type[BaseModel] | None = None
+    match path:
+        case ():
+            model = RecipeModel
+        case ("input",):
+            model = Input
+        case ("input", "table"):
+            model = TableInput
+        case ("documents",):
+            model = TableSection
+        case ("output", _):
+            model = Output
+        case _:
+            return []
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def near(word: str, words: list[str]) -> str:
+    """`did you mean …?`, or which there are."""
+    close = difflib.get_close_matches(word.lower(), words, 1, 0.6)
+    return f"did you mean `{close[0]}`?" if close else f"there are {', '.join(words)}" if words else ""
+
+
+def _problem(error: ErrorDetails, source: Source, base: Path) -> Problem:
+    path: Path = (*base, *(part for part in error["loc"] if part != "[key]"))
+    kind, given, context = error["type"], error["input"], error.get("ctx", {})
+    message, mend = error["msg"][:1].lower() + error["msg"][1:].replace("Input should", "should"), ""
+    key = str(path[-1]) if path else ""
+    if kind == "fault":
+        message, mend = str(context["message"]), str(context["mend"])
+    elif kind == "missing":
+        message, mend, path = f"`{key}` is missing", _MISSING.get(key, ""), path[:-1]
+    elif kind == "extra_forbidden":
+        if len(path) == 1 and key in LATER:
+            message, mend = f"a section `{key}` is not there yet", "this version computes `documents`"
+        else:
+            message, mend = f"unknown key `{key}`", near(key, _keys_at(path[:-1]))
+    elif kind == "literal_error":
+        if key == "from" and given in LATER:
+            message, mend = f"an output from `{given}` is not there yet", "this version has `from: documents`"
+        else:
+            words = re.findall(r"'([^']+)'", str(context["expected"]))
+            close = difflib.get_close_matches(str(given), words, 1, 0.5)
+            message = f"`{given}` is none of {', '.join(words)}"
+            mend = f"did you mean `{close[0]}`?" if close else ""
+    elif kind == "string_pattern_mismatch":
+        message, mend = f"`{given}` is no name", _PATTERNS.get(str(path[0]), "")
+    elif kind in ("model_type", "dict_type", "model_attributes_type", "list_type"):
+        wanted = "a list of lines that begin with `- `" if kind == "list_type" else "keys and values, `key: value`"
+        message = f"should be {wanted}, not {_shown(given)}"
+    elif kind == "value_error":
+        message = str(context.get("error", message))
+    else:
+        for long, short in _SHORTER.items():
+            message = message.replace(long, short)
+        message += f", not {_shown(given)}"
+    return Problem(source.place(path), dotted(path), message, mend)
+
+
+def _shown(value: Any) -> str:
+    text = "nothing" if value is None else f"`{value}`"
+    return text if len(text) < 60 else f"{text[:56]}…`"
+
+
+def problems_of(error: ValidationError, source: Source, base: Path = ()) -> Iterator[Problem]:
+    """The errors of pydantic below the path `base`, each with its line and a mend."""
+    for details in error.errors(include_url=False):
+        yield _problem(details, source, base)

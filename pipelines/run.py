@@ -1,0 +1,396 @@
+"""A run from recipe to report: surveys what is there, runs the passes that are missing, and writes what came of it.
+
+The same command again brings the out folder up to date; a pass that has nothing to do starts nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+
+from core.errors import StorageError, error_from_json
+from core.files import storage_errors
+from ingest.parts import Part, list_parts
+from pipelines import survey as surveys
+from pipelines.beam_tasks import RunTasks, next_tasks, share_executor, unshare_executor
+from pipelines.context import Context, input_patterns
+from pipelines.elections import PARTITION_ROWS
+from pipelines.lease import Lease
+from pipelines.plan import DUPLICATES, FATE, IDENTITY, compile_plan, fingerprint
+from pipelines.pool import Executor, Pool
+from pipelines.progress import Counting, Progress, Silent, watched
+from pipelines.recipe import Recipe
+from pipelines.runfile import read_run, require_same_recipe, write_run
+from pipelines.runners import Engine, engine
+from pipelines.shards import metadata_columns
+from pipelines.survey import PartWork, Survey
+from pipelines.tasks import Inline
+from sharding.index import make_index, read_index, retract_index, write_index
+from sharding.shard import ShardInfo
+
+Json = dict[str, Any]
+#: Damaged files that are found while they are read are set aside, and the passes looked at again, this often.
+MOST_REPAIRS = 5
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How a run is run; none of it changes what comes out, but `limit`, which takes the first parts only.
+
+    `workers` 0 means as many as there are processors; `inline` does everything in this process.
+    """
+
+    out: str
+    workers: int = 0
+    limit: int | None = None
+    runner: str = "direct"
+    runner_options: tuple[str, ...] = ()
+    inline: bool = False
+    memory_bytes: int = 4 << 30
+    stuck_seconds: float = 300.0
+
+    @property
+    def engine(self) -> Engine:
+        return engine(self.runner, self.runner_options)
+
+    @property
+    def worker_count(self) -> int:
+        return self.workers or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else self.workers or 1
+
+
+@dataclass
+class RunResult:
+    """What a run came to: `stats` is the report's document, `passes` seconds by pass that ran."""
+
+    out: str
+    stats: Json
+    passes: dict[str, float]
+    outputs: dict[str, Json] = field(default_factory=dict[str, Json])
+
+    @property
+    def report(self) -> Path:
+        return Path(self.out, "report", "index.html")
+
+
+def input_parts(recipe: Recipe, limit: int | None = None) -> list[Part]:
+    """The parts of the recipe's inputs, sorted by name; the first `limit`."""
+    patterns, format = input_patterns(recipe)
+    parts = sorted(list_parts(patterns, format=format, part_bytes=recipe.input.part), key=lambda part: part.name)
+    return parts[:limit] if limit is not None else parts
+
+
+def run(recipe: Recipe, options: RunOptions, progress: Progress | None = None) -> RunResult:
+    """Brings an out folder up to date with a recipe. Raises a UserError whose `mend` says what to do."""
+    chosen = options.engine
+    plan = compile_plan(recipe)
+    parts = input_parts(recipe, options.limit)
+    require_same_recipe(options.out, recipe)
+    with storage_errors(options.out):
+        Path(options.out).mkdir(parents=True, exist_ok=True)
+    with Lease(options.out) as lease:
+        _remove_leftovers(options.out)
+        context = Context(lease.store, plan)
+        driver = _Driver(context, options, chosen, parts, progress or Silent())
+        try:
+            return driver.run()
+        finally:
+            driver.close()
+            _remove_leftovers(options.out)
+
+
+def _remove_leftovers(out: str) -> None:
+    """Removes what earlier attempts left under `tmp/`; whoever holds the lease is alone there."""
+    shutil.rmtree(Path(out, "tmp"), ignore_errors=True)
+
+
+class _Driver:
+    """One run: the passes in order, each looking first at what is there."""
+
+    def __init__(
+        self, context: Context, options: RunOptions, chosen: Engine, parts: Sequence[Part], progress: Progress
+    ) -> None:  # fmt: skip
+        self.context, self.options, self.engine, self.progress = context, options, chosen, progress
+        self.parts = list(parts)
+        self.run_id = uuid.uuid4().hex
+        self.survey = Survey(context.store, self.parts)
+        self.counting: Counting | None = None
+        self.passes: dict[str, float] = {}
+        self.timing: dict[str, list[float]] = {}
+        self.started = datetime.now(UTC)
+        self.clock = time.monotonic()
+        self.elected = ""
+
+    def run(self) -> RunResult:
+        history = read_run(self.options.out)
+        write_run(self.context, self.parts, self.options.limit, history)
+        for attempt in range(MOST_REPAIRS + 1):
+            try:
+                outputs = self._passes()
+                break
+            except StorageError as error:
+                if attempt == MOST_REPAIRS or not self._repair(error):
+                    raise
+        else:
+            raise AssertionError("unreachable")
+        from pipelines.reporting import write_report
+
+        stats = write_report(self.context, self.parts, self._timing(history), outputs)
+        write_run(self.context, self.parts, self.options.limit, history, timing=self.timing, passes=self.passes)
+        return RunResult(self.options.out, stats, self.passes, outputs)
+
+    def close(self) -> None:
+        unshare_executor(self.run_id)
+        if self.counting is not None:
+            self.counting.close()
+
+    def _passes(self) -> dict[str, Json]:
+        for stage in self.context.plan.stages:
+            if stage == 1:
+                self._elect()
+            self._map(stage)
+        if self.context.plan.stages[-1] == 0:
+            self._elect()
+        for message in self.survey.damaged:
+            self.progress.told(f"{message}: set aside, and computed again")
+        self.survey.damaged.clear()
+        method = self._decide_fates()
+        return {name: self._write_output(name, method) for name in self.context.recipe.output}
+
+    def _map(self, stage: int) -> None:
+        work = [w for w in surveys.survey_stage(self.context, self.survey, stage, self.elected) if w.anything]
+        work.sort(key=lambda w: (-w.part.size, w.part.name))
+        if work:
+            self._pass("extract and score" if stage == 0 else f"score {stage}", "map", [
+                self._map_task(w, stage) for w in work
+            ])  # fmt: skip
+        if stage == 0:
+            self._mend_slices()
+        self._manifests(
+            [("documents", layer.name) for layer in self.context.plan.stage_layers(stage)]
+            + ([("documents", "page"), ("records", "record")] if stage == 0 else [])
+        )
+
+    def _map_task(self, work: PartWork, stage: int, start_at: int | None = None) -> Json:
+        plan = self.context.plan
+        before = {
+            layer.name: surveys.before_fingerprint(plan, layer, self.elected)
+            for layer in plan.stage_layers(stage) if layer.costly
+        }  # fmt: skip
+        # Layers are computed in the order of the plan, whatever order the survey found them missing in.
+        layers = [layer.name for layer in plan.stage_layers(stage) if layer.name in work.layers]
+        return {"kind": "map", "args": {
+            "part": work.part.to_json(), "stage": stage, "ingest": bool(work.ingest), "layers": layers, "before": before,
+            "start_at": start_at, "bytes": work.part.size,
+        }}  # fmt: skip
+
+    def _mend_slices(self) -> None:
+        """Reads slices again that began inside a payload: a slice's first record is where the one before it ended."""
+        for _ in range(len(self.parts)):
+            pages = self.survey.footers("documents", "page")
+            again: list[Json] = []
+            for before, part in zip(self.parts, self.parts[1:], strict=False):
+                left, right = pages[before.name], pages[part.name]
+                if before.uri != part.uri or left is None or right is None:
+                    continue
+                expected = left.source.get("next_offset")
+                if expected is not None and expected != right.source.get("first_offset"):
+                    work = PartWork(part, "its first record is elsewhere", {})
+                    again.append(self._map_task(work, 0, start_at=int(expected)))
+            if not again:
+                return
+            self._pass("read slices again", "map", again)
+
+    def _elect(self) -> None:
+        self.elected = surveys.election_fingerprint(self.context, self.survey)
+        if surveys.election_done(self.context, self.survey, self.elected):
+            return
+        pages = self.survey.footers("documents", "page")
+        rows = sum(footer.rows for footer in pages.values() if footer is not None)
+        ways = 1 + 2 * len(self.context.plan.dedup_layers)
+        partitions = 1 << max(0, (rows * ways // PARTITION_ROWS).bit_length())
+        tasks = [
+            {"kind": "collect_keys", "args": {"part": part.name, "ordinal": i, "partitions": partitions}}
+            for i, part in enumerate(self.parts)
+        ]  # fmt: skip
+        collected = self._pass("collect keys", "collect_keys", tasks, [("group_keys", {})])
+        rows_at = [r["rows"] for r in sorted((r for r in collected if "ordinal" in r), key=lambda r: r["ordinal"])]
+        edges = [e for r in collected if "edges" in r for e in r["edges"]]
+        resolved = self._pass("elect", "resolve_election", [
+            {"kind": "resolve_election", "args": {"values": edges, "rows": rows_at}}
+        ])  # fmt: skip
+        results = {int(o): pointer for r in resolved for o, pointer in r["results"]}
+        self._pass("write elections", "write_election", [
+            {"kind": "write_election", "args": {
+                "part": part.name, "rows": rows_at[i], "values": [results[i]] if i in results else [], "method": self.elected,
+            }}
+            for i, part in enumerate(self.parts)
+        ])  # fmt: skip
+        self._manifests([("documents", IDENTITY), *([("documents", DUPLICATES)] if self.context.plan.dedup_layers else [])])
+
+    def _decide_fates(self) -> str:
+        scored = [
+            f"{layer.name}:{name}:{footer.scored}"
+            for layer in self.context.plan.layers if layer.costly
+            for name, footer in self.survey.footers("documents", layer.name).items() if footer is not None
+        ]  # fmt: skip
+        method = surveys.fate_fingerprint(self.context, self.elected, scored)
+        missing = surveys.fates_missing(self.context, self.survey, method)
+        if missing:
+            self._pass("decide fates", "decide_fates", [
+                {"kind": "decide_fates", "args": {"part": part.name, "method": method, "bytes": part.size}}
+                for part in missing
+            ])  # fmt: skip
+            self._manifests([("documents", FATE)])
+        return method
+
+    def _write_output(self, name: str, fates: str) -> Json:
+        """Writes the shards of one output unless they are there; returns its entry of the summary."""
+        output = self.context.recipe.output[name]
+        folder = self.context.store.path("shards", name)
+        columns = [column for column, _ in metadata_columns(self.context.plan)]
+        method = fingerprint("shards", 1, fates, output.model_dump(mode="json"), self.context.recipe.seed, columns,
+                             [part.name for part in self.parts])  # fmt: skip
+        index = None
+        try:
+            index = read_index(folder)
+        except StorageError:
+            index = None
+        whole = index is not None and all(_has_size(folder / s.name, s.bytes) for s in index.shards)
+        if index is not None and whole and index.about.get("method") == method:
+            return _output_entry(index, output.format)
+        retract_index(folder)
+        common = {"output": name, "folder": str(folder)}
+        tasks = [
+            {"kind": "count_samples", "args": {**common, "part": part.name, "ordinal": i}} for i, part in enumerate(self.parts)
+        ]  # fmt: skip
+        results = self._pass(f"write {name}", "write_shard", tasks, [
+            ("plan_shards", common), ("send_samples", common), ("write_shard", common),
+        ])  # fmt: skip
+        shards = [ShardInfo(**r["shard"]) for r in results if "shard" in r]
+        left_out = sum(int(r["left_out"]) for r in results if "left_out" in r)
+        with storage_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        index = make_index(
+            output.format, output.samples, self.context.recipe.seed, shards,
+            {"method": method, "recipe": self.context.recipe.name, "validation_overlap": left_out},
+        )
+        write_index(folder, index, self.context.store)
+        return _output_entry(index, output.format)
+
+    def _pass(
+        self, name: str, counted: str, tasks: Sequence[Json], steps: Sequence[tuple[str, Json]] = ()
+    ) -> list[Json]:  # fmt: skip
+        """One pipeline: the tasks, then each step's tasks on what the step before emitted. Returns all results."""
+        began = time.monotonic()
+        bytes_ = sum(int(task["args"].get("bytes", 0)) for task in tasks)
+        self.progress.started(name, len(tasks), bytes_)
+        results = self.context.store.path("tmp", "results", uuid.uuid4().hex)
+        with storage_errors(results):
+            results.mkdir(parents=True)
+        setup = self.context.to_setup()
+        counting = self._executor()
+        counting.watch(counted)
+        try:
+            with watched(self.progress, counting), self.engine.pipeline() as pipeline:
+                pcoll = pipeline | f"{name}: parts" >> beam.Create(list(tasks), reshuffle=False)
+                pcoll = pcoll | f"{name}: {tasks[0]['kind']}" >> RunTasks(self.run_id, setup, str(results), self.engine.local)
+                for kind, args in steps:
+                    pcoll = pcoll | f"{name}: to {kind}" >> next_tasks(kind, args)
+                    pcoll = pcoll | f"{name}: {kind}" >> RunTasks(self.run_id, setup, str(results), self.engine.local)
+        except Exception as error:
+            raise _cause(results, error) from error
+        lines = _results(results)
+        self.passes[name] = self.passes.get(name, 0.0) + time.monotonic() - began
+        for result in lines:
+            for layer, told in result.get("layers", {}).items():
+                seconds, rows = self.timing.setdefault(layer, [0.0, 0])
+                self.timing[layer] = [seconds + told["seconds"], rows + told["scored"]]
+        self.progress.finished(time.monotonic() - began)
+        return lines
+
+    def _executor(self) -> Counting:
+        if self.counting is None:
+            inner: Executor
+            if self.options.inline:
+                inner = Inline(self.context)
+            else:
+                inner = Pool(
+                    self.options.worker_count, self.context.to_setup(),
+                    stuck_seconds=self.options.stuck_seconds, memory_bytes=self.options.memory_bytes,
+                )  # fmt: skip
+            self.counting = Counting(inner)
+            if self.engine.local:
+                share_executor(self.run_id, self.counting)
+        return self.counting
+
+    def _manifests(self, layers: Sequence[tuple[str, str]]) -> None:
+        for table, layer in layers:
+            surveys.write_manifest(self.context.store, table, layer, self.survey.footers(table, layer))
+
+    def _repair(self, error: StorageError) -> bool:
+        """Sets a damaged layer file aside; False if the error is about something else."""
+        path = error.path
+        if not path.endswith(".parquet") or not Path(path).exists():
+            return False
+        Path(path).unlink()
+        self.progress.told(f"{error.message}: set aside, and computed again")
+        return True
+
+    def _timing(self, history: Mapping[str, Any]) -> Json:
+        """Seconds and rows by scorer, this run's over those of earlier ones."""
+        earlier = history.get("timing", {})
+        self.timing = {
+            layer.name: [round(v, 6) for v in self.timing.get(layer.name) or earlier.get(layer.name) or [0.0, 0]]
+            for layer in self.context.plan.layers
+        }
+        return {
+            "started": self.started.isoformat(timespec="seconds"), "seconds": time.monotonic() - self.clock,
+            "workers": self.options.worker_count, "runner": self.options.runner, "scorers": self.timing, "passes": self.passes,
+        }  # fmt: skip
+
+
+def _output_entry(index: Any, format: str) -> Json:
+    return {"format": format, "totals": index.totals, "overlap": index.about.get("validation_overlap", 0)}
+
+
+def _has_size(path: Path, size: int) -> bool:
+    try:
+        return path.stat().st_size == size
+    except OSError:
+        return False
+
+
+def _results(folder: Path) -> list[Json]:
+    """What the tasks of a pipeline came to, from their files."""
+    lines: list[Json] = []
+    for path in sorted(folder.glob("*.jsonl")):
+        lines += [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    return lines
+
+
+def _cause(folder: Path, error: Exception) -> Exception:
+    """The error of the task that failed, if one said; else the runner's own."""
+    for result in _results(folder):
+        if "error" in result:
+            return error_from_json(result)
+    return error
+
+
+@contextmanager
+def reading(out: str) -> Iterator[Context]:
+    """The context of a finished or unfinished run, for commands that only read."""
+    from pipelines.runfile import recipe_of
+
+    recipe = recipe_of(out)
+    yield Context(replace(Lease(out).store, generation=0), compile_plan(recipe))

@@ -1,0 +1,103 @@
+"""run.json: the recipe as it was run, versions, the plan with its methods, and how long things took."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from core.errors import InputError, StorageError
+from ingest.parts import Part
+from pipelines.context import Context, recipe_from_json
+from pipelines.recipe import Recipe
+
+RUN = "run.json"
+FORMAT_VERSION = 1
+#: Packages whose versions a run notes.
+_PACKAGES = ("web2shards", "apache-beam", "pyarrow", "numpy", "numba", "resiliparse", "fasttext-community")
+
+
+def versions() -> dict[str, str]:
+    """Versions of what computes."""
+    found: dict[str, str] = {}
+    for name in _PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:  # run from a checkout that is not installed
+            continue
+    return found
+
+
+def read_run(out: str) -> dict[str, Any]:
+    """What run.json says; empty if there is none. StorageError if it is damaged."""
+    path = Path(out, RUN)
+    try:
+        value = json.loads(path.read_bytes())
+        if value["format_version"] != FORMAT_VERSION:
+            raise ValueError(f"format version {value['format_version']!r}")
+        return value
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StorageError(
+            f"{path}: is no run.json of this version ({error})", f"choose another --out, or delete {path}", str(path)
+        ) from error
+
+
+def require_same_recipe(out: str, recipe: Recipe) -> None:
+    """StorageError if the folder holds a run of another name, or is something else than an out folder."""
+    run = read_run(out)
+    if run and run["recipe"]["name"] != recipe.name:
+        raise StorageError(
+            f"{out}: holds the run `{run['recipe']['name']}`, and this recipe is `{recipe.name}`",
+            "choose another --out, or give the recipe the same `name:` to bring that run up to date",
+        )
+    folder = Path(out)
+    if not run and folder.is_dir() and any(p.name not in ("lease", "tmp") for p in folder.iterdir()):
+        raise StorageError(f"{out}: is not empty, and holds no run", "choose an empty or a new --out")
+
+
+def recipe_of(out: str) -> Recipe:
+    """The recipe that an out folder was run with. InputError if there was no run."""
+    run = read_run(out)
+    if not run:
+        raise InputError(f"{out}: there is no run here ({RUN} is missing)", "give the --out of a run")
+    return recipe_from_json(run["recipe"])
+
+
+def parts_of(out: str) -> list[Part]:
+    """The parts that the last run worked on."""
+    return [Part.from_json(part) for part in read_run(out).get("parts", [])]
+
+
+def write_run(
+    context: Context, parts: Sequence[Part], limit: int | None, history: Mapping[str, Any],
+    timing: Mapping[str, Any] | None = None, passes: Mapping[str, float] | None = None,
+) -> None:  # fmt: skip
+    """Writes run.json: before the passes with the plan, after them with the times (`timing`: by scorer)."""
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    plan = context.plan
+    value = {
+        "format_version": FORMAT_VERSION,
+        "recipe": context.recipe.canonical(),
+        "versions": versions(),
+        "limit": limit,
+        "parts": [part.to_json() for part in parts],
+        "plan": {
+            "ingest": plan.ingest_method,
+            "layers": [
+                {"layer": layer.name, "scorer": layer.entry, "version": layer.scorer.version, "pass": layer.stage,
+                 "method": layer.method}
+                for layer in plan.layers
+            ],
+            "rules": [{"reason": rule.reason, "rule": rule.text} for rule in plan.rules],
+        },
+        "started": now if timing is None else history.get("started", now),
+        "finished": now if timing is not None else None,
+        "timing": dict(timing if timing is not None else history.get("timing", {})),
+        "passes": dict(passes if passes is not None else history.get("passes", {})),
+    }  # fmt: skip
+    context.store.write_bytes(context.store.path(RUN), json.dumps(value, indent=1, ensure_ascii=False).encode())

@@ -1,0 +1,74 @@
+"""Which engine runs a pipeline: Beam's in-process runner by name, or any other by Beam's own options.
+
+Plain DirectRunner looks for another runner on the network first; FnApiRunner is named instead
+(github.com/apache/beam, runners/portability/fn_api_runner).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import apache_beam as beam
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from core.errors import UserError
+
+#: Short names, and Beam's own, of the engines.
+NAMES = {
+    "direct": "FnApiRunner", "directrunner": "FnApiRunner", "fnapirunner": "FnApiRunner",
+    "flink": "FlinkRunner", "flinkrunner": "FlinkRunner",
+    "spark": "SparkRunner", "sparkrunner": "SparkRunner",
+    "portable": "PortableRunner", "portablerunner": "PortableRunner",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A runner by Beam's name, and the options that it gets."""
+
+    runner: str
+    options: tuple[str, ...] = ()
+
+    @property
+    def local(self) -> bool:
+        """Whether pipelines run in this process."""
+        return self.runner == "FnApiRunner"
+
+    @contextlib.contextmanager
+    def pipeline(self) -> Iterator[beam.Pipeline]:
+        """A pipeline that runs when the block ends, and is waited for."""
+        if self.local:
+            from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+
+            options = PipelineOptions(flags=[], direct_num_workers=1, direct_running_mode="in_memory")
+            with _quiet(), beam.Pipeline(runner=FnApiRunner(), options=options) as pipeline:
+                yield pipeline
+            return
+        options = PipelineOptions(flags=[f"--runner={self.runner}", *self.options])
+        with beam.Pipeline(options=options) as pipeline:
+            yield pipeline
+
+
+def engine(name: str, options: Sequence[str] = ()) -> Engine:
+    """The engine of a name such as direct, flink, spark, FlinkRunner. UserError if there is none of that name."""
+    runner = NAMES.get(name.lower().replace("_", ""))
+    if runner is None:
+        raise UserError(f"--runner {name}: there is no such runner", f"one of {', '.join(('direct', 'flink', 'spark', 'portable'))}")
+    return Engine(runner, tuple(options))
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """A task's own error is reported by the driver; Beam's log of the same would bury it."""
+    loggers = [logging.getLogger(name) for name in ("apache_beam", "root")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

@@ -1,0 +1,323 @@
+"""Shards as tasks: count samples by part, plan the cuts, send texts by claim check, write each shard.
+
+Samples stand in the order of a seeded hash of their id over the whole output (`sharding.order`), and every shard
+but the last of a split holds exactly `samples`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from core.hashing import ID_TYPE
+from core.scorer import CUT, MASK
+from pipelines.context import Context
+from pipelines.exchange import Pointer, read_chunks, write_chunks
+from pipelines.plan import DUPLICATES, FATE, HOST, Plan
+from pipelines.recipe import Output
+from pipelines.view import Columns, Joined
+from sharding.order import BUCKETS, ORDER, Orders, RankPlan, Samples, argsort, prefixes, samples_of, shard_slices
+from sharding.shard import ShardWriter
+from sharding.split import SPLITS, is_validation
+
+Bools = npt.NDArray[np.bool_]
+#: A chunk's texts are cut into batches of about this many bytes, so that a shard is merged in little memory.
+CHUNK_BYTES = 1 << 20
+
+_ORDERED = pa.schema([
+    ("row", pa.int64()), ("key", pa.uint64()), ("high", pa.uint64()), ("low", pa.uint64()), ("copy", pa.uint32()),
+])  # fmt: skip
+_COUNTS = pa.schema([("split", pa.uint8()), ("bucket", pa.int64()), ("count", pa.int64())])
+_CLUSTERS = pa.schema([("cluster", ID_TYPE), ("validation", pa.bool_()), ("bucket", pa.int64())])
+_CUTS = pa.schema([("split", pa.uint8()), ("key", pa.uint64()), ("high", pa.uint64()), ("low", pa.uint64()), ("copy", pa.uint32())])
+
+
+def metadata_columns(plan: Plan) -> list[tuple[str, pa.DataType]]:
+    """What a sample tells of itself beside its text: where it is from, and every score that is one value."""
+    columns: list[tuple[str, pa.DataType]] = [("page.url", pa.string()), ("page.date", pa.timestamp("us", "UTC"))]
+    for layer in plan.layers:
+        for f in layer.scorer.schema:
+            if f"{layer.name}.{f.name}" == "text.text" or f.type in (CUT, MASK) or pa.types.is_nested(f.type):
+                continue
+            if pa.types.is_fixed_size_binary(f.type) or pa.types.is_binary(f.type):
+                continue
+            columns.append((f"{layer.name}.{f.name}", f.type))
+    if plan.dedup_layers:
+        columns.append((f"{DUPLICATES}.size", pa.int64()))
+    return columns
+
+
+def count(context: Context, args: dict[str, Any]) -> dict[str, Any]:
+    """The samples of a part in their order, by split, in an exchange file; emits (0, pointers).
+
+    Counts are by bucket of the order; clusters that have samples in more than one place go along, so that
+    `plan_shards` can leave out what would stand on both sides of the validation split.
+    """
+    output = _output(context, args)
+    spread = _clusters_may_spread(context.plan, output)
+    columns = [f"{FATE}.kept", f"{FATE}.repeat", HOST, *([f"{DUPLICATES}.cluster", f"{DUPLICATES}.size"] if spread else [])]
+    ids: list[pa.Array] = []
+    repeats: list[npt.NDArray[np.int64]] = []
+    sides: list[Bools] = []
+    clusters: list[pa.Array] = []
+    with Joined(context.store, args["part"], columns) as view:
+        for batch in view.batches():
+            kept = np.asarray(batch[f"{FATE}.kept"].to_numpy(zero_copy_only=False), bool)
+            repeats.append(np.where(kept, batch[f"{FATE}.repeat"].to_numpy(zero_copy_only=False), 0).astype(np.int64))
+            sides.append(is_validation(batch[HOST], batch["id"], output.validation, context.recipe.seed))
+            ids.append(batch["id"])
+            if spread:
+                many = pc.greater(batch[f"{DUPLICATES}.size"].fill_null(1), 1)
+                clusters.append(pc.if_else(many, batch[f"{DUPLICATES}.cluster"], None))
+    all_ids = pa.concat_arrays(ids) if ids else pa.array([], ID_TYPE)
+    repeat = np.concatenate([np.zeros(0, np.int64), *repeats])
+    validation = np.concatenate([np.zeros(0, bool), *sides])
+    samples = samples_of(all_ids, repeat, context.recipe.seed)
+    chunks: dict[int, pa.RecordBatch] = {}
+    counted: list[pa.RecordBatch] = []
+    for code in range(len(SPLITS)):
+        mine = validation[samples.rows] == bool(code)
+        if not mine.any():
+            continue
+        chunks[code] = _ordered(samples, mine)
+        buckets, numbers = np.unique(prefixes(samples.orders[mine]), return_counts=True)
+        counted.append(pa.RecordBatch.from_arrays(
+            [pa.array(np.full(len(buckets), code, np.uint8)), pa.array(buckets), pa.array(numbers.astype(np.int64))], schema=_COUNTS
+        ))  # fmt: skip
+    prefix = f"{args['output']}-{args['ordinal']:08d}"
+    pointers = write_chunks(context.store, f"{prefix}-samples.arrow", chunks, _ORDERED)
+    counts = pa.Table.from_batches(counted, _COUNTS).combine_chunks().to_batches()
+    counts_at = write_chunks(context.store, f"{prefix}-counts.arrow", {0: counts[0]} if counts else {}, _COUNTS, "zstd")
+    shared: dict[int, Pointer] = {}
+    if clusters and len(samples):
+        of_samples = pa.concat_arrays(clusters).take(pa.array(samples.rows))
+        known = np.asarray(of_samples.is_valid())
+        batch = pa.RecordBatch.from_arrays(
+            [of_samples.drop_null(), pa.array(validation[samples.rows][known]), pa.array(prefixes(samples.orders)[known])],
+            schema=_CLUSTERS,
+        )
+        shared = write_chunks(context.store, f"{prefix}-clusters.arrow", {0: batch} if len(batch) else {}, _CLUSTERS)
+    return {"emit": [[0, {
+        "part": args["part"], "ordinal": args["ordinal"], "samples": {str(k): p.to_json() for k, p in pointers.items()},
+        "counts": [p.to_json() for p in counts_at.values()], "clusters": [p.to_json() for p in shared.values()],
+    }]]}  # fmt: skip
+
+
+def plan_shards(context: Context, args: dict[str, Any]) -> dict[str, Any]:
+    """From all parts' counts, the first sample of every shard; emits (part, what `send` needs)."""
+    output = _output(context, args)
+    parts = sorted(args["values"], key=lambda value: value["ordinal"])
+    counts = np.zeros((len(SPLITS), BUCKETS), np.int64)
+    for batch in read_chunks(Pointer.from_json(p) for value in parts for p in value["counts"]):
+        np.add.at(counts, (batch.column("split").to_numpy(), batch.column("bucket").to_numpy()), batch.column("count").to_numpy())
+    left_out, buckets = _overlap(read_chunks(Pointer.from_json(p) for value in parts for p in value["clusters"]))
+    np.subtract.at(counts[1], buckets, 1)
+    plans = [RankPlan(c, output.samples) for c in counts]
+    excluded = left_out if len(left_out) else None
+    cuts: list[pa.RecordBatch] = []
+    for code, ranks in enumerate(plans):
+        border: list[Orders] = []
+        for value in parts:
+            if str(code) in value["samples"]:
+                orders, _ = _orders_of(context, value, code, excluded, ranks)
+                border.append(orders)
+        found = ranks.cuts(border)
+        cuts.append(pa.RecordBatch.from_arrays(
+            [pa.array(np.full(len(found), code, np.uint8)), *(pa.array(found[n]) for n in ORDER.names or ())], schema=_CUTS
+        ))  # fmt: skip
+    chunks = {0: pa.Table.from_batches(cuts, _CUTS).combine_chunks()}
+    planned = {k: (t.to_batches() or [pa.RecordBatch.from_pylist([], schema=_CUTS)])[0] for k, t in chunks.items()}
+    where = write_chunks(context.store, f"{args['output']}-cuts.arrow", planned, _CUTS)[0]
+    shards = [ranks.shards for ranks in plans]
+    overlap = {}
+    if len(left_out):
+        schema = pa.schema([("cluster", ID_TYPE)])
+        batch = pa.RecordBatch.from_arrays([left_out], schema=schema)
+        overlap = {"overlap": write_chunks(context.store, f"{args['output']}-overlap.arrow", {0: batch}, schema)[0].to_json()}
+    return {
+        "emit": [
+            [value["ordinal"], {
+                "part": value["part"], "samples": value["samples"], "cuts": where.to_json(), "shards": shards, **overlap,
+            }]
+            for value in parts if value["samples"]
+        ],
+        "shards": shards, "samples": [ranks.total for ranks in plans], "left_out": len(buckets),
+    }  # fmt: skip
+
+
+def send(context: Context, args: dict[str, Any]) -> dict[str, Any]:
+    """Writes a part's samples, in order, into one exchange file; emits ("split/shard", pointer)."""
+    (value,) = args["values"]
+    (cuts,) = read_chunks([Pointer.from_json(value["cuts"])])
+    excluded = None
+    if "overlap" in value:
+        (overlap,) = read_chunks([Pointer.from_json(value["overlap"])])
+        excluded = overlap.column("cluster")
+    by_code: dict[int, tuple[Orders, npt.NDArray[np.int64]]] = {}
+    for code in range(len(SPLITS)):
+        if str(code) in value["samples"]:
+            by_code[code] = _orders_of(context, value, code, excluded if code == 1 else None, None)
+    table = _payload(context, value["part"], np.unique(np.concatenate([rows for _, rows in by_code.values()])))
+    places = table.column("\0row").to_numpy()
+    table = table.drop_columns(["\0row"])
+    chunks: dict[int, pa.RecordBatch] = {}
+    names: dict[int, str] = {}
+    schema = pa.schema([("key", pa.string()), *((n, t) for n, t in zip(ORDER.names or (), _ORDERED.types[1:], strict=True)), *table.schema])
+    for code, (orders, rows) in by_code.items():
+        split_cuts = cuts.filter(pc.equal(cuts.column("split"), code))
+        slices = shard_slices(orders, _to_orders(split_cuts))
+        for shard in range(len(slices) - 1):
+            low, high = int(slices[shard]), int(slices[shard + 1])
+            if low == high:
+                continue
+            keys = Samples(rows[low:high], orders[low:high]).keys
+            taken = table.take(pa.array(np.searchsorted(places, rows[low:high]))).combine_chunks()
+            arrays = [pa.array(keys), *(pa.array(orders[low:high][n]) for n in ORDER.names or ())]
+            arrays += [_flat(column) for column in taken.columns]
+            number = code * (1 << 40) + shard
+            chunks[number] = pa.RecordBatch.from_arrays(arrays, schema=schema)
+            names[number] = f"{SPLITS[code]}/{shard}"
+    pointers = write_chunks(context.store, f"{args['output']}-{int(args['key']):08d}-payload.arrow", chunks, schema, "lz4")
+    return {"emit": [[names[number], pointer.to_json()] for number, pointer in pointers.items()]}
+
+
+def receive(context: Context, args: dict[str, Any]) -> dict[str, Any]:
+    """Merges the chunks of one shard and writes it; returns its entry of the index."""
+    output = _output(context, args)
+    split, _, number = str(args["key"]).partition("/")
+    batches = read_chunks(map(Pointer.from_json, args["values"]))
+    orders = np.concatenate([_to_orders(batch) for batch in batches])
+    owner = np.repeat(np.arange(len(batches)), [len(batch) for batch in batches])
+    starts = np.cumsum([0, *(len(batch) for batch in batches)])
+    order = argsort(orders)
+    folder = Path(args["folder"])
+    with ShardWriter(folder, split, int(number), output.format, place=context.store) as writer:
+        for piece in _pieces(order, batches):
+            writer.write(_merged(batches, owner[piece], piece - starts[owner[piece]]))
+    return {"shard": asdict(writer.info)}
+
+
+def _merged(batches: Sequence[pa.RecordBatch], owner: npt.NDArray[np.int64], rows: npt.NDArray[np.int64]) -> pa.RecordBatch:
+    """Rows of several batches in the order given."""
+    pieces: list[pa.RecordBatch] = []
+    back = np.empty(len(rows), np.int64)
+    at = 0
+    for i in np.unique(owner):
+        mine = np.flatnonzero(owner == i)
+        pieces.append(batches[i].take(pa.array(rows[mine])))
+        back[mine] = at + np.arange(len(mine))
+        at += len(mine)
+    table = pa.Table.from_batches(pieces).take(pa.array(back)).drop_columns(list(ORDER.names or ()))
+    return pa.RecordBatch.from_arrays([_flat(c) for c in table.columns], schema=table.schema)
+
+
+def _pieces(order: npt.NDArray[np.int64], batches: Sequence[pa.RecordBatch]) -> Iterator[npt.NDArray[np.int64]]:
+    """The rows of a shard in runs of about CHUNK_BYTES of text."""
+    sizes = np.concatenate([pc.binary_length(b.column("text")).fill_null(0).to_numpy(zero_copy_only=False) for b in batches])
+    ends = np.cumsum(sizes[order] + 256)
+    run = (ends - ends[:1]) // CHUNK_BYTES
+    borders = np.flatnonzero(np.diff(run)) + 1
+    yield from np.split(order, borders)
+
+
+def _payload(context: Context, part: str, rows: npt.NDArray[np.int64]) -> pa.Table:
+    """Text and metadata of the rows (sorted) of a part, with their places in `\\0row`."""
+    plan = context.plan
+    metadata = metadata_columns(plan)
+    edits = [layer for layer in plan.layers if layer.edits]
+    text = "text.edited" if edits else "text.text"
+    batches: list[pa.RecordBatch] = []
+    start = 0
+    names = ["text", "id", *(_short(name) for name, _ in metadata), "\0row"]
+    with Joined(context.store, part, [text, *(name for name, _ in metadata)], edits) as view:
+        for columns in view.batches():
+            count_ = len(columns["id"])
+            low, high = np.searchsorted(rows, [start, start + count_])
+            wanted = rows[low:high] - start
+            if len(wanted):
+                batches.append(_take(columns, text, metadata, wanted, start, names))
+            start += count_
+    return pa.Table.from_batches(batches)
+
+
+def _take(
+    columns: Columns, text: str, metadata: Sequence[tuple[str, pa.DataType]], wanted: npt.NDArray[np.int64], start: int,
+    names: Sequence[str],
+) -> pa.RecordBatch:  # fmt: skip
+    index = pa.array(wanted)
+    arrays = [columns[text].take(index), columns["id"].take(index)]
+    arrays += [columns[name].take(index) for name, _ in metadata]
+    return pa.RecordBatch.from_arrays([*arrays, pa.array(wanted + start)], names=list(names))
+
+
+def _short(name: str) -> str:
+    """`page.url` is `url` and `text.title` is `title` in a sample; scores keep their layer's name."""
+    layer, _, column = name.partition(".")
+    return column if layer == "page" or name == "text.title" else name
+
+
+def _orders_of(
+    context: Context, value: dict[str, Any], code: int, excluded: pa.Array | None, ranks: RankPlan | None
+) -> tuple[Orders, npt.NDArray[np.int64]]:  # fmt: skip
+    """A part's samples of one split: their orders and rows; those of excluded clusters left out; near borders only if
+    `ranks` is given."""
+    (batch,) = read_chunks([Pointer.from_json(value["samples"][str(code)])])
+    orders, rows = _to_orders(batch), batch.column("row").to_numpy()
+    keep = np.ones(len(orders), bool)
+    if excluded is not None and code == 1:
+        with Joined(context.store, value["part"], [f"{DUPLICATES}.cluster"]) as view:
+            clusters = pa.concat_arrays([c[f"{DUPLICATES}.cluster"] for c in view.batches()])
+        keep &= ~np.asarray(pc.is_in(clusters.take(pa.array(rows)), value_set=excluded).to_numpy(zero_copy_only=False), bool)
+    if ranks is not None:
+        keep &= ranks.in_borders(orders)
+    return orders[keep], rows[keep]
+
+
+def _overlap(batches: Sequence[pa.RecordBatch]) -> tuple[pa.Array, npt.NDArray[np.int64]]:
+    """Clusters that have samples on both sides, and the buckets of their validation samples."""
+    if not batches:
+        return pa.array([], ID_TYPE), np.zeros(0, np.int64)
+    table = pa.Table.from_batches(batches).combine_chunks()
+    validation = table.filter(table.column("validation"))
+    train = table.filter(pc.invert(table.column("validation")))
+    both = validation.filter(pc.is_in(validation.column("cluster"), value_set=_flat(train.column("cluster").unique())))
+    return _flat(both.column("cluster").unique()), both.column("bucket").to_numpy()
+
+
+def _clusters_may_spread(plan: Plan, output: Output) -> bool:
+    """Whether several members of a cluster can be samples: there is an election, and no rule that keeps one only."""
+    only_one = any(rule.text == f"{DUPLICATES}.kept" for rule in plan.rules)
+    return bool(plan.dedup_layers) and output.validation > 0 and not only_one
+
+
+def _ordered(samples: Samples, mine: Bools) -> pa.RecordBatch:
+    orders = samples.orders[mine]
+    return pa.RecordBatch.from_arrays(
+        [pa.array(samples.rows[mine]), *(pa.array(np.ascontiguousarray(orders[n])) for n in ORDER.names or ())], schema=_ORDERED
+    )
+
+
+def _to_orders(batch: pa.RecordBatch) -> Orders:
+    orders = np.empty(len(batch), ORDER)
+    for name in ORDER.names or ():
+        orders[name] = batch.column(name).to_numpy()
+    return orders
+
+
+def _flat(column: pa.ChunkedArray | pa.Array) -> pa.Array:
+    if isinstance(column, pa.Array):
+        return column
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+
+
+def _output(context: Context, args: dict[str, Any]) -> Output:
+    return context.recipe.output[args["output"]]
+
+

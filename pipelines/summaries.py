@@ -1,0 +1,103 @@
+"""Fates and statistics of one part: the rules asked of every document, and what the report needs of it counted."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from core.hashing import seeded_keys
+from core.scorer import CUT, MASK
+from ingest.batches import PAGE_SCHEMA
+from pipelines.context import Context
+from pipelines.fates import judge
+from pipelines.layers import LayerWriter
+from pipelines.map_pass import audited
+from pipelines.plan import DUPLICATES, DUPLICATES_SCHEMA, EDITED, FATE, FATE_SCHEMA, IDENTITY, Plan
+from pipelines.store import Store
+from pipelines.view import Columns, Joined
+from reports.plan import ColumnPlan, ReportPlan, RulePlan, Threshold
+from reports.records import RecordCounts
+from reports.statistics import Collector, RowBatch
+
+_PAGE_COLUMNS = ("url", "date", "status", "content_type", "charset", "truncated")
+
+
+def report_plan(plan: Plan) -> ReportPlan:
+    """What the report of a recipe counts."""
+    columns = [ColumnPlan.of("page", PAGE_SCHEMA.field(name)) for name in _PAGE_COLUMNS]
+    for layer in plan.layers:
+        for f in layer.scorer.schema:
+            if f.type in (CUT, MASK) or pa.types.is_fixed_size_binary(f.type):
+                continue
+            columns.append(ColumnPlan.of(layer.name, f))
+        if layer.edits and not any(c.name == EDITED for c in columns):
+            columns.append(ColumnPlan(EDITED, "string", "the text after all edits"))
+    if plan.dedup_layers:
+        columns += [ColumnPlan.of(DUPLICATES, f) for f in DUPLICATES_SCHEMA if f.name != "cluster"]
+    known = {column.name for column in columns}
+    for rule in plan.rules:
+        for name in rule.columns:
+            if name not in known:
+                columns.append(ColumnPlan(name, "string"))
+                known.add(name)
+    costly = {layer.name for layer in plan.layers if layer.costly}
+    rules = [
+        RulePlan(
+            rule.reason, rule.text,
+            tuple(
+                Threshold(t.column, t.op, t.value, " ".join(t.by).removeprefix("language.label ") if t.by else "")
+                for t in rule.thresholds()
+            ),
+            rule.columns, any(c.partition(".")[0] in costly for c in rule.columns),
+        )
+        for rule in plan.rules
+    ]  # fmt: skip
+    return ReportPlan("documents", tuple(rules), tuple(columns))
+
+
+def statistics_path(store: Store, part: str) -> Path:
+    """Where the statistics of a part lie."""
+    return store.path("statistics", f"{part}.json")
+
+
+def decide_fates(context: Context, args: dict[str, Any]) -> dict[str, Any]:
+    """Writes `documents/fate` and the statistics of one part."""
+    plan, part = context.plan, str(args["part"])
+    shown = report_plan(plan)
+    columns = {c.name for c in shown.columns} | {c for step in plan.steps for c in step.columns}
+    collector = Collector(shown)
+    with (
+        Joined(context.store, part, columns | {f"{IDENTITY}.same_record"}, [y for y in plan.layers if y.edits]) as view,
+        LayerWriter(context.store, "documents", FATE, part, FATE_SCHEMA) as writer,
+    ):
+        for batch in view.batches():
+            rows = len(batch["id"])
+            verdicts = judge(plan.steps, batch, rows, batch[f"{IDENTITY}.same_record"])
+            kept = pa.array(verdicts.kept)
+            repeat = pa.array(verdicts.kept.astype(np.int32))
+            writer.write(batch["id"], pa.RecordBatch.from_arrays([kept, verdicts.reason, repeat], schema=FATE_SCHEMA))
+            collector.update(RowBatch(
+                batch["id"], kept, verdicts.reason, verdicts.rules,
+                seeded_keys(batch["id"], context.recipe.seed, "sample"), pa.array(audited(context, batch["id"])),
+                batch, repeat, _messages(plan, batch, rows),
+            ))  # fmt: skip
+        writer.commit(args["method"], extra={"kept": collector.kept})
+    records = RecordCounts()
+    with Joined(context.store, part, ["record.kind", "record.reason", "record.status", "record.id"], table="records") as view:
+        for batch in view.batches():
+            keys = seeded_keys(batch["record.id"], context.recipe.seed, "sample")
+            records.update(batch["record.kind"], batch["record.reason"], batch["record.status"], keys)
+    statistics = {"method": args["method"], "documents": collector.to_json(), "records": records.to_json()}
+    context.store.write_bytes(statistics_path(context.store, part), json.dumps(statistics).encode())
+    return {"part": part, "kept": collector.kept, "documents": collector.total, "records": records.total}
+
+
+def _messages(plan: Plan, columns: Columns, rows: int) -> pa.Array:
+    """The first error message of each row, null where there is none."""
+    errors = [columns[step.columns[0]] for step in plan.steps if step.rule is None]
+    return pc.coalesce(*errors) if errors else pa.nulls(rows, pa.string())

@@ -1,0 +1,213 @@
+"""What is there and what is missing: each layer file's footer against the plan.
+
+A layer file is done when its method is the plan's and its rows are those of the first layer; a first layer is done
+when the input it was read from is unchanged.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from core.errors import StorageError
+from ingest.parts import Part
+from ingest.read import slice_digest
+from pipelines.context import Context
+from pipelines.layers import Footer, RowReader, layer_path, read_footer
+from pipelines.plan import CONTENT, DUPLICATES, FATE, IDENTITY, Layer, Plan, fingerprint
+from pipelines.store import Store
+from pipelines.summaries import statistics_path
+
+MANIFEST = "_layer.json"
+Footers = Mapping[str, Footer | None]
+
+
+@dataclass(frozen=True)
+class PartWork:
+    """What a map pass has to do for one part: `layers` → why. `ingest` says why the input is read, or is empty."""
+
+    part: Part
+    ingest: str
+    layers: Mapping[str, str]
+
+    @property
+    def anything(self) -> bool:
+        return bool(self.ingest or self.layers)
+
+
+@dataclass
+class Survey:
+    """Footers of the current parts by layer, read once; `damaged` names files that were set aside."""
+
+    store: Store
+    parts: Sequence[Part]
+    damaged: list[str] = field(default_factory=list[str])
+
+    def footers(self, table: str, layer: str) -> dict[str, Footer | None]:
+        """The footer of every part, None where there is no sound file.
+
+        A file that is as the manifest says is believed; one that was changed behind the run's back is read whole.
+        """
+        folder = self.store.path(table, layer)
+        manifest = _read_manifest(folder / MANIFEST)
+        found: dict[str, Footer | None] = {}
+        for part in self.parts:
+            path = layer_path(self.store, table, layer, part.name)
+            try:
+                stat = path.stat()
+            except FileNotFoundError:
+                found[part.name] = None
+                continue
+            entry = manifest.get(part.name)
+            if entry is not None and entry["bytes"] == stat.st_size and entry["changed"] == stat.st_mtime_ns:
+                found[part.name] = Footer(**entry["footer"])
+                continue
+            try:
+                found[part.name] = read_footer(path)
+                if entry is not None:
+                    verify_file(path)
+            except StorageError as error:
+                self._set_aside(path, error)
+                found[part.name] = None
+        return found
+
+    def _set_aside(self, path: Path, error: StorageError) -> None:
+        self.damaged.append(error.message)
+        if self.store.generation:
+            path.unlink(missing_ok=True)
+
+
+def verify_file(path: Path) -> int:
+    """Reads a layer file whole and checks its page checksums; returns its rows. StorageError if it is damaged."""
+    reader = RowReader(path)
+    try:
+        return sum(len(batch) for batch in reader.batches(1 << 14))
+    finally:
+        reader.close()
+
+
+def write_manifest(store: Store, table: str, layer: str, footers: Footers) -> None:
+    """Writes `_layer.json`: parts, rows and digests, so that nobody has to open every footer."""
+    folder = store.path(table, layer)
+    if not folder.is_dir():
+        return
+    parts = {}
+    for name, footer in sorted(footers.items()):
+        if footer is None:
+            continue
+        stat = layer_path(store, table, layer, name).stat()
+        parts[name] = {"bytes": stat.st_size, "changed": stat.st_mtime_ns, "footer": asdict(footer)}
+    rows = sum(entry["footer"]["rows"] for entry in parts.values())
+    manifest = {"layer": layer, "rows": rows, "parts": parts}
+    store.write_bytes(folder / MANIFEST, json.dumps(manifest, indent=1, sort_keys=True).encode())
+
+
+def survey_stage(context: Context, survey: Survey, stage: int, elected: str = "") -> list[PartWork]:
+    """What the map pass `stage` has to do. `elected` is the fingerprint of the election that it comes after."""
+    plan = context.plan
+    pages = survey.footers("documents", "page")
+    records = survey.footers("records", "record")
+    layers = {layer.name: survey.footers("documents", layer.name) for layer in plan.stage_layers(stage)}
+    work: list[PartWork] = []
+    for part in survey.parts:
+        ingest = _ingest_reason(context, part, pages[part.name], records[part.name]) if stage == 0 else ""
+        todo: dict[str, str] = {}
+        for layer in plan.stage_layers(stage):
+            why = _layer_reason(plan, layer, layers[layer.name][part.name], pages[part.name], elected)
+            if why:
+                todo[layer.name] = why
+                if CONTENT in layer.scorer.inputs and not ingest and why != "rules":
+                    ingest = f"{layer.name} needs the pages' HTML"
+        work.append(PartWork(part, ingest, todo))
+    return work
+
+
+def before_fingerprint(plan: Plan, layer: Layer, elected: str) -> str:
+    """Which rows a costly layer has to score: the rules before it, what feeds them, the audit sample."""
+    steps = [(step.reason, step.rule.text if step.rule else "") for step in plan.steps_before(layer.position)]
+    names = {c.partition(".")[0] for step in plan.steps_before(layer.position) for c in step.columns}
+    methods = [other.method for other in plan.layers if other.name in names]
+    return fingerprint("before", steps, methods, plan.recipe.documents.audit, plan.recipe.seed, elected if layer.stage else "")
+
+
+def election_fingerprint(context: Context, survey: Survey) -> str:
+    """The fingerprint of the election over the rows of all parts, by name and digest."""
+    pages = survey.footers("documents", "page")
+    rows = [(name, f.rows_digest, f.source.get("digest", "")) for name, f in sorted(pages.items()) if f is not None]
+    return fingerprint(context.plan.election_method(), rows)
+
+
+def election_done(context: Context, survey: Survey, elected: str) -> bool:
+    """Whether every part's files come from this election."""
+    names = [IDENTITY, *([DUPLICATES] if context.plan.dedup_layers else [])]
+    return all(
+        footer is not None and footer.method == elected
+        for name in names for footer in survey.footers("documents", name).values()
+    )  # fmt: skip
+
+
+def fate_fingerprint(context: Context, elected: str, scored: Iterable[str] = ()) -> str:
+    """The fingerprint of the fates: rules, what feeds them, the election, and which rows costly scorers saw."""
+    return fingerprint(context.plan.fate_method(), elected, sorted(scored), context.recipe.seed, context.recipe.documents.audit)
+
+
+def fates_missing(context: Context, survey: Survey, method: str) -> list[Part]:
+    """The parts whose fates or statistics are not of this method."""
+    pages = survey.footers("documents", "page")
+    fates = survey.footers("documents", FATE)
+    missing: list[Part] = []
+    for part in survey.parts:
+        fate, page = fates[part.name], pages[part.name]
+        done = fate is not None and page is not None and fate.method == method and fate.rows_digest == page.rows_digest
+        if not (done and _statistics_method(context.store, part.name) == method):
+            missing.append(part)
+    return missing
+
+
+def _statistics_method(store: Store, part: str) -> str:
+    try:
+        return str(json.loads(statistics_path(store, part).read_bytes())["method"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
+def _ingest_reason(context: Context, part: Part, page: Footer | None, record: Footer | None) -> str:
+    if page is None or record is None:
+        return "new" if page is None and record is None else "a first layer is missing"
+    if page.method != context.plan.ingest_method or record.method != context.plan.ingest_method:
+        return "the reader changed"
+    if page.source.get("digest") != record.source.get("digest"):
+        return "its first layers differ"
+    stamp = context.stamp(part)
+    if all(page.source.get(key) == value for key, value in stamp.items()):
+        return ""
+    if page.source.get("size") == part.size and slice_digest(part) == page.source.get("digest"):
+        return ""
+    return "the input changed"
+
+
+def _layer_reason(plan: Plan, layer: Layer, footer: Footer | None, page: Footer | None, elected: str) -> str:
+    if footer is None:
+        return "missing"
+    if footer.method != layer.method:
+        return "parameters, version or what it reads changed"
+    if page is None or footer.rows_digest != page.rows_digest:
+        return "its records changed"
+    if layer.costly and footer.extra.get("before") != before_fingerprint(plan, layer, elected):
+        return "rules"
+    return ""
+
+
+def _read_manifest(path: Path) -> dict[str, dict[str, object]]:
+    try:
+        parts = json.loads(path.read_bytes())["parts"]
+        return {
+            name: entry for name, entry in parts.items()
+            if {"bytes", "changed", "footer"} <= entry.keys() and set(entry["footer"]) == set(Footer.__dataclass_fields__)
+        }  # fmt: skip
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):  # a damaged manifest: the footers tell as much
+        return {}

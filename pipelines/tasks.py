@@ -1,0 +1,78 @@
+"""The tasks that workers do, by name, and the loop of a worker process."""
+
+from __future__ import annotations
+
+import socket
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from core.errors import UserError, error_to_json
+from pipelines import elections, map_pass, shards, summaries
+from pipelines.context import Context
+from pipelines.notes import NoteBook, SilentNotes
+from pipelines.pool import Suspect, Task
+from pipelines.zygote import receive, send
+
+
+def _map(context: Context, args: dict[str, Any], suspects: Sequence[Suspect], notes: NoteBook) -> dict[str, Any]:
+    try:
+        return map_pass.map_part(context, args, suspects, notes)
+    except map_pass.BrokenScorer as error:
+        return {"part": args["part"]["name"], "broken": error.layer, "message": error.message}
+
+
+_Work = Callable[[Context, dict[str, Any]], dict[str, Any]]
+_PLAIN: Mapping[str, _Work] = {
+    "collect_keys": elections.collect,
+    "group_keys": elections.group,
+    "resolve_election": elections.resolve,
+    "write_election": elections.write,
+    "decide_fates": summaries.decide_fates,
+    "count_samples": shards.count,
+    "plan_shards": shards.plan_shards,
+    "send_samples": shards.send,
+    "write_shard": shards.receive,
+}
+
+
+def do(context: Context, task: Task, notes: NoteBook) -> dict[str, Any]:
+    """Does one task in this process."""
+    notes.begin()
+    if task.kind == "map":
+        return _map(context, task.args, task.suspects, notes)
+    return _PLAIN[task.kind](context, task.args)
+
+
+class Inline:
+    """An executor that does tasks in the caller's own process, one after another: for tests and small jobs."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context.open()
+
+    def run(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, dict[str, Any]]]:
+        for task in tasks:
+            yield task, do(self._context, task, SilentNotes())
+
+    def close(self) -> None:
+        return
+
+
+def serve(channel: socket.socket, context: Context, note: str) -> None:
+    """The loop of a worker: a task in, its result or its error out, until the channel closes."""
+    notes = NoteBook(Path(note))
+    while True:
+        message, _ = receive(channel)
+        if message is None:
+            return
+        task = Task(message["kind"], message["args"], tuple(Suspect(**s) for s in message["suspects"]))
+        try:
+            send(channel, {"result": do(context, task, notes)})
+        except UserError as error:
+            send(channel, error_to_json(error))
+        except Exception:
+            send(channel, {"error": "", "traceback": traceback.format_exc()})
+        pa.default_memory_pool().release_unused()

@@ -1,0 +1,122 @@
+"""The layers of one part joined by position: any columns, streamed in batches.
+
+Derived columns are made on the way: `page.host` from the URL, `text.edited` from the text and its edits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing
+
+import pyarrow as pa
+
+from core.errors import StorageError
+from core.spans import apply_edits
+from core.scorer import CUT, MASK
+from core.urls import hosts
+from pipelines.layers import RowReader, layer_path
+from pipelines.plan import EDITED, HOST, Layer
+from pipelines.store import Store
+
+Columns = dict[str, pa.Array]
+#: Rows read at a time; a row group bounds their bytes.
+BATCH_ROWS = 512
+#: Rows read at a time where no text is among the columns.
+NARROW_BATCH_ROWS = 1 << 15
+
+
+class Joined:
+    """Reads columns, named `layer.column`, of one part from its layer files, row by row in step.
+
+    `id` is always among the columns. `edits` are the layers whose cuts and masks make `text.edited`.
+    """
+
+    def __init__(
+        self, store: Store, part: str, columns: Iterable[str], edits: Sequence[Layer] = (), table: str = "documents"
+    ) -> None:
+        self.wanted = sorted(set(columns) - {"id"})
+        self._edits = edits
+        stored: dict[str, set[str]] = {"page": {"id"}} if table == "documents" else {}
+        for column in self.wanted:
+            for source in self._sources(column):
+                layer, _, name = source.partition(".")
+                stored.setdefault(layer, set()).add(name)
+        self._readers: dict[str, RowReader] = {}
+        self._stack = ExitStack()
+        rows: dict[str, int] = {}
+        try:
+            for layer in sorted(stored):
+                path = layer_path(store, table, layer, part)
+                try:
+                    reader = self._stack.enter_context(closing(RowReader(path, sorted(stored[layer]))))
+                except FileNotFoundError as error:
+                    raise StorageError(
+                        f"{path}: the layer file is missing", "run the same command again: it is computed again"
+                    ) from error
+                except KeyError as error:
+                    raise StorageError(
+                        f"{path}: has not the columns {sorted(stored[layer])}", "run the same command again"
+                    ) from error
+                self._readers[layer] = reader
+                rows[layer] = reader.rows
+            if len(set(rows.values())) > 1:
+                raise StorageError(
+                    f"{part}: its layers differ in rows ({rows})", "run the same command again: they are computed again"
+                )
+        except BaseException:
+            self._stack.close()
+            raise
+        self.rows = next(iter(rows.values()), 0)
+
+    def read(self, rows: int) -> Columns:
+        """The next rows of each column; fewer at the end of the part."""
+        columns: Columns = {}
+        for layer, reader in self._readers.items():
+            batch = reader.read(rows)
+            for name, array in zip(batch.schema.names, batch.columns, strict=True):
+                columns["id" if (layer, name) == ("page", "id") else f"{layer}.{name}"] = array
+        if HOST in self.wanted:
+            columns[HOST] = hosts(columns["page.url"])
+        if EDITED in self.wanted:
+            columns[EDITED] = edited_text(columns, self._edits)
+        return columns
+
+    def batches(self, rows: int | None = None) -> Iterator[Columns]:
+        """All rows, `rows` at a time (by default few if a text is read, many if not)."""
+        if rows is None:
+            rows = BATCH_ROWS if "text" in self._readers else NARROW_BATCH_ROWS
+        done = 0
+        while done < self.rows:
+            columns = self.read(rows)
+            count = len(next(iter(columns.values())))
+            done += count
+            yield columns
+
+    def close(self) -> None:
+        self._stack.close()
+
+    def __enter__(self) -> Joined:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def _sources(self, column: str) -> list[str]:
+        if column == HOST:
+            return ["page.url"]
+        if column == EDITED:
+            return ["text.text", *edit_columns(self._edits)]
+        return [column]
+
+
+def edit_columns(edits: Iterable[Layer]) -> list[str]:
+    """The names of the cut and mask columns of edit layers."""
+    return [f"{layer.name}.{f.name}" for layer in edits for f in layer.scorer.schema if f.type in (CUT, MASK)]
+
+
+def edited_text(columns: Mapping[str, pa.Array], edits: Sequence[Layer]) -> pa.Array:
+    """`text.text` after the cuts and masks of `edits`."""
+    fields = [(f"{layer.name}.{f.name}", f.type) for layer in edits for f in layer.scorer.schema]
+    cuts = [columns[name] for name, type in fields if type == CUT]
+    masks = [columns[name] for name, type in fields if type == MASK]
+    return apply_edits(columns["text.text"], cuts, masks) if cuts or masks else columns["text.text"]

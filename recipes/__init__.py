@@ -1,0 +1,1 @@
+"""Recipes that people start from: copy one, change it, run it."""

@@ -1,0 +1,93 @@
+"""The report as one HTML page that asks nothing of the network and runs no script.
+
+Every text in it comes from the web: all of it is escaped by Jinja, a link is made of http and https URLs alone,
+and a Content-Security-Policy that allows only the page's own style sheet stands behind that.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from reports import charts, numbers
+
+TEMPLATES = Path(__file__).parent / "templates"
+TOP_HOSTS = 50
+TOP_ROWS = 30
+PLAIN_URL = re.compile(r"[!-~\u00a1-\uffff\U00010000-\U0010ffff]+")
+
+Json = Mapping[str, Any]
+
+
+def safe_link(url: object) -> str | None:
+    """The URL if it may be a link: absolute, http or https, with a host, without blanks or controls; else None."""
+    if not isinstance(url, str) or not PLAIN_URL.fullmatch(url):
+        return None
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return None
+    return url if parts.scheme in ("http", "https") and parts.hostname and url.lower().startswith("http") else None
+
+
+def content_security_policy(style: str) -> str:
+    """Nothing is loaded, nothing runs; the style sheet is named by its hash."""
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    return f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action 'none'"
+
+
+def render(stats: Json) -> str:
+    """The page of a run, from what `publish` gave (or `stats.json` read back): a function of `stats` alone."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        count=numbers.count,
+        size=numbers.size,
+        duration=numbers.duration,
+        number=numbers.number,
+        layers=by_layer,
+    )
+    style = (TEMPLATES / "report.css").read_text(encoding="utf-8")
+    return environment.get_template("report.html").render(
+        stats=stats,
+        style=Markup(style),
+        policy=content_security_policy(style),
+        chart=charts.histogram,
+        chart_width=charts.WIDTH,
+        chart_height=charts.HEIGHT,
+        chart_top=charts.TOP,
+        chart_bottom=charts.BOTTOM,
+        chart_left=charts.LEFT,
+        chart_right=charts.RIGHT,
+        share=numbers.share,
+        safe_link=safe_link,
+        thresholds_on=thresholds_on,
+        top_hosts=TOP_HOSTS,
+        top_rows=TOP_ROWS,
+    )
+
+
+def by_layer(columns: list[Json]) -> list[tuple[str, list[Json]]]:
+    """Columns grouped by layer, in the order in which the layers first come."""
+    layers: dict[str, list[Json]] = {}
+    for column in columns:
+        layers.setdefault(str(column["name"]).partition(".")[0], []).append(column)
+    return list(layers.items())
+
+
+def thresholds_on(table: Json, column: str) -> list[Json]:
+    """The thresholds of all rules on one column."""
+    return [t for rule in table["rules"] for t in rule["thresholds"] if t["column"] == column]
