@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+from numba import njit, types
 
 from core.characters import (
     AFFIX_ALPHA,
@@ -27,10 +27,13 @@ from core.characters import (
     before,
     decode,
 )
-from core.urls import is_url
+from core.url_tokens import is_url
 from core.words import Spans, hash_span
 
 Exceptions = npt.NDArray[np.uint64]
+
+#: EXCEPTIONS in the explicit signatures of kernels.
+EXCEPTIONS_TYPE = types.Array(types.uint64, 2, "C", readonly=True)
 
 # What is split off behind a digit: UNITS and CURRENCY of spacy/lang/char_classes.py.
 _AFTER_DIGIT = (

@@ -13,9 +13,9 @@ from typing import ClassVar
 import pyarrow as pa
 import xxhash
 
+from core.addresses import canonical_url
 from core.hashing import ID_TYPE
 from core.scorer import column
-from core.urls import canonical_url
 
 WAYS = ("url", "text")
 TEXTS = ("edited", "text")

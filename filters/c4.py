@@ -101,7 +101,7 @@ class C4:
         span_offsets = np.zeros(n + 1, np.int32)
         counts = np.zeros((n, c.N_COUNTS), np.int32)
         starts, ends = c.clean_texts(
-            offsets, data, CLASSES, self._settings(), c.PHRASES, _bad_words(self.bad_words), ABBREVIATIONS,
+            offsets, data, CLASSES, self._settings(), _bad_words(self.bad_words), ABBREVIATIONS,
             span_offsets, counts,
         )  # fmt: skip
         columns = [cut_array(span_offsets, starts, ends, text)]

@@ -14,15 +14,11 @@ from numba import njit, types
 
 from core.characters import ALNUM, BYTES_TYPE, CLASSES_TYPE, OFFSETS_TYPE, SPACE, Bytes, Classes, decode, strip
 from core.words import Spans, split_lines
-from filters.lexicon import LEXICON_TYPE, Lexicon, ascii_lower, make_lexicon, match
+from filters.lexicon import LEXICON_TYPE, Lexicon, ascii_lower, match, may_match
 from filters.sentences import count_sentences
 
-PHRASES = make_lexicon([
-    ["lorem ipsum"],
-    ["javascript"],
-    ["terms of use", "privacy policy", "cookie policy", "uses cookies", "use of cookies", "use cookies"],
-])  # fmt: skip
 _LOREM, _JAVASCRIPT, _POLICY = 1, 2, 4
+_RARE = (1 << 22) | (1 << 11) | (1 << 6) | (1 << 16) | (1 << 27)  # v k f p {, as the low five bits
 
 #: The columns of the counts.
 (
@@ -81,20 +77,43 @@ def _words(data: Bytes, start: int, end: int, classes: Classes) -> tuple[int, in
 
 
 @njit(error_model="numpy")
-def _phrases(data: Bytes, start: int, end: int, phrases: Lexicon) -> tuple[int, bool]:
-    """Which groups of PHRASES are in a line, as bits, and whether it has a curly brace."""
+def _stands(data: Bytes, at: int, start: int, end: int, phrase: bytes) -> bool:
+    """Whether a phrase in small letters stands at `at`, whatever the case of the text."""
+    if at < start or at + len(phrase) > end:
+        return False
+    for k in range(len(phrase)):
+        if ascii_lower(np.int64(data[at + k])) != phrase[k]:
+            return False
+    return True
+
+
+@njit(error_model="numpy")
+def _phrases(data: Bytes, start: int, end: int) -> tuple[int, bool]:
+    """Which kinds of phrases are in a line, as bits, and whether it has a curly brace.
+
+    A phrase is looked for where its rarest letter is: v, k, f and p are one letter in twenty.
+    """
     found = 0
     brace = False
     for i in range(start, end):
         b = np.int64(data[i]) | 32
-        brace |= b == 123 and data[i] == 123
-        # The first letters of all phrases: testing them alone halves the time.
-        if b != 117 and b != 99 and b != 112 and b != 116 and b != 106 and b != 108:
+        if b & 0xE0 != 96 or not (_RARE >> (b & 31)) & 1:
             continue
-        for group in range(3):
-            for word in range(phrases[257 * group + b], phrases[257 * group + b + 1]):
-                if match(phrases, word, data, i, end) > 0:
-                    found |= 1 << group
+        if b == 118:
+            found |= _JAVASCRIPT * _stands(data, i - 2, start, end, b"javascript")
+            found |= _POLICY * _stands(data, i - 3, start, end, b"privacy policy")
+        elif b == 107:
+            found |= _POLICY * _stands(data, i - 3, start, end, b"cookie policy")
+            if _stands(data, i - 3, start, end, b"cookies"):
+                found |= _POLICY * _stands(data, i - 7, start, end, b"use ")
+                found |= _POLICY * _stands(data, i - 8, start, end, b"uses ")
+                found |= _POLICY * _stands(data, i - 10, start, end, b"use of ")
+        elif b == 102:
+            found |= _POLICY * _stands(data, i - 7, start, end, b"terms of use")
+        elif b == 112:
+            found |= _LOREM * _stands(data, i - 7, start, end, b"lorem ipsum")
+        elif data[i] == 123:
+            brace = True
     return found, brace
 
 
@@ -115,7 +134,7 @@ def _bad_words(data: Bytes, start: int, end: int, classes: Classes, bad: Lexicon
     i = start
     while i < end:
         b = ascii_lower(np.int64(data[i]))
-        if edge:
+        if edge and may_match(bad, 0, data, i, end):
             for word in range(bad[b], bad[b + 1]):
                 stop = i + match(bad, word, data, i, end)
                 if stop > i and (open_edges if stop == end else _is_edge(data, stop, classes, open_edges)):
@@ -156,8 +175,8 @@ def _cut(starts: Spans, ends: Spans, first: int, n: int, start: int, end: int) -
 
 @njit(error_model="numpy")
 def _judge(
-    data: Bytes, a: int, b: int, words: int, longest: int, settings: Settings, classes: Classes, phrases: Lexicon,
-    bad: Lexicon, abbreviations: Lexicon, counts: npt.NDArray[np.int32],
+    data: Bytes, a: int, b: int, words: int, longest: int, settings: Settings, classes: Classes, bad: Lexicon,
+    abbreviations: Lexicon, counts: npt.NDArray[np.int32],
 ) -> bool:  # fmt: skip
     """Whether a line, stripped and without citations, is kept; adds to the counts. In the originals' order."""
     if settings.max_word_length > 0 and longest > settings.max_word_length:
@@ -169,7 +188,7 @@ def _judge(
     if words < settings.min_words:
         counts[SHORT] += 1
         return False
-    found, brace = _phrases(data, a, b, phrases)
+    found, brace = _phrases(data, a, b)
     if found & _LOREM:
         counts[LOREM_IPSUM] = 1
     if settings.javascript and found & _JAVASCRIPT:
@@ -239,7 +258,7 @@ def _room(offsets: Spans, data: Bytes) -> int:
 
 @njit(error_model="numpy")
 def _clean(
-    data: Bytes, start: int, end: int, settings: Settings, classes: Classes, phrases: Lexicon, bad: Lexicon,
+    data: Bytes, start: int, end: int, settings: Settings, classes: Classes, bad: Lexicon,
     abbreviations: Lexicon, lines: Spans, line_ends: Spans, scratch: Bytes, starts: Spans, ends: Spans, first: int,
     counts: npt.NDArray[np.int32],
 ) -> int:  # fmt: skip
@@ -264,10 +283,10 @@ def _clean(
             length = _without_citations(data, a, b, scratch)
             left, _ = _words(scratch, 0, length, classes)
             checked = words if settings.words_first else left
-            kept = _judge(scratch, 0, length, checked, longest, settings, classes, phrases, bad, abbreviations, counts)
+            kept = _judge(scratch, 0, length, checked, longest, settings, classes, bad, abbreviations, counts)
         else:
             left = words
-            kept = _judge(data, a, b, words, longest, settings, classes, phrases, bad, abbreviations, counts)
+            kept = _judge(data, a, b, words, longest, settings, classes, bad, abbreviations, counts)
         if not kept:
             n = _cut(starts, ends, first, n, line, following)
             continue
@@ -291,14 +310,14 @@ _SETTINGS = types.NamedTuple(
     (types.boolean, types.boolean, types.int64, types.int64) + (types.boolean,) * 5, Settings
 )
 _SIGNATURE = types.Tuple((types.int32[::1], types.int32[::1]))(
-    OFFSETS_TYPE, BYTES_TYPE, CLASSES_TYPE, _SETTINGS, LEXICON_TYPE, LEXICON_TYPE, LEXICON_TYPE, types.int32[::1],
+    OFFSETS_TYPE, BYTES_TYPE, CLASSES_TYPE, _SETTINGS, LEXICON_TYPE, LEXICON_TYPE, types.int32[::1],
     types.int32[:, ::1],
 )  # fmt: skip
 
 
 @njit(_SIGNATURE, cache=True, nogil=True, error_model="numpy")
 def clean_texts(
-    offsets: Spans, data: Bytes, classes: Classes, settings: Settings, phrases: Lexicon, bad: Lexicon,
+    offsets: Spans, data: Bytes, classes: Classes, settings: Settings, bad: Lexicon,
     abbreviations: Lexicon, span_offsets: Spans, counts: npt.NDArray[np.int32],
 ) -> tuple[Spans, Spans]:  # fmt: skip
     """Starts and ends of the spans to cut, relative to their text; fills `span_offsets` (n + 1,) and `counts`
@@ -316,7 +335,7 @@ def clean_texts(
     for row in range(len(offsets) - 1):
         first = n
         n = _clean(
-            data, offsets[row], offsets[row + 1], settings, classes, phrases, bad, abbreviations, lines, line_ends,
+            data, offsets[row], offsets[row + 1], settings, classes, bad, abbreviations, lines, line_ends,
             scratch, starts, ends, first, counts[row],
         )  # fmt: skip
         for i in range(first, n):

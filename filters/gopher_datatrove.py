@@ -11,7 +11,7 @@ from numba import njit
 
 from core.characters import ALPHA, PUNCTUATION, Bytes, Classes, char_length, decode, strip
 from core.english import Exceptions, split_english
-from core.words import Spans, max_spans, mix, split_lines, split_newline_runs
+from core.words import Spans, hash_span, max_spans, mix, split_lines, split_newline_runs
 from filters import gopher_metrics as m
 from filters.ngrams import (
     Keys,
@@ -100,10 +100,11 @@ def _words(
             length += size
         alphabetic += (any_of & ALPHA) != 0
         hashed = mix(value + np.uint64(size) * _LENGTH)
-        slot = m.find_stop_word(stop_words, m.stop_key(hashed, language))
-        if slot >= 0 and seen[slot] != text:
-            seen[slot] = text
-            stops += 1
+        if end - starts[k] <= m.LONGEST_STOP_WORD:
+            slot = m.find_stop_word(stop_words, m.stop_key(hash_span(data, starts[k], end), language))
+            if slot >= 0 and seen[slot] != text:
+                seen[slot] = text
+                stops += 1
         hashes[k] = hashed
         values[k] = value
         powers[k] = power

@@ -10,9 +10,9 @@ import numpy as np
 from numba import njit
 
 from core.boundaries import split_boundaries
-from core.characters import ALNUM, ALPHA, SPACE, Bytes, Classes, char_length, decode, strip
+from core.characters import ALNUM, Bytes, Classes, char_length, decode, strip
 from core.english import Exceptions
-from core.words import Spans, hash_span, max_spans, split_newlines, split_whitespace
+from core.words import Spans, has_alpha, hash_span, max_spans, split_newlines, split_whitespace
 from filters import gopher_metrics as m
 from filters.ngrams import (
     Keys,
@@ -25,8 +25,6 @@ from filters.ngrams import (
     sieve_size,
     table_size,
 )
-
-_LONGEST_STOP_WORD = 64  # bytes; longer words are none
 
 
 @njit(error_model="numpy")
@@ -125,9 +123,117 @@ def _count_words(data: Bytes, start: int, end: int, classes: Classes) -> int:
 
 
 @njit(error_model="numpy")
-def _hash_lower(data: Bytes, start: int, end: int, lowered: npt_bytes) -> np.uint64:
-    """The hash of a word of at most _LONGEST_STOP_WORD bytes with A–Z as a–z."""
-    for i in range(start, end):
-        b = data[i]
-        lowered[i - start] = b | 0x20 if 0x41 <= b <= 0x5A else b
-    return hash_span(lowered, 0, end - start)
+def _words(
+    data: Bytes, starts: Spans, ends: Spans, n: int, classes: Classes, stop_words: m.Table, language: int, row: m.Row
+) -> None:
+    """Metrics of the words of str.split()."""
+    length, alphabetic, stops = 0, 0, 0
+    lowered = np.empty(m.LONGEST_STOP_WORD, np.uint8)
+    for k in range(n):
+        a, b = np.int64(starts[k]), np.int64(ends[k])
+        size = b - a
+        length += char_length(data, a, b)
+        alphabetic += has_alpha(data, a, b, classes)
+        if size <= m.LONGEST_STOP_WORD:
+            for i in range(size):
+                byte = data[a + i]
+                lowered[i] = byte | 0x20 if 0x41 <= byte <= 0x5A else byte
+            stops += m.find_stop_word(stop_words, m.stop_key(hash_span(lowered, 0, size), language)) >= 0
+    row[m.MEAN_LENGTH] = m.ratio(length, n)
+    row[m.ALPHA_WORDS] = m.ratio(alphabetic, n)
+    row[m.STOP_WORDS] = stops
+
+
+@njit(error_model="numpy")
+def _lines(
+    data: Bytes, start: int, end: int, classes: Classes, starts: Spans, ends: Spans, keys: Keys, found: Spans,
+    sieve: Sieve, table: Spans, firsts: Spans, counts: Spans, row: m.Row,
+) -> None:  # fmt: skip
+    n = split_newlines(data, start, end, starts, ends)
+    n = _strip_spans(data, classes, starts, ends, n)
+    bullets, ellipses = 0, 0
+    for i in range(n):
+        a, b = np.int64(starts[i]), np.int64(ends[i])
+        first, _ = decode(data, a)
+        bullets += first == 0x25CF or first == 0x2022 or first == 0x2A or first == 0x2D  # ● • * -
+        ellipses += (
+            m.ends_with_dots(data, a, b) or m.ends_with_ellipsis(data, a, b) or _ends_with_spaced_dots(data, a, b)
+        )
+    row[m.BULLET_LINES] = m.ratio(bullets, n)
+    row[m.ELLIPSIS_LINES] = m.ratio(ellipses, n)
+    row[m.DUP_LINE_FRAC], row[m.DUP_LINE_CHARS] = _repeated_spans(
+        data, starts, ends, n, keys, found, sieve, table, firsts, counts
+    )
+    n = _split_double_newlines(data, start, end, starts, ends)
+    n = _strip_spans(data, classes, starts, ends, n)
+    row[m.DUP_PARA_FRAC], row[m.DUP_PARA_CHARS] = _repeated_spans(
+        data, starts, ends, n, keys, found, sieve, table, firsts, counts
+    )
+
+
+@njit(error_model="numpy")
+def _longest_top(found: Spans, n: int, counts: Spans, highest: int, length: int, chars: Spans) -> int:
+    """Characters of the n-gram seen most; of several, the longest."""
+    longest = 0
+    for k in range(n):
+        i = np.int64(found[k])
+        if counts[i] == highest:
+            longest = max(longest, chars[i + length] - chars[i])
+    return np.int64(longest)
+
+
+@njit(error_model="numpy")
+def _covered(found: Spans, n: int, firsts: Spans, counts: Spans, length: int, chars: Spans) -> int:
+    """Characters of the words that are part of an n-gram seen more than once, each word once."""
+    total = 0
+    reached = 0
+    for k in range(n):
+        i = np.int64(found[k])
+        if counts[firsts[i]] > 1:
+            total += chars[i + length] - chars[max(i, reached)]
+            reached = i + length
+    return total
+
+
+@njit(m.SIGNATURE, error_model="numpy", cache=True, nogil=True)
+def score_dclm(
+    offsets: Spans, data: Bytes, classes: Classes, exceptions: Exceptions, stop_words: m.Table, languages: Spans,
+    out: m.Row,
+) -> None:  # fmt: skip
+    """Fills `out`, float64 of shape (texts, METRICS), for the texts of a batch. `exceptions` is not read."""
+    room = max_spans(m.longest_text(offsets))
+    starts, ends, found = np.empty(room, np.int32), np.empty(room, np.int32), np.empty(room, np.int32)
+    firsts, counts, chars = np.empty(room, np.int32), np.empty(room, np.int32), np.empty(room + 1, np.int32)
+    table, sieve = np.empty(table_size(room), np.int32), np.empty(sieve_size(room), np.uint8)
+    hashes, grams = np.empty(room, np.uint64), np.empty(room, np.uint64)
+    for text in range(len(offsets) - 1):
+        start, end = np.int64(offsets[text]), np.int64(offsets[text + 1])
+        row = out[text]
+        row[:] = 0
+        _lines(data, start, end, classes, starts, ends, hashes, found, sieve, table, firsts, counts, row)
+        row[m.WORDS] = _count_words(data, start, end, classes)
+
+        n = split_whitespace(data, start, end, classes, starts, ends)
+        _words(data, starts, ends, n, classes, stop_words, languages[text], row)
+        hash_signs = m.count_byte(data, start, end, 0x23)
+        ellipses = m.count_pattern(data, start, end, 0x2E, 0x2E, 0x2E)
+        ellipses += m.count_pattern(data, start, end, 0xE2, 0x80, 0xA6) + _count_spaced_dots(data, start, end)
+        row[m.HASHES] = m.ratio(hash_signs, n)
+        row[m.ELLIPSES] = m.ratio(ellipses, n)
+        row[m.SYMBOLS] = m.ratio(hash_signs + ellipses, n)
+
+        n = split_boundaries(data, start, end, classes, starts, ends)
+        hash_spans(data, starts, ends, n, hashes)
+        chars[0] = 0
+        for k in range(n):
+            chars[k + 1] = chars[k] + char_length(data, starts[k], ends[k])
+        copy_keys(hashes, grams, n)
+        for length in range(2, 11):
+            count = extend_grams(grams, hashes, length, n)
+            repeated = find_repeated(grams, count, sieve, found)
+            highest = count_repeated(grams, found, repeated, table, firsts, counts)
+            if highest > 1 and length < 5:
+                top = _longest_top(found, repeated, counts, highest, length, chars)
+                row[m.TOP + length] = m.ratio(top * highest, chars[n])
+            elif highest > 1:
+                row[m.DUP + length] = m.ratio(_covered(found, repeated, firsts, counts, length, chars), chars[n])

@@ -10,7 +10,8 @@ import numpy.typing as npt
 from numba import njit, types
 
 from core.characters import BYTES_TYPE, CLASSES_TYPE, OFFSETS_TYPE, Bytes
-from core.words import Spans, mix
+from core.english import EXCEPTIONS_TYPE
+from core.words import Spans, hash_span, mix
 
 Row = npt.NDArray[np.float64]
 Table = npt.NDArray[np.uint64]
@@ -23,8 +24,9 @@ TOP = 12  # TOP + n is the place of top_<n>gram, n in 2..4
 DUP = 12  # DUP + n is the place of dup_<n>gram, n in 5..10
 METRICS = 23
 
+LONGEST_STOP_WORD = 64  # bytes; longer words are none
+
 #: A kernel over a batch: offsets, data, CLASSES, EXCEPTIONS, stop words, language of each text, metrics to fill.
-EXCEPTIONS_TYPE = types.Array(types.uint64, 2, "C", readonly=True)
 STOP_TYPE = types.Array(types.uint64, 1, "C", readonly=True)
 SIGNATURE = types.void(
     OFFSETS_TYPE, BYTES_TYPE, CLASSES_TYPE, EXCEPTIONS_TYPE, STOP_TYPE, types.int32[::1], types.float64[:, ::1]
@@ -83,13 +85,28 @@ def is_bullet(data: Bytes, start: int, end: int) -> bool:
 
 @njit(error_model="numpy")
 def stop_key(word: np.uint64, language: int) -> np.uint64:
-    """The key of a word (its hash) in the stop words of a language (its number)."""
+    """The key of a word (its `core.words.hash_span`) among the stop words of a language (its number)."""
     return mix(word + np.uint64(language + 1) * np.uint64(0x9E3779B97F4A7C15)) | np.uint64(1)
+
+
+@njit(
+    types.void(OFFSETS_TYPE, BYTES_TYPE, types.int32[::1], types.uint64[::1]),
+    error_model="numpy", cache=True, nogil=True,
+)  # fmt: skip
+def fill_stop_words(offsets: Spans, data: Bytes, languages: Spans, table: Table) -> None:
+    """Puts words, each with the number of its language, into a table: a power of two of keys, 0 where empty."""
+    mask = len(table) - 1
+    for i in range(len(languages)):
+        key = stop_key(hash_span(data, offsets[i], offsets[i + 1]), languages[i])
+        slot = np.int64(key >> np.uint64(8)) & mask
+        while table[slot] != 0 and table[slot] != key:
+            slot = (slot + 1) & mask
+        table[slot] = key
 
 
 @njit(error_model="numpy")
 def find_stop_word(table: Table, key: np.uint64) -> int:
-    """The slot of a key among the stop words, -1 if there is none. `table` is a power of two of keys, 0 where empty."""
+    """The slot of a key among the stop words, -1 if there is none."""
     mask = len(table) - 1
     slot = np.int64(key >> np.uint64(8)) & mask
     while table[slot] != 0:

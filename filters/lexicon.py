@@ -5,6 +5,7 @@ Lists are short (tens to hundreds of words), so that comparing the few words wit
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -14,8 +15,10 @@ from numba import njit, types
 from core.characters import Bytes
 
 #: Word w is `lexicon[lexicon[w]:lexicon[w + 1]]`, a byte a number. Those of list g that start with byte b are w =
-#: `lexicon[257 * g + b]` to `lexicon[257 * g + b + 1]`, exclusive.
+#: `lexicon[STRIDE * g + b]` to `lexicon[STRIDE * g + b + 1]`, exclusive. Behind these, 4,096 bits a list: whether a
+#: word's first three bytes have that hash, which spares most positions of a text any comparison.
 Lexicon = npt.NDArray[np.int32]
+STRIDE = 257 + 128
 LEXICON_TYPE = types.Array(types.int32, 1, "C", readonly=True)
 
 
@@ -23,23 +26,47 @@ def make_lexicon(lists: Sequence[Iterable[str]]) -> Lexicon:
     """A Lexicon of the lists; empty words and repeats within a list are left out."""
     listed = [sorted({entry.encode() for entry in entries if entry}) for entries in lists]
     words = [word for entries in listed for word in entries]
-    base = 257 * len(lists)
-    groups: list[int] = []
+    base = STRIDE * len(lists)
+    head = np.zeros((len(lists), STRIDE), np.int32)
     before = base
-    for entries in listed:
+    for g, entries in enumerate(listed):
         firsts = np.array([word[0] for word in entries], np.int64)
-        groups.extend(before + np.searchsorted(firsts, np.arange(257)))
+        head[g, :257] = before + np.searchsorted(firsts, np.arange(257))
         before += len(entries)
+        bits = head[g, 257:].view(np.uint32)
+        for word in entries:
+            seconds = range(256) if len(word) < 2 else word[1:2]
+            thirds = range(256) if len(word) < 3 else word[2:3]
+            for second, third in itertools.product(seconds, thirds):
+                h = _prefix_hash(word[0], second, third)
+                bits[h >> 5] |= np.uint32(1 << (h & 31))
     lengths = [len(word) for word in words]
     places = base + len(words) + 1 + np.cumsum([0, *lengths])
-    lexicon = np.concatenate([groups, places, np.frombuffer(b"".join(words), np.uint8)]).astype(np.int32)
+    lexicon = np.concatenate([head.ravel(), places, np.frombuffer(b"".join(words), np.uint8)]).astype(np.int32)
     lexicon.setflags(write=False)
     return lexicon
+
+
+def _prefix_hash(a: int, b: int, c: int) -> int:
+    return (a * 97 + b * 11 + c) & 4095
+
+
+_njit_prefix_hash = njit(error_model="numpy")(_prefix_hash)
 
 
 @njit(error_model="numpy")
 def ascii_lower(b: int) -> int:
     return b + 32 if 65 <= b <= 90 else b
+
+
+@njit(error_model="numpy")
+def may_match(lexicon: Lexicon, group: int, data: Bytes, start: int, end: int) -> bool:
+    """Whether a word of list `group` may stand at `start`: False for sure, True for one place in ten."""
+    if start + 3 > end:
+        return True
+    a, b, c = np.int64(data[start]), np.int64(data[start + 1]), np.int64(data[start + 2])
+    h = _njit_prefix_hash(ascii_lower(a), ascii_lower(b), ascii_lower(c))
+    return (lexicon[STRIDE * group + 257 + (h >> 5)] >> (h & 31)) & 1 != 0
 
 
 @njit(error_model="numpy")
@@ -60,7 +87,7 @@ def has_word(lexicon: Lexicon, group: int, data: Bytes, start: int, end: int) ->
     """Whether list `group` has `data[start:end]`, whatever the case of ASCII letters."""
     if start >= end:
         return False
-    at = 257 * group + ascii_lower(np.int64(data[start]))
+    at = STRIDE * group + ascii_lower(np.int64(data[start]))
     for word in range(lexicon[at], lexicon[at + 1]):
         if lexicon[word + 1] - lexicon[word] == end - start and match(lexicon, word, data, start, end) > 0:
             return True

@@ -89,7 +89,7 @@ def _unknown(rule: Rule, name: str, known: Mapping[str, pa.DataType], addable: C
         else:
             mend = f"did you mean the layer `{near[0]}`?" if near else f"the layers are {_or(layers, 20)}"
     if f" {name}" in re.sub(r"[=!]=\s*", " ", rule.text) and f"= {name}" in rule.text:
-        mend += f"; if it is a text, put quotes around it: \"{name}\""
+        mend += f'; if it is a text, put quotes around it: "{name}"'
     return _at(rule, name, f"there is no column `{name}`", mend)
 
 

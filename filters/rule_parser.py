@@ -263,7 +263,7 @@ class Parser:
             what = "a number, or `any` where no threshold applies"
             number = None if self.word("any") else self.number(what)
             default = key.kind == "word" and key.text == "other"
-            if (other if default else label in entries):
+            if other if default else label in entries:
                 self.fail(f"`{key.text}` stands twice in the table", token=key)
             if default:
                 other.append(number)

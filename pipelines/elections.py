@@ -76,7 +76,7 @@ def collect(context: Context, args: dict[str, Any]) -> dict[str, Any]:
     place = write_chunks(context.store, f"{prefix}-rows.arrow", {0: described[0]}, _ROWS)[0]
     return {
         "emit": [[p, pointer.to_json()] for p, pointer in pointers.items()],
-        "ordinal": args["ordinal"], "rows": place.to_json(),
+        "ordinal": args["ordinal"], "described": place.to_json(),
     }  # fmt: skip
 
 

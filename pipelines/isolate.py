@@ -7,6 +7,7 @@ the bad rows are found.
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import os
 import resource
 import select
@@ -107,6 +108,7 @@ def _fork_and_score(scorer: Scorer, batch: pa.RecordBatch, limits: Limits) -> Sc
         os.close(read_end)
         code = 1
         with contextlib.suppress(BaseException):
+            faulthandler.disable()  # dying is expected here
             _limit_memory(limits.memory_bytes)
             result = score(scorer, batch)
             columns = result.columns.append_column("\0error", result.errors)

@@ -41,7 +41,8 @@ def _fault(message: str, mend: str = "") -> PydanticCustomError:
     return PydanticCustomError("fault", "{message}", {"message": message, "mend": mend})
 
 
-def _listed(value: Any) -> Any:
+def listed(value: Any) -> Any:
+    """A word where a list is expected stands for a list of one."""
     return [value] if isinstance(value, str) else value
 
 
@@ -57,7 +58,7 @@ def _bytes(value: Any) -> Any:
 
 Paths = Annotated[
     list[Annotated[str, Field(min_length=1)]],
-    BeforeValidator(_listed),
+    BeforeValidator(listed),
     Field(min_length=1),
     JsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}),
 ]

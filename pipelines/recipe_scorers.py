@@ -10,12 +10,13 @@ import functools
 import inspect
 from collections.abc import Iterator, Mapping
 from importlib import metadata
-from typing import Any, get_type_hints
+from typing import Annotated, Any, get_origin, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model
 from pydantic_core import to_jsonable_python
 
 from core.errors import RecipeError
+from pipelines.recipe_model import listed
 
 GROUP = "web2shards.scorers"
 
@@ -79,7 +80,9 @@ def parameters_model(cls: type) -> type[BaseModel]:
             default = Field(default_factory=field.default_factory)
         else:
             default = Field(... if field.default is dataclasses.MISSING else field.default)
-        parameters[field.name] = (hints[field.name], default)
+        hint = hints[field.name]
+        several = get_origin(hint) in (tuple, list, set, frozenset)
+        parameters[field.name] = (Annotated[hint, BeforeValidator(listed)] if several else hint, default)
     config = ConfigDict(extra="forbid", protected_namespaces=(), arbitrary_types_allowed=True)
     return create_model(cls.__name__, __config__=config, __doc__=inspect.getdoc(cls), **parameters)
 

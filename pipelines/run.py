@@ -224,7 +224,7 @@ class _Driver:
             for i, part in enumerate(self.parts)
         ]  # fmt: skip
         collected = self._pass("collect keys", "collect_keys", tasks, [("group_keys", {})])
-        rows_at = [r["rows"] for r in sorted((r for r in collected if "ordinal" in r), key=lambda r: r["ordinal"])]
+        rows_at = [r["described"] for r in sorted((r for r in collected if "ordinal" in r), key=lambda r: r["ordinal"])]
         edges = [e for r in collected if "edges" in r for e in r["edges"]]
         resolved = self._pass("elect", "resolve_election", [
             {"kind": "resolve_election", "args": {"values": edges, "rows": rows_at}}
@@ -283,7 +283,7 @@ class _Driver:
             folder.mkdir(parents=True, exist_ok=True)
         index = make_index(
             output.format, output.samples, self.context.recipe.seed, shards,
-            {"method": method, "recipe": self.context.recipe.name, "validation_overlap": left_out},
+            about={"method": method, "recipe": self.context.recipe.name, "validation_overlap": left_out},
         )
         write_index(folder, index, self.context.store)
         return _output_entry(index, output.format)

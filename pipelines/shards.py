@@ -30,6 +30,8 @@ from sharding.split import SPLITS, is_validation
 Bools = npt.NDArray[np.bool_]
 #: A chunk's texts are cut into batches of about this many bytes, so that a shard is merged in little memory.
 CHUNK_BYTES = 1 << 20
+#: Before the names of the order's columns where they travel with a sample's own.
+_PREFIX = "\0order."
 
 _ORDERED = pa.schema([
     ("row", pa.int64()), ("key", pa.uint64()), ("high", pa.uint64()), ("low", pa.uint64()), ("copy", pa.uint32()),
@@ -169,7 +171,8 @@ def send(context: Context, args: dict[str, Any]) -> dict[str, Any]:
     table = table.drop_columns(["\0row"])
     chunks: dict[int, pa.RecordBatch] = {}
     names: dict[int, str] = {}
-    schema = pa.schema([("key", pa.string()), *((n, t) for n, t in zip(ORDER.names or (), _ORDERED.types[1:], strict=True)), *table.schema])
+    order_fields = [(_PREFIX + n, t) for n, t in zip(ORDER.names or (), _ORDERED.types[1:], strict=True)]
+    schema = pa.schema([("key", pa.string()), *order_fields, *table.schema])
     for code, (orders, rows) in by_code.items():
         split_cuts = cuts.filter(pc.equal(cuts.column("split"), code))
         slices = shard_slices(orders, _to_orders(split_cuts))
@@ -193,7 +196,7 @@ def receive(context: Context, args: dict[str, Any]) -> dict[str, Any]:
     output = _output(context, args)
     split, _, number = str(args["key"]).partition("/")
     batches = read_chunks(map(Pointer.from_json, args["values"]))
-    orders = np.concatenate([_to_orders(batch) for batch in batches])
+    orders = np.concatenate([_to_orders(batch, _PREFIX) for batch in batches])
     owner = np.repeat(np.arange(len(batches)), [len(batch) for batch in batches])
     starts = np.cumsum([0, *(len(batch) for batch in batches)])
     order = argsort(orders)
@@ -214,7 +217,7 @@ def _merged(batches: Sequence[pa.RecordBatch], owner: npt.NDArray[np.int64], row
         pieces.append(batches[i].take(pa.array(rows[mine])))
         back[mine] = at + np.arange(len(mine))
         at += len(mine)
-    table = pa.Table.from_batches(pieces).take(pa.array(back)).drop_columns(list(ORDER.names or ()))
+    table = pa.Table.from_batches(pieces).take(pa.array(back)).drop_columns([_PREFIX + n for n in ORDER.names or ()])
     return pa.RecordBatch.from_arrays([_flat(c) for c in table.columns], schema=table.schema)
 
 
@@ -304,10 +307,10 @@ def _ordered(samples: Samples, mine: Bools) -> pa.RecordBatch:
     )
 
 
-def _to_orders(batch: pa.RecordBatch) -> Orders:
+def _to_orders(batch: pa.RecordBatch, prefix: str = "") -> Orders:
     orders = np.empty(len(batch), ORDER)
     for name in ORDER.names or ():
-        orders[name] = batch.column(name).to_numpy()
+        orders[name] = batch.column(prefix + name).to_numpy()
     return orders
 
 

@@ -15,8 +15,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-#: Values longer than this are cut, so that a hostile one costs no memory.
-LONGEST_VALUE = 200
+from reports.samples import LONGEST_VALUE
+
 #: The keys' 53 leading bits decide a level; level 53 holds what is left.
 DEEPEST = 53
 

@@ -21,6 +21,7 @@ from reports.facts import Output, RunFacts, Timing
 from reports.histograms import Histogram, quantile
 from reports.plan import ColumnPlan, RulePlan
 from reports.records import BETWEEN, RecordCounts
+from reports.samples import LONGEST_VALUE, legible
 from reports.statistics import ERROR, Collector
 
 FORMAT = "web2shards-statistics"
@@ -58,7 +59,7 @@ def publish(
 
 def _records(records: RecordCounts) -> Json:
     reasons = [
-        {"kind": value.partition(BETWEEN)[0], "reason": value.partition(BETWEEN)[2], "records": n}
+        {"kind": _shown_value(value.partition(BETWEEN)[0]), "reason": value.partition(BETWEEN)[2], "records": n}
         for value, n, _ in records.reasons.ranked()
     ]
     return {
@@ -159,7 +160,7 @@ def _column(collector: Collector, column: ColumnPlan) -> Json:
     return head | _histogram(column, collector.histograms[column.name], bounds)
 
 
-def _shown(histogram: Histogram, filled: npt.NDArray[np.int64], bounds: Sequence[float]) -> tuple[int, int]:
+def _shown_bins(histogram: Histogram, filled: npt.NDArray[np.int64], bounds: Sequence[float]) -> tuple[int, int]:
     """The first and last bin to publish: those with values and those beside a threshold, at least FEWEST_BINS.
 
     200 empty bins tell nothing; (1, 0) if there is no value at all.
@@ -179,7 +180,7 @@ def _shown(histogram: Histogram, filled: npt.NDArray[np.int64], bounds: Sequence
 def _histogram(column: ColumnPlan, histogram: Histogram, bounds: Sequence[float]) -> Json:
     both = histogram.counts.sum(axis=1)
     kept = histogram.counts[:, 1]
-    first, last = _shown(histogram, np.flatnonzero(both[1:-1]) + 1, bounds)
+    first, last = _shown_bins(histogram, np.flatnonzero(both[1:-1]) + 1, bounds)
     return {
         "kind": "histogram",
         "scale": histogram.scale,
@@ -226,13 +227,17 @@ def _summary(column: ColumnPlan, histogram: Histogram, sides: tuple[int, ...]) -
     return summary
 
 
+def _shown_value(value: str) -> str:
+    return legible(value, LONGEST_VALUE)
+
+
 def _counts(counts: Counts, top: int) -> Json:
     ranked = counts.ranked()
     shown = ranked[:top]
     documents = counts.total[0] - counts.nulls[0] - sum(n for _, n, _ in shown)
     kept = counts.total[1] - counts.nulls[1] - sum(k for _, _, k in shown)
     return {
-        "values": [{"value": value, "all": n, "kept": k} for value, n, k in shown],
+        "values": [{"value": _shown_value(value), "all": n, "kept": k} for value, n, k in shown],
         "one_in": counts.one_in,
         "nulls": {"all": counts.nulls[0], "kept": counts.nulls[1]},
         # Of estimates, the rest may come out below zero by chance.

@@ -7,9 +7,11 @@ a sample is a uniform one without replacement. Text is made fit to be shown here
 from __future__ import annotations
 
 import json
+import re
 import unicodedata
 from bisect import insort
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -21,6 +23,7 @@ Payload = dict[str, Any]
 SNIPPET = 300
 LONGEST_URL = 500
 LONGEST_MESSAGE = 500
+#: Values longer than this are cut, so that a hostile one costs no memory.
 LONGEST_VALUE = 200
 
 #: Embeddings, overrides and isolates: they could turn the direction of what stands around the text.
@@ -37,12 +40,17 @@ UNSEEN = {**BIDI, **CONTROLS}
 JOINER = "\N{ZERO WIDTH JOINER}"
 #: How many marks one letter may carry before the rest is dropped; Vietnamese, Hebrew and Thai need three or four.
 MARKS = 6
+FIRST_MARK = "\u0300"
 
 
 def legible(text: str, limit: int) -> str:
     """At most `limit` characters of a text, cut between letters, without controls; an ellipsis where it was cut."""
+    if len(text) <= limit and text.isascii() and text.isprintable():
+        return " ".join(text.split())
     head = text[: limit + 1].translate(UNSEEN)
-    lines = (" ".join(line.split()) for line in _tame(head).split("\n"))
+    if head and max(head) >= FIRST_MARK:
+        head = _heaps().sub(r"\1", head)
+    lines = (" ".join(line.split()) for line in head.split("\n"))
     shown = "\n".join(line for line in lines if line)
     if len(text) <= limit and len(shown) <= limit:
         return shown
@@ -58,17 +66,14 @@ def _continues(text: str, at: int) -> bool:
     return unicodedata.category(letter) in ("Mn", "Me", "Mc") or JOINER in (letter, text[at - 1])
 
 
-def _tame(text: str) -> str:
-    """The text with at most MARKS combining marks on a letter."""
-    if text.isascii():
-        return text
-    kept: list[str] = []
-    marks = 0
-    for letter in text:
-        marks = marks + 1 if unicodedata.category(letter) in ("Mn", "Me") else 0
-        if marks <= MARKS:
-            kept.append(letter)
-    return "".join(kept)
+@cache
+def _heaps() -> re.Pattern[str]:
+    """More than MARKS combining marks in a row; their ranges are read off the Unicode database, once."""
+    marks = [code for code in range(0x300, 0x1F000) if unicodedata.category(chr(code)) in ("Mn", "Me")]
+    starts = [code for code in marks if unicodedata.category(chr(code - 1)) not in ("Mn", "Me")]
+    ends = [code for code in marks if unicodedata.category(chr(code + 1)) not in ("Mn", "Me")]
+    ranges = "".join(f"{chr(start)}-{chr(end)}" for start, end in zip(starts, ends, strict=True))
+    return re.compile(f"([{ranges}]{{{MARKS}}})[{ranges}]+")
 
 
 class Bottom:

@@ -29,14 +29,15 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 class Index:
     """The shards of an output, sorted by name.
 
-    `samples` is how many a full shard holds, `seed` what the order was made with, `about` what the caller adds
-    (recipe, columns), as JSON values.
+    `samples` is how many a full shard holds, `seed` what the order was made with, `features` the types of a sample
+    for Hugging Face datasets (`sharding.features`), `about` what the caller adds (recipe, run), as JSON values.
     """
 
     format: str
     samples: int
     seed: int
     shards: tuple[ShardInfo, ...]
+    features: dict[str, Any]
     about: dict[str, Any]
 
     @property
@@ -65,7 +66,8 @@ class Index:
         """The text of `index.json`, one line a shard."""
         head = {
             "format_version": FORMAT_VERSION, "format": self.format, "samples_per_shard": self.samples,
-            "seed": self.seed, "totals": self.totals, "about": self.about, "sha256": self.sha256,
+            "seed": self.seed, "totals": self.totals, "features": self.features, "about": self.about,
+            "sha256": self.sha256,
         }  # fmt: skip
         lines = [f'  "{key}": {json.dumps(value, sort_keys=True, ensure_ascii=False)},' for key, value in head.items()]
         shards = ",\n".join(f"    {json.dumps(asdict(shard))}" for shard in self.shards)
@@ -73,11 +75,12 @@ class Index:
 
 
 def make_index(
-    format: str, samples: int, seed: int, shards: Iterable[ShardInfo], about: dict[str, Any] | None = None
-) -> Index:
+    format: str, samples: int, seed: int, shards: Iterable[ShardInfo], *,
+    features: dict[str, Any] | None = None, about: dict[str, Any] | None = None,
+) -> Index:  # fmt: skip
     """The index of finished shards, given in any order. ValueError if a name stands twice."""
     ordered = tuple(sorted(shards, key=lambda shard: shard.name))
-    index = Index(format, samples, seed, ordered, about or {})
+    index = Index(format, samples, seed, ordered, features or {}, about or {})
     if len(index.files) != 1 + len(ordered) + sum(bool(s.sidecar) for s in ordered):
         raise ValueError("two shards have one file name")
     return index
@@ -143,8 +146,9 @@ def _parse(value: Any) -> Index:
     if value["format_version"] != FORMAT_VERSION:
         raise ValueError(f"format version {value['format_version']!r}, and this release reads {FORMAT_VERSION}")
     index = make_index(
-        value["format"], value["samples_per_shard"], value["seed"], map(_shard, value["shards"]), value["about"]
-    )
+        value["format"], value["samples_per_shard"], value["seed"], map(_shard, value["shards"]),
+        features=value["features"], about=value["about"],
+    )  # fmt: skip
     if index.format not in FORMATS:
         raise ValueError(f"format {index.format!r}")
     if value["totals"] != index.totals:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -21,6 +22,9 @@ from pipelines.recipe import Problem, check_recipe, load_recipe
 from pipelines.recipe_scorers import build_scorer, entry_of, installed_scorers, parameters_of
 from pipelines.recipe_show import recipe_schema, show_recipe
 from pipelines.recipe_yaml import MAX_BYTES, read_yaml, scalar
+
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True)
@@ -223,12 +227,24 @@ PROBLEMS = {
     "no input": ("name: a\n", "`input` is missing", "input: {warcs:"),
     "empty input": ("name: a\ninput: {}\n", "recipe:2: input: nothing to read", "warcs: crawl"),
     "two inputs": ("name: a\ninput: {warcs: x, wets: y}\n", "warcs and wets are both given", "keep one"),
-    "typing error": ("name: a\ninput:\n  warc: x\n", "recipe:3: input.warc: unknown key `warc`", "did you mean `warcs`?"),
-    "section": ("name: a\ninput: {warcs: x}\nimages: {}\n", "recipe:3: images: a section `images` is not there yet", ""),
+    "typing error": (
+        "name: a\ninput:\n  warc: x\n",
+        "recipe:3: input.warc: unknown key `warc`",
+        "did you mean `warcs`?",
+    ),
+    "section": (
+        "name: a\ninput: {warcs: x}\nimages: {}\n",
+        "recipe:3: images: a section `images` is not there yet",
+        "",
+    ),
     "unknown section": ("name: a\ninput: {warcs: x}\ndocument: {}\n", "unknown key `document`", "`documents`"),
     "size": ("name: a\ninput: {warcs: x, part: 3 parsecs}\n", "`3 parsecs` is no size", "128MB"),
     "small": ("name: a\ninput: {warcs: x, part: 3}\n", "should be at least 1000, not `3`", ""),
-    "audit": ("name: a\ninput: {warcs: x}\ndocuments:\n  audit: 2\n", "recipe:4: documents.audit: should be at most 1", ""),
+    "audit": (
+        "name: a\ninput: {warcs: x}\ndocuments:\n  audit: 2\n",
+        "recipe:4: documents.audit: should be at most 1",
+        "",
+    ),
     "list": ("name: a\ninput: {warcs: x}\ndocuments:\n  keep:\n", "recipe:4: documents.keep: should be a list", ""),
     "from": ("name: a\ninput: {warcs: x}\noutput: {t: {}}\n", "output.t: `from` is missing", "from: documents"),
     "later": (
@@ -246,7 +262,11 @@ PROBLEMS = {
         "should be a valid integer, not `many`",
         "",
     ),
-    "no scorer": (with_score("txt"), "recipe:5: documents.score[0]: no scorer `txt` is installed", "did you mean `text`?"),
+    "no scorer": (
+        with_score("txt"),
+        "recipe:5: documents.score[0]: no scorer `txt` is installed",
+        "did you mean `text`?",
+    ),
     "parameter": (
         with_score("text", "gopher: {dialekt: dclm}"),
         "recipe:6: documents.score[1].gopher.dialekt: gopher has no parameter `dialekt`",
@@ -318,10 +338,20 @@ def test_problems_name_the_place_and_the_mend(case: str) -> None:
 
 def test_all_problems_are_found_at_once_in_the_order_of_lines() -> None:
     text = GOOD.replace("warcs:", "warc:").replace("model:", "mdel:").replace("dolma.words", "dolma.wrds")
-    found = check(text.replace("samples: 500", "samples: 0"))
+    text = text.replace("samples: 500", "samples: 0")
+    found = check(text)
     assert [problem.place for problem in found] == ["recipe:2", "recipe:6", "recipe:14", "recipe:19"]
     with pytest.raises(RecipeError, match="recipe: 4 problems"):
         load(text)
+
+
+def test_an_error_lists_twenty_problems_at_most() -> None:
+    text = "name: a\ninput: {warcs: x}\n" + "".join(f"key{i}: 1\n" for i in range(100))
+    assert len(check(text)) == 100
+    with pytest.raises(RecipeError, match="100 problems") as caught:
+        load(text)
+    assert caught.value.message.count("unknown key") == 20
+    assert caught.value.message.endswith("and 80 more")
 
 
 def test_a_broken_scorer_does_not_make_its_rules_wrong() -> None:
@@ -416,7 +446,10 @@ BAD_SETTINGS = {
     "documents.keep.gopher.words=3": ("more than one rule reads `gopher.words`", "2 (`gopher.words in 50..100000`), 4"),
     "documents.keep.langage.label=3": ("no rule reads `langage.label`", "did you mean `language.label`?"),
     "documents.keep.language.label=3": ("`language.label is en` is not one column against one number", "whole rule"),
-    "documents.keep+=language.scor > 1": ("--set documents.keep+=language.scor > 1: documents.keep[7]: there is no", ""),
+    "documents.keep+=language.scor > 1": (
+        "--set documents.keep+=language.scor > 1: documents.keep[7]: there is no",
+        "",
+    ),
     "name.x=3": ("`name` is 'english-web' and has nothing inside", ""),
     "input.warcs.0.x=3": ("nothing inside", ""),
 }
@@ -465,8 +498,66 @@ def test_the_schema_agrees_with_what_is_accepted() -> None:
         assert list(validator.iter_errors(read_yaml(PROBLEMS[case][0], "x").value)), case
 
 
+def built_in() -> dict[str, type]:
+    """The project's own scorers, as pyproject.toml registers them."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    entries = project["entry-points"][recipe_scorers.GROUP]
+    return {name: recipe_scorers.metadata.EntryPoint(name, value, "").load() for name, value in entries.items()}
+
+
+#: Thresholds of the originals: datatrove, pipeline/filters (gopher_repetition_filter.py, gopher_quality_filter.py,
+#: c4_filters.py, fineweb_quality_filter.py); Rae et al., table A1; c4_utils.py of tensorflow/datasets.
+REPETITION = {
+    **{"dup_line_frac": 0.3, "dup_para_frac": 0.3, "dup_line_chars": 0.2, "dup_para_chars": 0.2},
+    **{"top_2gram": 0.2, "top_3gram": 0.18, "top_4gram": 0.16, "dup_5gram": 0.15, "dup_6gram": 0.14},
+    **{"dup_7gram": 0.13, "dup_8gram": 0.12, "dup_9gram": 0.11, "dup_10gram": 0.1},
+}
+GOPHER = {(f"gopher.{name}", "<=", value) for name, value in REPETITION.items()} | {
+    ("gopher.words", ">=", 50),
+    ("gopher.words", "<=", 100_000),
+    ("gopher.mean_word_length", ">=", 3),
+    ("gopher.mean_word_length", "<=", 10),
+    ("gopher.hash_ratio", "<=", 0.1),
+    ("gopher.ellipsis_ratio", "<=", 0.1),
+    ("gopher.bullet_lines", "<=", 0.9),
+    ("gopher.ellipsis_lines", "<=", 0.3),
+    ("gopher.alpha_words", ">=", 0.8),
+    ("gopher.stop_words", ">=", 2),
+}
+THRESHOLDS = {
+    "gopher": GOPHER,
+    "fineweb": GOPHER
+    | {
+        ("language.score", ">", 0.65),
+        ("c4.sentences", ">=", 5),
+        ("fineweb.line_punct", ">=", 0.12),
+        ("fineweb.short_lines", "<=", 0.67),
+        ("fineweb.dup_line_chars", "<=", 0.01),
+        ("fineweb.newlines", "<=", 0.3),
+    },
+    "c4": {
+        ("text.characters", "<=", 190_000),
+        ("c4.sentences", ">=", 3),
+        ("c4.bad_words", "==", 0),
+        ("language.score", ">=", 0.99),
+    },
+}
+
+
+@pytest.mark.parametrize("name", ["demo", "fineweb", "c4", "gopher"])
+def test_the_recipes_that_come_with_it_load(name: str) -> None:
+    recipe = load_recipe(ROOT / "recipes" / f"{name}.yaml", (), built_in())
+    assert recipe.name == name
+    assert load_recipe(show_recipe(recipe), (), built_in()) == recipe
+    found = {(t.column, t.op, t.value) for rule in recipe.documents.rules for t in rule.thresholds()}
+    assert found == THRESHOLDS.get(name, found)
+    reasons = [rule.reason for rule in recipe.documents.rules]
+    assert not [reason for reason in reasons if reason[-2:-1] == "_" and reason[-1].isdigit()]
+
+
 def test_scorers_are_built_from_lists_and_words() -> None:
     assert build_scorer(Gopher, {"sizes": [2, 3]}) == Gopher(sizes=(2, 3))
+    assert build_scorer(Language, {"only": "no"}) == Language(only=frozenset(["no"]))
     assert build_scorer(Language, {}) == Language()
     assert parameters_of(Language(only=frozenset(["b", "a"]))) == {"model": "lid.176.ftz", "only": ["a", "b"]}
 
@@ -504,7 +595,9 @@ def test_any_text_is_read_or_refused(text: str) -> None:
 
 keys = st.text(alphabet="abno1.-: ", min_size=1, max_size=6)
 values = st.recursive(
-    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text(max_size=8)),
+    st.one_of(
+        st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.text(max_size=8)
+    ),
     lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(keys, inner, max_size=3)),
     max_leaves=10,
 )

@@ -9,9 +9,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from sharding.features import features_of
 from sharding.index import Index, make_index, write_index
 from sharding.order import samples_of
-from sharding.shard import ShardInfo, ShardWriter
+from sharding.shard import TEXT, ShardInfo, ShardWriter
 
 
 def _make_samples(n: int, start: int = 0) -> pa.RecordBatch:
@@ -45,7 +46,9 @@ def _write_output(
             with ShardWriter(folder, split, number, format) as shard:
                 shard.write(samples.slice(number * each, each))
             shards.append(shard.info)
-    index = make_index(format, each, 1, shards, {"recipe": "test"})
+    index = make_index(
+        format, each, 1, shards, features=features_of(_make_samples(1).schema, TEXT), about={"recipe": "test"}
+    )
     write_index(folder, index)
     return index
 

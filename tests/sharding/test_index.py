@@ -41,7 +41,9 @@ def test_an_output_of_no_samples_is_sound(tmp_path: Path) -> None:
 
 def test_the_index_is_the_same_whatever_order_shards_come_in(tmp_path: Path, write_output: WriteOutput) -> None:
     index = write_output(tmp_path)
-    again = make_index(index.format, index.samples, index.seed, reversed(index.shards), index.about)
+    again = make_index(
+        index.format, index.samples, index.seed, reversed(index.shards), features=index.features, about=index.about
+    )
     assert again.to_json() == index.to_json() == (tmp_path / INDEX).read_text()
 
 
