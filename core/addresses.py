@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
+import pyarrow as pa
+
 #: Longer URLs are compared as they are.
 LONGEST_URL = 16_384
 
@@ -63,6 +65,11 @@ def url_host(url: str | None) -> str:
     except ValueError:
         return ""
     return _host(host) if host else ""
+
+
+def url_hosts(urls: pa.Array) -> pa.Array:
+    """`url_host` of a string column: a string column, empty where there is no URL."""
+    return pa.array([url_host(url) for url in urls.to_pylist()], pa.string())
 
 
 def _host(host: str) -> str:

@@ -22,11 +22,13 @@ from core.characters import (
     AFFIX_UPPER,
     ALNUM,
     SPACE,
+    UNSPACED,
     Bytes,
     Classes,
     before,
     decode,
 )
+from core.unspaced import split_unspaced
 from core.url_tokens import is_url
 from core.words import Spans, hash_span
 
@@ -358,16 +360,17 @@ def _split_chunk(
 
 @njit(error_model="numpy")
 def _mergeable(data: Bytes, i: int, n: int, exceptions: Exceptions, starts: Spans, ends: Spans) -> tuple[int, int]:
-    """The most tokens from `i` on that make an exception (0 if none do), and its row."""
+    """The most tokens from `i` on that make an exception (0 if none do), and its row. Marks of signs are overlooked."""
+    start = max(np.int64(starts[i]), -1 - np.int64(starts[i]))
     mask = np.uint64(0)
     best, row = 0, -1
     for k in range(i, n):
-        size = ends[k] - starts[i]
-        if size > _LONGEST:
+        end = abs(np.int64(ends[k]))
+        if end - start > _LONGEST:
             break
-        mask |= np.uint64(1) << np.uint64(size)
+        mask |= np.uint64(1) << np.uint64(end - start)
         if k > i:
-            found = _find_exception(data, starts[i], ends[k], exceptions)
+            found = _find_exception(data, start, end, exceptions)
             if found >= 0 and exceptions[found, 2] == mask:
                 best, row = k - i + 1, found
     return best, row
@@ -377,22 +380,36 @@ def _mergeable(data: Bytes, i: int, n: int, exceptions: Exceptions, starts: Span
 def _merge_exceptions(
     data: Bytes, first: int, n: int, exceptions: Exceptions, starts: Spans, ends: Spans
 ) -> int:
-    """Tokens from `first` on that together are an exception become its tokens: hello : ) → hello :)."""
+    """Tokens from `first` on that together are an exception become its tokens: hello : ) → hello :).
+
+    As in spaCy, exceptions of more tokens go first, then those further left; one that overlaps another at either end
+    is left as it is, and blocks what it overlaps all the same. `ends` < 0 marks what is blocked, `starts` < 0 a merger.
+    """
+    longest = 0
+    for i in range(first, n - 1):
+        longest = max(longest, _mergeable(data, i, n, exceptions, starts, ends)[0])
+    if longest == 0:
+        return n
+    for length in range(longest, 1, -1):
+        for i in range(first, n - length + 1):
+            if _mergeable(data, i, n, exceptions, starts, ends)[0] == length:
+                if ends[i] > 0 and ends[i + length - 1] > 0:
+                    starts[i] = -1 - starts[i]
+                for k in range(i, i + length):
+                    ends[k] = -abs(ends[k])
+    moved = len(starts) - n  # to the arrays' far end, as an exception may have more tokens than affix rules make
+    for i in range(n - 1, first - 1, -1):
+        starts[moved + i] = starts[i]
+        ends[moved + i] = ends[i]
+    i, n = moved + first, len(starts)
     out = first
-    i = first
     while i < n:
-        count, row = _mergeable(data, i, n, exceptions, starts, ends)
-        for k in range(i + 1, i + count):  # of two that overlap, the one of more tokens holds
-            if _mergeable(data, k, n, exceptions, starts, ends)[0] > count:
-                count = 0
-                break
-        if count:
-            start = starts[i]
+        if starts[i] < 0:
+            count, row = _mergeable(data, i, n, exceptions, starts, ends)
+            out = _split_exception(-1 - starts[i], exceptions[row, 1], starts, ends, out)
             i += count
-            out = _split_exception(start, exceptions[row, 1], starts, ends, out)
         else:
-            starts[out] = starts[i]
-            ends[out] = ends[i]
+            starts[out], ends[out] = starts[i], abs(ends[i])
             out += 1
             i += 1
     return out
@@ -402,7 +419,10 @@ def _merge_exceptions(
 def split_english(
     data: Bytes, start: int, end: int, classes: Classes, exceptions: Exceptions, starts: Spans, ends: Spans
 ) -> int:
-    """Words as of spaCy's blank English pipeline, without the tokens that are whitespace. `exceptions` is EXCEPTIONS."""
+    """Words as of spaCy's blank English pipeline, without the tokens that are whitespace. `exceptions` is EXCEPTIONS.
+
+    Where spaCy would make one word of a sentence in a script without spaces, it is cut by `split_unspaced`.
+    """
     n = 0
     i = start
     while i < end:
@@ -412,24 +432,27 @@ def split_english(
             continue
         a = i
         plain = True  # letters alone, which no affix rule splits
-        digits = False
+        digits, unspaced = False, False
         while i < end:
             cp, width = decode(data, i)
             bits = classes[cp]
             if bits & SPACE:
                 break
             digits = digits or _digit(cp)
+            unspaced = unspaced or (bits & UNSPACED) != 0
             plain = plain and bits & (AFFIX_ALPHA | AFFIX_PREFIX | AFFIX_SUFFIX | AFFIX_ICON) == AFFIX_ALPHA
             i += width
+        first = n
         if plain and _find_exception(data, a, i, exceptions) < 0:
             starts[n] = a
             ends[n] = i
             n += 1
-            continue
-        first = n
-        n = _split_chunk(data, a, i, digits, classes, exceptions, starts, ends, n)
-        if n > first + 1:
-            n = _merge_exceptions(data, first, n, exceptions, starts, ends)
+        else:
+            n = _split_chunk(data, a, i, digits, classes, exceptions, starts, ends, n)
+            if n > first + 1:
+                n = _merge_exceptions(data, first, n, exceptions, starts, ends)
+        if unspaced:
+            n = split_unspaced(data, first, n, classes, starts, ends)
     return n
 
 

@@ -34,7 +34,7 @@ DUPLICATES = pa.schema(
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Candidates:
     """What the order of an election looks at; every array has shape (n,), row i is one record.
 
@@ -58,7 +58,7 @@ class Candidates:
         return len(self.ids)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Election:
     """Of each row: `winner` (the row that is kept of its cluster, -1 if not in the election) and `size` (0 then)."""
 

@@ -83,12 +83,12 @@ def match(lexicon: Lexicon, word: int, data: Bytes, start: int, end: int) -> int
 
 
 @njit(error_model="numpy")
-def has_word(lexicon: Lexicon, group: int, data: Bytes, start: int, end: int) -> bool:
-    """Whether list `group` has `data[start:end]`, whatever the case of ASCII letters."""
+def find_word(lexicon: Lexicon, group: int, data: Bytes, start: int, end: int) -> int:
+    """The word of list `group` that is `data[start:end]`, whatever the case of ASCII letters; -1 if there is none."""
     if start >= end:
-        return False
+        return -1
     at = STRIDE * group + ascii_lower(np.int64(data[start]))
     for word in range(lexicon[at], lexicon[at + 1]):
         if lexicon[word + 1] - lexicon[word] == end - start and match(lexicon, word, data, start, end) > 0:
-            return True
-    return False
+            return np.int64(word)
+    return -1

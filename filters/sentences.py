@@ -10,7 +10,7 @@ import numpy as np
 from numba import njit
 
 from core.characters import AFFIX_LOWER, AFFIX_UPPER, ALNUM, SPACE, Bytes, Classes, before, decode
-from filters.lexicon import Lexicon, has_word, make_lexicon
+from filters.lexicon import Lexicon, find_word, make_lexicon
 
 ABBREVIATIONS = (
     "mr mrs ms dr prof rev hon st jr sr lt col gen sgt capt cmdr adm gov sen rep pres supt vs etc inc ltd co corp bros "
@@ -46,7 +46,7 @@ def _is_abbreviation(data: Bytes, start: int, end: int, lexicon: Lexicon) -> boo
     for i in range(start, end):
         if data[i] == 45:
             start = i + 1
-    if has_word(lexicon, 0, data, start, end):
+    if find_word(lexicon, 0, data, start, end) >= 0:
         return True
     if end - start < 3:
         return False
@@ -63,7 +63,7 @@ def _is_abbreviation(data: Bytes, start: int, end: int, lexicon: Lexicon) -> boo
 def _starts_sentence(data: Bytes, start: int, end: int, lexicon: Lexicon) -> bool:
     while end > start and not (48 <= data[end - 1] <= 57 or 97 <= data[end - 1] | 32 <= 122):
         end -= 1
-    return has_word(lexicon, 1, data, start, end)
+    return find_word(lexicon, 1, data, start, end) >= 0
 
 
 @njit(error_model="numpy")

@@ -1,56 +1,86 @@
-"""The main text of a page, by resiliparse (github.com/chatnoir-eu/chatnoir-resiliparse).
+"""The layer `text`: a page's title and main text, before any edit.
 
-Texts that are no HTML pass through.
+The engine is resiliparse until a better one takes its place behind `ingest.html.Extractor`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from resiliparse.extract.html2text import extract_plain_text
 
 from core.scorer import column
+from ingest.html import Extracted, Extractor, Resiliparse, clean, tamed
 
 
 @dataclass(frozen=True)
 class Text:
-    """Extracts the main text."""
+    """Title and main text of a page.
 
+    `engine`: who extracts. `main`: only the main content, without navigation and footers. `max_html`: characters
+    of HTML that are read; a longer page is cut there, at the last whole tag. A row of a text table or a WET file
+    is passed through.
+    """
+
+    engine: Literal["resiliparse"] = "resiliparse"
     main: bool = True
+    max_html: int = 4 << 20
 
     name: ClassVar[str] = "text"
     version: ClassVar[int] = 1
     costly: ClassVar[bool] = False
 
+    def __post_init__(self) -> None:
+        if self.engine != "resiliparse":
+            raise ValueError(f"engine: {self.engine!r} is not there; use 'resiliparse'")
+        if not 1 << 10 <= self.max_html <= 1 << 28:
+            raise ValueError("max_html must be between 1,024 and 268,435,456 characters")
+
     @property
     def inputs(self) -> tuple[str, ...]:
-        return ("page.content", "page.form")
+        return ("page.content", "page.form", "page.url")
 
     @property
     def schema(self) -> pa.Schema:
-        return pa.schema([
-            column("title", pa.string(), "the page's title"),
-            column("text", pa.string(), "the main text"),
-            column("characters", pa.int32(), "length of the text", unit="characters", low=0, high=20000),
-            column("confidence", pa.float32(), "of the extraction; null where the engine gives none", low=0, high=1),
-        ])
+        return pa.schema(
+            [
+                column("title", pa.string(), "the page's <title>, empty if it has none"),
+                column("text", pa.string(), "main text: blocks parted by newlines, no trailing spaces"),
+                column("characters", pa.int32(), "length of the text", unit="characters", low=0, high=20000),
+                column("confidence", pa.float32(), "how sure the engine is; null if it does not say", low=0, high=1),
+            ]
+        )
 
     def weights_digest(self) -> str:
         return ""
 
     def open(self) -> None:
-        return None
+        self._extractor().extract("<p>", "")
 
     def score(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        texts = [
-            content if form != "html" or content is None
-            else extract_plain_text(content, main_content=self.main, alt_texts=False, list_bullets=False, preserve_formatting=True)
-            for content, form in zip(batch.column(0).to_pylist(), batch.column(1).to_pylist())
+        """One row a page; null content gives null columns."""
+        extractor = self._extractor()
+        contents, forms, urls = (batch.column(name).to_pylist() for name in self.inputs)
+        rows = [
+            None if content is None else self._extract(extractor, content, form, url or "")
+            for content, form, url in zip(contents, forms, urls, strict=True)
         ]
-        text = pa.array(texts, pa.string())
-        return pa.RecordBatch.from_arrays(
-            [pa.nulls(len(batch), pa.string()), text, pc.utf8_length(text), pa.nulls(len(batch), pa.float32())], schema=self.schema
+        title, text, confidence = (
+            pa.array([None if row is None else getattr(row, name) for row in rows], self.schema.field(name).type)
+            for name in ("title", "text", "confidence")
         )
+        characters = pc.utf8_length(text).cast(pa.int32())
+        return pa.RecordBatch.from_arrays([title, text, characters, confidence], schema=self.schema)
+
+    def _extractor(self) -> Extractor:
+        return Resiliparse(main=self.main)
+
+    def _extract(self, extractor: Extractor, content: str, form: str | None, url: str) -> Extracted:
+        if form == "text":
+            return Extracted("", clean(content))
+        if "\x00" in content:
+            content = content.replace("\x00", "")
+        found = extractor.extract(tamed(content, self.max_html), url)
+        return Extracted(clean(found.title), clean(found.text), found.confidence)

@@ -7,6 +7,7 @@ on Flink and Spark each task is an element of its own and the engine deals them 
 from __future__ import annotations
 
 import json
+import traceback
 import uuid
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -92,9 +93,10 @@ class _Do(beam.DoFn):
                     emitted = result.pop("emit", [])
                     file.write(json.dumps(result) + "\n")
                     yield from ((key, value) for key, value in emitted)
-            except UserError as error:
-                # Runners wrap exceptions in text; the file brings the error to the driver as it is.
-                file.write(json.dumps(error_to_json(error)) + "\n")
+            except Exception as error:
+                # Runners wrap exceptions in text of their own; the file brings the error to the driver as it is.
+                told = error_to_json(error) if isinstance(error, UserError) else {"error": "", "traceback": traceback.format_exc()}
+                file.write(json.dumps(told) + "\n")
                 file.flush()
                 final.with_suffix(".draft").rename(final)
                 raise

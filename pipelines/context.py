@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from ingest.options import IngestOptions
-from ingest.parts import Part
+from ingest.parts import Part, list_parts
 from pipelines.isolate import Limits
 from pipelines.plan import Plan, compile_plan
 from pipelines.recipe import Recipe, load_recipe
@@ -27,6 +27,13 @@ def input_patterns(recipe: Recipe) -> tuple[list[str], str | None]:
     if given.table is not None:
         return given.table.path, given.table.format
     return (given.warcs, "warc") if given.warcs is not None else (given.wets or [], "wet")
+
+
+def input_parts(recipe: Recipe, limit: int | None = None) -> list[Part]:
+    """The parts of the recipe's inputs, sorted by name; the first `limit`."""
+    patterns, format = input_patterns(recipe)
+    parts = sorted(list_parts(patterns, format=format, part_bytes=recipe.input.part), key=lambda part: part.name)
+    return parts[:limit] if limit is not None else parts
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,7 @@ class Lease:
         with storage_errors(self.root):
             folder.mkdir(parents=True, exist_ok=True)
         while True:
-            newest = max((int(p.stem) for p in folder.glob("*.json") if p.stem.isdigit()), default=0)
+            newest = _newest(folder)
             if newest and self._alive(newest):
                 holder = _read(lease_path(self.root, newest))
                 raise LeaseError(
@@ -130,6 +130,18 @@ class Lease:
                 path.write_text(str(count))
             except OSError:  # a full disk: commits will say so, with the file's name
                 continue
+
+
+def holder(root: str) -> dict[str, object] | None:
+    """Who holds the out folder now, None if nobody does. Asking about a run on another machine takes seconds."""
+    newest = _newest(Path(root, "lease"))
+    if newest and Lease(root, 3 * BEAT_SECONDS)._alive(newest):
+        return _read(lease_path(root, newest))
+    return None
+
+
+def _newest(folder: Path) -> int:
+    return max((int(p.stem) for p in folder.glob("*.json") if p.stem.isdigit()), default=0)
 
 
 def _read(path: Path) -> dict[str, object]:

@@ -17,6 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from core.addresses import url_hosts
 from core.errors import StorageError
 from core.hashing import seeded_keys
 from ingest.batches import PAGE_SCHEMA, RECORD_SCHEMA
@@ -143,7 +144,6 @@ def _ingest(
         rows += len(ids)
         notes.done(len(ids))
     source = {"digest": reader.digest, "first_offset": reader.first_offset, "next_offset": reader.next_offset}
-    source |= context.stamp(part)
     records.commit(context.plan.ingest_method, source=source)
     pages.commit(context.plan.ingest_method, source=source)
     return rows
@@ -205,7 +205,7 @@ def _needed(context: Context, columns: Columns, layer: Layer) -> npt.NDArray[np.
     if not layer.costly:
         return np.ones(rows, bool)
     if HOST not in columns and "page.url" in columns:
-        columns[HOST] = hosts(columns["page.url"])
+        columns[HOST] = url_hosts(columns["page.url"])
     verdicts = judge(
         context.plan.steps_before(layer.position), columns, rows, columns.get(f"{IDENTITY}.same_record")
     )
@@ -247,7 +247,7 @@ def _input(context: Context, columns: Columns, name: str, layer: Layer) -> pa.Ar
     if name == EDITED:
         return edited_text(columns, context.plan.edits_before(layer.position))
     if name == HOST and HOST not in columns:
-        columns[HOST] = hosts(columns["page.url"])
+        columns[HOST] = url_hosts(columns["page.url"])
     if name not in columns and name == CONTENT:
         raise StorageError("page.content is not stored", "this is a defect of the plan: report it")
     return columns[name]

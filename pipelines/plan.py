@@ -20,6 +20,7 @@ from core.scorer import CUT, MASK, Scorer
 from filters.rules import Rule
 from pipelines.layers import ERROR, SCORED
 from pipelines.recipe import Recipe, ScorerUse
+from reports.statistics import VERSION as STATISTICS_VERSION
 
 #: Bumped when reading an input gives other records or documents.
 INGEST_VERSION = 1
@@ -151,7 +152,7 @@ class Plan:
     def fate_method(self) -> str:
         """The fingerprint of the fates, but for the data."""
         steps = [(step.reason, step.rule.text if step.rule else "") for step in self.steps]
-        return fingerprint("fate", 1, steps, [layer.method for layer in self.layers], self.election_method())
+        return fingerprint("fate", 1, STATISTICS_VERSION, steps, [layer.method for layer in self.layers], self.election_method())
 
 
 def fingerprint(*parts: Any) -> str:

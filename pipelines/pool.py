@@ -90,7 +90,7 @@ class Pool:
         self._control, theirs = socket.socketpair()
         self._log = open(self.folder / "workers.log", "ab")  # noqa: SIM115 - lives as long as the pool
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "pipelines.zygote", str(theirs.fileno())],
+            [sys.executable, "-P", "-m", "pipelines.zygote", str(theirs.fileno())],
             pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
         )  # fmt: skip

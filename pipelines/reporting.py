@@ -33,11 +33,14 @@ def write_report(context: Context, parts: Sequence[Part], timing: Json, outputs:
         inputs=tuple(patterns), settings={"seed": str(recipe.seed), "parts": str(len(parts))},
     )  # fmt: skip
     shown = [
-        Output(name, split, entry["format"], f"shards/{name}", total["shards"], total["samples"], total["bytes"])
+        Output(
+            name, split, entry["format"], f"shards/{name}", total["shards"], total["samples"], total["bytes"],
+            table="" if entry["overlap"] else "documents",  # what overlaps is left out, so that the sums differ
+        )
         for name, entry in outputs.items() for split, total in sorted(entry["totals"].items())
     ]  # fmt: skip
     stats = publish(facts, [documents], records=records, outputs=shown, timing=Timing(
-        started=timing["started"], seconds=round(timing["seconds"], 3), workers=timing["workers"], runner=timing["runner"],
+        started=timing["started"], finished=timing["finished"], seconds=round(timing["seconds"], 3), workers=timing["workers"], runner=timing["runner"],
         scorers=tuple(ScorerTime(name, round(s, 3), int(rows)) for name, (s, rows) in timing["scorers"].items()),
         passes=tuple(ScorerTime(name, round(s, 3), 0) for name, s in timing["passes"].items()),
     ))  # fmt: skip

@@ -21,23 +21,24 @@ import apache_beam as beam
 
 from core.errors import StorageError, error_from_json
 from core.files import storage_errors
-from ingest.parts import Part, list_parts
+from ingest.parts import Part
 from pipelines import survey as surveys
 from pipelines.beam_tasks import RunTasks, next_tasks, share_executor, unshare_executor
-from pipelines.context import Context, input_patterns
+from pipelines.context import Context, input_parts
 from pipelines.elections import PARTITION_ROWS
 from pipelines.lease import Lease
-from pipelines.plan import DUPLICATES, FATE, IDENTITY, compile_plan, fingerprint
+from pipelines.plan import DUPLICATES, FATE, IDENTITY, compile_plan
 from pipelines.pool import Executor, Pool
 from pipelines.progress import Counting, Progress, Silent, watched
 from pipelines.recipe import Recipe
 from pipelines.runfile import read_run, require_same_recipe, write_run
 from pipelines.runners import Engine, engine
-from pipelines.shards import metadata_columns
+from pipelines.shards import sample_schema, shards_fingerprint, whole_index
 from pipelines.survey import PartWork, Survey
 from pipelines.tasks import Inline
-from sharding.index import make_index, read_index, retract_index, write_index
-from sharding.shard import ShardInfo
+from sharding.features import features_of
+from sharding.index import make_index, retract_index, write_index
+from sharding.shard import TEXT, ShardInfo
 
 Json = dict[str, Any]
 #: Damaged files that are found while they are read are set aside, and the passes looked at again, this often.
@@ -83,13 +84,6 @@ class RunResult:
         return Path(self.out, "report", "index.html")
 
 
-def input_parts(recipe: Recipe, limit: int | None = None) -> list[Part]:
-    """The parts of the recipe's inputs, sorted by name; the first `limit`."""
-    patterns, format = input_patterns(recipe)
-    parts = sorted(list_parts(patterns, format=format, part_bytes=recipe.input.part), key=lambda part: part.name)
-    return parts[:limit] if limit is not None else parts
-
-
 def run(recipe: Recipe, options: RunOptions, progress: Progress | None = None) -> RunResult:
     """Brings an out folder up to date with a recipe. Raises a UserError whose `mend` says what to do."""
     chosen = options.engine
@@ -126,6 +120,7 @@ class _Driver:
         self.survey = Survey(context.store, self.parts)
         self.counting: Counting | None = None
         self.passes: dict[str, float] = {}
+        self.work: dict[str, Json] = {}
         self.timing: dict[str, list[float]] = {}
         self.started = datetime.now(UTC)
         self.clock = time.monotonic()
@@ -146,7 +141,8 @@ class _Driver:
         from pipelines.reporting import write_report
 
         stats = write_report(self.context, self.parts, self._timing(history), outputs)
-        write_run(self.context, self.parts, self.options.limit, history, timing=self.timing, passes=self.passes)
+        write_run(self.context, self.parts, self.options.limit, history, timing=self.timing, passes=self.passes,
+                  work=self.work)  # fmt: skip
         return RunResult(self.options.out, stats, self.passes, outputs)
 
     def close(self) -> None:
@@ -239,12 +235,7 @@ class _Driver:
         self._manifests([("documents", IDENTITY), *([("documents", DUPLICATES)] if self.context.plan.dedup_layers else [])])
 
     def _decide_fates(self) -> str:
-        scored = [
-            f"{layer.name}:{name}:{footer.scored}"
-            for layer in self.context.plan.layers if layer.costly
-            for name, footer in self.survey.footers("documents", layer.name).items() if footer is not None
-        ]  # fmt: skip
-        method = surveys.fate_fingerprint(self.context, self.elected, scored)
+        method = surveys.fate_fingerprint(self.context, self.survey, self.elected)
         missing = surveys.fates_missing(self.context, self.survey, method)
         if missing:
             self._pass("decide fates", "decide_fates", [
@@ -258,16 +249,9 @@ class _Driver:
         """Writes the shards of one output unless they are there; returns its entry of the summary."""
         output = self.context.recipe.output[name]
         folder = self.context.store.path("shards", name)
-        columns = [column for column, _ in metadata_columns(self.context.plan)]
-        method = fingerprint("shards", 1, fates, output.model_dump(mode="json"), self.context.recipe.seed, columns,
-                             [part.name for part in self.parts])  # fmt: skip
-        index = None
-        try:
-            index = read_index(folder)
-        except StorageError:
-            index = None
-        whole = index is not None and all(_has_size(folder / s.name, s.bytes) for s in index.shards)
-        if index is not None and whole and index.about.get("method") == method:
+        method = shards_fingerprint(self.context, name, fates, self.parts)
+        index = whole_index(folder)
+        if index is not None and index.about.get("method") == method:
             return _output_entry(index, output.format)
         retract_index(folder)
         common = {"output": name, "folder": str(folder)}
@@ -282,7 +266,7 @@ class _Driver:
         with storage_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
         index = make_index(
-            output.format, output.samples, self.context.recipe.seed, shards,
+            output.format, output.samples, self.context.recipe.seed, shards, features=features_of(sample_schema(self.context.plan), TEXT),
             about={"method": method, "recipe": self.context.recipe.name, "validation_overlap": left_out},
         )
         write_index(folder, index, self.context.store)
@@ -309,14 +293,16 @@ class _Driver:
                     pcoll = pcoll | f"{name}: to {kind}" >> next_tasks(kind, args)
                     pcoll = pcoll | f"{name}: {kind}" >> RunTasks(self.run_id, setup, str(results), self.engine.local)
         except Exception as error:
-            raise _cause(results, error) from error
+            raise _cause(results, error) from None
         lines = _results(results)
-        self.passes[name] = self.passes.get(name, 0.0) + time.monotonic() - began
+        took = time.monotonic() - began
+        self.passes[name] = self.passes.get(name, 0.0) + took
+        self.work[name] = {"seconds": round(took, 3), "parts": len(tasks), "bytes": bytes_}
         for result in lines:
             for layer, told in result.get("layers", {}).items():
                 seconds, rows = self.timing.setdefault(layer, [0.0, 0])
                 self.timing[layer] = [seconds + told["seconds"], rows + told["scored"]]
-        self.progress.finished(time.monotonic() - began)
+        self.progress.finished(took)
         return lines
 
     def _executor(self) -> Counting:
@@ -336,7 +322,8 @@ class _Driver:
 
     def _manifests(self, layers: Sequence[tuple[str, str]]) -> None:
         for table, layer in layers:
-            surveys.write_manifest(self.context.store, table, layer, self.survey.footers(table, layer))
+            stamps = self.survey.stamps if layer == "page" else None
+            surveys.write_manifest(self.context.store, table, layer, self.survey.footers(table, layer), stamps)
 
     def _repair(self, error: StorageError) -> bool:
         """Sets a damaged layer file aside; False if the error is about something else."""
@@ -355,20 +342,14 @@ class _Driver:
             for layer in self.context.plan.layers
         }
         return {
-            "started": self.started.isoformat(timespec="seconds"), "seconds": time.monotonic() - self.clock,
+            "started": self.started.isoformat(timespec="seconds"),
+            "finished": datetime.now(UTC).isoformat(timespec="seconds"), "seconds": time.monotonic() - self.clock,
             "workers": self.options.worker_count, "runner": self.options.runner, "scorers": self.timing, "passes": self.passes,
         }  # fmt: skip
 
 
 def _output_entry(index: Any, format: str) -> Json:
     return {"format": format, "totals": index.totals, "overlap": index.about.get("validation_overlap", 0)}
-
-
-def _has_size(path: Path, size: int) -> bool:
-    try:
-        return path.stat().st_size == size
-    except OSError:
-        return False
 
 
 def _results(folder: Path) -> list[Json]:
@@ -383,7 +364,7 @@ def _cause(folder: Path, error: Exception) -> Exception:
     """The error of the task that failed, if one said; else the runner's own."""
     for result in _results(folder):
         if "error" in result:
-            return error_from_json(result)
+            return error_from_json(result) if result["error"] else RuntimeError(result["traceback"])
     return error
 
 

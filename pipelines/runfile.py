@@ -76,8 +76,12 @@ def parts_of(out: str) -> list[Part]:
 def write_run(
     context: Context, parts: Sequence[Part], limit: int | None, history: Mapping[str, Any],
     timing: Mapping[str, Any] | None = None, passes: Mapping[str, float] | None = None,
+    work: Mapping[str, Any] | None = None,
 ) -> None:  # fmt: skip
-    """Writes run.json: before the passes with the plan, after them with the times (`timing`: by scorer)."""
+    """Writes run.json: before the passes with the plan, after them with the times (`timing`: by scorer).
+
+    `work` has seconds, parts and bytes by pass; of passes that had nothing to do the last run's stay, for estimates.
+    """
     now = datetime.now(UTC).isoformat(timespec="seconds")
     plan = context.plan
     value = {
@@ -99,5 +103,6 @@ def write_run(
         "finished": now if timing is not None else None,
         "timing": dict(timing if timing is not None else history.get("timing", {})),
         "passes": dict(passes if passes is not None else history.get("passes", {})),
+        "work": {**history.get("work", {}), **(work or {})},
     }  # fmt: skip
     context.store.write_bytes(context.store.path(RUN), json.dumps(value, indent=1, ensure_ascii=False).encode())

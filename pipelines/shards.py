@@ -16,13 +16,16 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from core.errors import StorageError
 from core.hashing import ID_TYPE
 from core.scorer import CUT, MASK
+from ingest.parts import Part
 from pipelines.context import Context
 from pipelines.exchange import Pointer, read_chunks, write_chunks
-from pipelines.plan import DUPLICATES, FATE, HOST, Plan
+from pipelines.plan import DUPLICATES, FATE, HOST, Plan, fingerprint
 from pipelines.recipe import Output
 from pipelines.view import Columns, Joined
+from sharding.index import Index, read_index
 from sharding.order import BUCKETS, ORDER, Orders, RankPlan, Samples, argsort, prefixes, samples_of, shard_slices
 from sharding.shard import ShardWriter
 from sharding.split import SPLITS, is_validation
@@ -54,6 +57,31 @@ def metadata_columns(plan: Plan) -> list[tuple[str, pa.DataType]]:
     if plan.dedup_layers:
         columns.append((f"{DUPLICATES}.size", pa.int64()))
     return columns
+
+
+def shards_fingerprint(context: Context, name: str, fates: str, parts: Sequence[Part]) -> str:
+    """The fingerprint of an output's shards: the fates, the output's settings, the columns, the parts."""
+    settings = context.recipe.output[name].model_dump(mode="json")
+    columns = [column for column, _ in metadata_columns(context.plan)]
+    return fingerprint("shards", 1, fates, settings, context.recipe.seed, columns, [part.name for part in parts])
+
+
+def whole_index(folder: Path) -> Index | None:
+    """The index of an output if it can be read and all its shards are there in the stated sizes."""
+    try:
+        index = read_index(folder)
+        whole = all((folder / shard.name).stat().st_size == shard.bytes for shard in index.shards)
+    except (StorageError, OSError):
+        return None
+    return index if whole else None
+
+
+def sample_schema(plan: Plan) -> pa.Schema:
+    """The columns of the batches that a shard is written from."""
+    return pa.schema([
+        ("key", pa.string()), ("text", pa.string()), ("id", ID_TYPE),
+        *((_short(name), kind) for name, kind in metadata_columns(plan)),
+    ])  # fmt: skip
 
 
 def count(context: Context, args: dict[str, Any]) -> dict[str, Any]:

@@ -24,6 +24,8 @@ from reports.plan import ColumnPlan, ReportPlan, RulePlan, Threshold
 from reports.records import RecordCounts
 from reports.statistics import Collector, RowBatch
 
+#: The statistics are fastest in batches of some thousand rows.
+_BATCH_ROWS = 2048
 _PAGE_COLUMNS = ("url", "date", "status", "content_type", "charset", "truncated")
 
 
@@ -75,7 +77,7 @@ def decide_fates(context: Context, args: dict[str, Any]) -> dict[str, Any]:
         Joined(context.store, part, columns | {f"{IDENTITY}.same_record"}, [y for y in plan.layers if y.edits]) as view,
         LayerWriter(context.store, "documents", FATE, part, FATE_SCHEMA) as writer,
     ):
-        for batch in view.batches():
+        for batch in view.batches(_BATCH_ROWS):
             rows = len(batch["id"])
             verdicts = judge(plan.steps, batch, rows, batch[f"{IDENTITY}.same_record"])
             kept = pa.array(verdicts.kept)

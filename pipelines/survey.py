@@ -7,7 +7,7 @@ when the input it was read from is unchanged.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -44,6 +44,8 @@ class Survey:
     store: Store
     parts: Sequence[Part]
     damaged: list[str] = field(default_factory=list[str])
+    #: What tells cheaply that a part's input is as it was when it was last read or digested.
+    stamps: dict[str, dict[str, int]] = field(default_factory=dict[str, dict[str, int]])
 
     def footers(self, table: str, layer: str) -> dict[str, Footer | None]:
         """The footer of every part, None where there is no sound file.
@@ -88,8 +90,13 @@ def verify_file(path: Path) -> int:
         reader.close()
 
 
-def write_manifest(store: Store, table: str, layer: str, footers: Footers) -> None:
-    """Writes `_layer.json`: parts, rows and digests, so that nobody has to open every footer."""
+def write_manifest(
+    store: Store, table: str, layer: str, footers: Footers, stamps: Mapping[str, dict[str, int]] | None = None
+) -> None:  # fmt: skip
+    """Writes `_layer.json`: parts, rows and digests, so that nobody has to open every footer.
+
+    `stamps` go into the manifest and not into the files, whose bytes follow from the input's content alone.
+    """
     folder = store.path(table, layer)
     if not folder.is_dir():
         return
@@ -99,6 +106,8 @@ def write_manifest(store: Store, table: str, layer: str, footers: Footers) -> No
             continue
         stat = layer_path(store, table, layer, name).stat()
         parts[name] = {"bytes": stat.st_size, "changed": stat.st_mtime_ns, "footer": asdict(footer)}
+        if stamps is not None:
+            parts[name]["input"] = stamps[name]
     rows = sum(entry["footer"]["rows"] for entry in parts.values())
     manifest = {"layer": layer, "rows": rows, "parts": parts}
     store.write_bytes(folder / MANIFEST, json.dumps(manifest, indent=1, sort_keys=True).encode())
@@ -110,9 +119,14 @@ def survey_stage(context: Context, survey: Survey, stage: int, elected: str = ""
     pages = survey.footers("documents", "page")
     records = survey.footers("records", "record")
     layers = {layer.name: survey.footers("documents", layer.name) for layer in plan.stage_layers(stage)}
+    before = _read_manifest(survey.store.path("documents", "page", MANIFEST)) if stage == 0 else {}
     work: list[PartWork] = []
     for part in survey.parts:
-        ingest = _ingest_reason(context, part, pages[part.name], records[part.name]) if stage == 0 else ""
+        ingest = ""
+        if stage == 0:
+            stamp = survey.stamps[part.name] = context.stamp(part)
+            unchanged = before.get(part.name, {}).get("input") == stamp
+            ingest = _ingest_reason(context.plan, part, pages[part.name], records[part.name], unchanged)
         todo: dict[str, str] = {}
         for layer in plan.stage_layers(stage):
             why = _layer_reason(plan, layer, layers[layer.name][part.name], pages[part.name], elected)
@@ -148,8 +162,13 @@ def election_done(context: Context, survey: Survey, elected: str) -> bool:
     )  # fmt: skip
 
 
-def fate_fingerprint(context: Context, elected: str, scored: Iterable[str] = ()) -> str:
+def fate_fingerprint(context: Context, survey: Survey, elected: str) -> str:
     """The fingerprint of the fates: rules, what feeds them, the election, and which rows costly scorers saw."""
+    scored = [
+        f"{layer.name}:{name}:{footer.scored}"
+        for layer in context.plan.layers if layer.costly
+        for name, footer in survey.footers("documents", layer.name).items() if footer is not None
+    ]  # fmt: skip
     return fingerprint(context.plan.fate_method(), elected, sorted(scored), context.recipe.seed, context.recipe.documents.audit)
 
 
@@ -173,19 +192,14 @@ def _statistics_method(store: Store, part: str) -> str:
         return ""
 
 
-def _ingest_reason(context: Context, part: Part, page: Footer | None, record: Footer | None) -> str:
+def _ingest_reason(plan: Plan, part: Part, page: Footer | None, record: Footer | None, unchanged: bool) -> str:
     if page is None or record is None:
         return "new" if page is None and record is None else "a first layer is missing"
-    if page.method != context.plan.ingest_method or record.method != context.plan.ingest_method:
+    if page.method != plan.ingest_method or record.method != plan.ingest_method:
         return "the reader changed"
     if page.source.get("digest") != record.source.get("digest"):
         return "its first layers differ"
-    stamp = context.stamp(part)
-    if all(page.source.get(key) == value for key, value in stamp.items()):
-        return ""
-    if page.source.get("size") == part.size and slice_digest(part) == page.source.get("digest"):
-        return ""
-    return "the input changed"
+    return "" if unchanged or slice_digest(part) == page.source.get("digest") else "the input changed"
 
 
 def _layer_reason(plan: Plan, layer: Layer, footer: Footer | None, page: Footer | None, elected: str) -> str:

@@ -13,7 +13,7 @@ import pyarrow as pa
 from core.errors import StorageError
 from core.spans import apply_edits
 from core.scorer import CUT, MASK
-from core.urls import hosts
+from core.addresses import url_hosts
 from pipelines.layers import RowReader, layer_path
 from pipelines.plan import EDITED, HOST, Layer
 from pipelines.store import Store
@@ -76,7 +76,7 @@ class Joined:
             for name, array in zip(batch.schema.names, batch.columns, strict=True):
                 columns["id" if (layer, name) == ("page", "id") else f"{layer}.{name}"] = array
         if HOST in self.wanted:
-            columns[HOST] = hosts(columns["page.url"])
+            columns[HOST] = url_hosts(columns["page.url"])
         if EDITED in self.wanted:
             columns[EDITED] = edited_text(columns, self._edits)
         return columns

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -19,11 +20,11 @@ from reports.exact_sums import ExactSum, add_groups
 from reports.plan import ColumnPlan
 
 LINEAR_BINS = 100
-#: A declared range this wide, or none at all, gets preferred numbers for edges.
+#: A declared range this wide, or none at all, gets preferred numbers for edges, and no high end.
 WIDE = 1_000.0
 MANTISSAS = ("1", "1.2", "1.5", "2", "2.5", "3", "4", "5", "6", "8")
 INTEGER_DECADES = range(13)
-FLOAT_DECADES = range(-4, 10)
+FLOAT_DECADES = range(-4, 13)
 NARROW: dict[str, type[np.floating[Any]]] = {"float": np.float32, "halffloat": np.float16}
 
 Scale = Literal["boolean", "unit", "linear", "preferred"]
@@ -35,36 +36,59 @@ def preferred(decades: range, integer: bool) -> list[float]:
     return [number for number in numbers if not integer or number.is_integer()]
 
 
-def axis(column: ColumnPlan) -> tuple[Scale, npt.NDArray[np.float64]]:
-    """The scale of a column's bins and their edges, rising: bin i is [edges[i], edges[i + 1])."""
+@dataclass(frozen=True)
+class Axis:
+    """The bins of a column: bin i is [edges[i], edges[i + 1]), but that a linear one's last drawn bin has its end.
+
+    The drawn range is edges[first] to edges[last]; the bins outside it, in preferred numbers, serve the quantiles.
+    """
+
+    scale: Scale
+    edges: npt.NDArray[np.float64]
+    first: int
+    last: int
+
+
+def axis(column: ColumnPlan) -> Axis:
+    """The bins of a column, from its type and its declared range alone. Raises ValueError for an empty range."""
     if column.type == "bool":
-        return "boolean", np.array([0.0, 1.0, 2.0])
+        return Axis("boolean", np.array([0.0, 1.0, 2.0]), 0, 2)
     low, high = column.low, column.high
     if low is None or high is None:
         sizes = preferred(INTEGER_DECADES if column.integer else FLOAT_DECADES, column.integer)
         negative = [] if column.type.startswith("uint") else [-size for size in reversed(sizes)]
-        return "preferred", np.array([*negative, 0.0, *sizes])
+        return _axis("preferred", [*negative, 0.0, *sizes])
     if not (math.isfinite(low) and math.isfinite(high) and low < high):
         raise ValueError(f"{column.name}: the declared range {low}..{high} is empty or not finite")
     if high - low >= WIDE:
-        sizes = preferred(range(math.ceil(math.log10(max(abs(low), abs(high)))) + 1), column.integer)
-        inner = {0.0, *sizes, *(-size for size in sizes)}
-        return "preferred", np.array(sorted({low, high, *(edge for edge in inner if low < edge < high)}))
+        # From the low end on; there is nothing special about the high one.
+        sizes = preferred(INTEGER_DECADES, column.integer)
+        return _axis("preferred", [low, *(edge for edge in (*(-s for s in sizes), 0.0, *sizes) if edge > low)])
     if column.integer and high - low <= LINEAR_BINS:
-        return "unit", np.arange(math.floor(low), math.floor(high) + 2, dtype=np.float64)
-    return "linear", np.array([low + (high - low) * i / LINEAR_BINS for i in range(LINEAR_BINS + 1)])
+        return _axis("unit", np.arange(math.floor(low), math.floor(high) + 2, dtype=np.float64).tolist())
+    return _axis("linear", [low + (high - low) * i / LINEAR_BINS for i in range(LINEAR_BINS + 1)])
+
+
+def _axis(scale: Scale, drawn: list[float]) -> Axis:
+    low, high = min(drawn), max(drawn)
+    sizes = preferred(FLOAT_DECADES, integer=False)
+    below, above = [-size for size in sizes if -size < low], [size for size in sizes if size > high]
+    edges = np.array(sorted({*below, *drawn, *above}))
+    first, last = np.searchsorted(edges, [low, high]).tolist()
+    return Axis(scale, edges, first, last)
 
 
 class Histogram:
     """Counts of a column's values by bin, dropped and kept apart; mergeable in any order.
 
-    `counts` has shape (bins + 2, 2): below the range, the bins, above it; dropped, kept. Nulls, and values that
-    are not finite, are counted apart; `zeros` are counted in their bin and once more, as many a metric is 0 for
-    most of the web.
+    `counts` has shape (edges + 1, 2): below the first edge, the bins, above the last; dropped, kept. Nulls, and
+    values that are not finite, are counted apart; `zeros` are counted in their bin and once more, as many a metric
+    is 0 for most of the web.
     """
 
     def __init__(self, column: ColumnPlan) -> None:
-        self.scale, self.edges = axis(column)
+        self.axis = axis(column)
+        self.edges = self.axis.edges
         # A float32 0.65 is a little less than 0.65, and belongs in the bin that starts there all the same.
         width = NARROW.get(column.type)
         self.cuts = self.edges if width is None else self.edges.astype(width).astype(np.float64)
@@ -93,8 +117,8 @@ class Histogram:
             if len(numbers) == 0:
                 return
         bins = np.searchsorted(self.cuts, numbers, side="right")
-        if self.scale in ("linear", "preferred"):
-            bins[numbers == self.cuts[-1]] = len(self.cuts) - 1
+        if self.axis.scale == "linear":
+            bins[numbers == self.cuts[self.axis.last]] = self.axis.last
         self.counts += np.bincount(bins * 2 + group, minlength=self.counts.size).reshape(-1, 2)
         self.zeros += np.bincount(group[numbers == 0], minlength=2)
         add_groups(self.sums, numbers, group)

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,20 +21,20 @@ from reports import charts, numbers
 TEMPLATES = Path(__file__).parent / "templates"
 TOP_HOSTS = 50
 TOP_ROWS = 30
-PLAIN_URL = re.compile(r"[!-~\u00a1-\uffff\U00010000-\U0010ffff]+")
 
 Json = Mapping[str, Any]
 
 
 def safe_link(url: object) -> str | None:
     """The URL if it may be a link: absolute, http or https, with a host, without blanks or controls; else None."""
-    if not isinstance(url, str) or not PLAIN_URL.fullmatch(url):
+    # Printable leaves out controls, format characters such as overrides, and every blank but the space.
+    if not isinstance(url, str) or not url.isprintable() or " " in url:
         return None
     try:
         parts = urlsplit(url)
+        return url if parts.scheme in ("http", "https") and parts.hostname else None
     except ValueError:
         return None
-    return url if parts.scheme in ("http", "https") and parts.hostname and url.lower().startswith("http") else None
 
 
 def content_security_policy(style: str) -> str:
@@ -53,13 +52,14 @@ def render(stats: Json) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(
-        count=numbers.count,
-        size=numbers.size,
-        duration=numbers.duration,
-        number=numbers.number,
-        layers=by_layer,
-    )
+    filters: dict[str, Callable[..., Any]] = {
+        "count": numbers.count,
+        "size": numbers.size,
+        "duration": numbers.duration,
+        "number": numbers.number,
+        "layers": by_layer,
+    }
+    environment.filters.update(filters)
     style = (TEMPLATES / "report.css").read_text(encoding="utf-8")
     return environment.get_template("report.html").render(
         stats=stats,

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from reports.counts import Counts
 from reports.exact_sums import ExactSum, rounded
 from reports.facts import Output, RunFacts, Timing
-from reports.histograms import Histogram, quantile
+from reports.histograms import Axis, Histogram, quantile
 from reports.plan import ColumnPlan, RulePlan
 from reports.records import BETWEEN, RecordCounts
 from reports.samples import LONGEST_VALUE, legible
@@ -160,35 +160,37 @@ def _column(collector: Collector, column: ColumnPlan) -> Json:
     return head | _histogram(column, collector.histograms[column.name], bounds)
 
 
-def _shown_bins(histogram: Histogram, filled: npt.NDArray[np.int64], bounds: Sequence[float]) -> tuple[int, int]:
+def _shown_bins(drawn: Axis, filled: npt.NDArray[np.int64], bounds: Sequence[float]) -> tuple[int, int]:
     """The first and last bin to publish: those with values and those beside a threshold, at least FEWEST_BINS.
 
-    200 empty bins tell nothing; (1, 0) if there is no value at all.
+    200 empty bins tell nothing; (1, 0) if there is no value in the drawn range. Bin i ends at edges[i].
     """
+    lowest, highest = drawn.first + 1, drawn.last
+    filled = filled[(filled >= lowest) & (filled <= highest)]
     if len(filled) == 0:
         return 1, 0
-    bins = len(histogram.edges) - 1
     first, last = int(filled[0]), int(filled[-1])
     for bound in bounds:
-        at = int(np.searchsorted(histogram.edges, bound, side="right"))
-        if 1 <= at <= bins + 1:
-            first, last = min(first, max(at - 1, 1)), max(last, min(at, bins))
-    last = min(bins, max(last, first + FEWEST_BINS - 1))
-    return max(1, min(first, last - FEWEST_BINS + 1)), last
+        at = int(np.searchsorted(drawn.edges, bound, side="right"))
+        if lowest <= at <= highest + 1:
+            first, last = min(first, max(at - 1, lowest)), max(last, min(at, highest))
+    last = min(highest, max(last, first + FEWEST_BINS - 1))
+    return max(lowest, min(first, last - FEWEST_BINS + 1)), last
 
 
 def _histogram(column: ColumnPlan, histogram: Histogram, bounds: Sequence[float]) -> Json:
+    drawn = histogram.axis
     both = histogram.counts.sum(axis=1)
     kept = histogram.counts[:, 1]
-    first, last = _shown_bins(histogram, np.flatnonzero(both[1:-1]) + 1, bounds)
+    first, last = _shown_bins(drawn, np.flatnonzero(both), bounds)
+    outside = {"below": slice(None, drawn.first + 1), "above": slice(drawn.last + 1, None)}
     return {
         "kind": "histogram",
-        "scale": histogram.scale,
-        "edges": histogram.edges[first - 1 : last + 1].tolist() if first <= last else [],
+        "scale": drawn.scale,
+        "edges": drawn.edges[first - 1 : last + 1].tolist() if first <= last else [],
         "all": both[first : last + 1].tolist(),
         "kept": kept[first : last + 1].tolist(),
-        "below": {"all": int(both[0]), "kept": int(kept[0])},
-        "above": {"all": int(both[-1]), "kept": int(kept[-1])},
+        **{side: {"all": int(both[bins].sum()), "kept": int(kept[bins].sum())} for side, bins in outside.items()},
         "nulls": {"all": int(histogram.nulls.sum()), "kept": int(histogram.nulls[1])},
         "not_finite": {"all": int(histogram.not_finite.sum()), "kept": int(histogram.not_finite[1])},
         "summary": {

@@ -61,12 +61,15 @@ class RecordCounts:
 
     @classmethod
     def from_json(cls, text: str) -> RecordCounts:
-        state: Mapping[str, Any] = json.loads(text)
+        """The inverse of `to_json`. Raises ValueError if `text` is damaged."""
         self = cls()
-        self.total = state["total"]
-        self.pages = state["pages"]
-        self.reasons = Counts.from_json(state["reasons"])
-        self.statuses = Counts.from_json(state["statuses"])
+        try:
+            state: Mapping[str, Any] = json.loads(text)
+            self.total, self.pages = int(state["total"]), int(state["pages"])
+            self.reasons = Counts.from_json(state["reasons"])
+            self.statuses = Counts.from_json(state["statuses"])
+        except (AttributeError, IndexError, KeyError, TypeError) as error:
+            raise ValueError(f"these are no counts of records: {error!r}") from error
         return self
 
 

@@ -22,6 +22,8 @@ from reports.plan import CATEGORY_CAP, Facet, ReportPlan
 from reports.rule_counts import RuleCounts
 from reports.samples import LONGEST_MESSAGE, LONGEST_URL, SNIPPET, Bottom, Payload, legible, plain
 
+#: Bumped when bins, keys or the JSON change, so that statistics of another version are never merged with these.
+VERSION = 1
 SAMPLES = 20
 ERROR = "error:"
 
@@ -232,6 +234,7 @@ class Collector:
     def to_json(self) -> str:
         """All of it, exactly: equal statistics give equal text."""
         state = {
+            "version": VERSION,
             "plan": self.plan.to_dict(),
             "rows": [self.total, self.kept, self.repeat, self.audit],
             "rules": self.rules.to_json(),
@@ -246,7 +249,16 @@ class Collector:
 
     @classmethod
     def from_json(cls, text: str) -> Collector:
-        state: dict[str, Any] = json.loads(text)
+        """The inverse of `to_json`. Raises ValueError if `text` is damaged or of another VERSION."""
+        try:
+            return cls._from_state(json.loads(text))
+        except (AttributeError, IndexError, KeyError, TypeError) as error:
+            raise ValueError(f"these are no statistics of a table: {error!r}") from error
+
+    @classmethod
+    def _from_state(cls, state: dict[str, Any]) -> Collector:
+        if state["version"] != VERSION:
+            raise ValueError(f"the statistics are of version {state['version']}, not {VERSION}")
         plan = ReportPlan.from_dict(state["plan"])
         self = cls(plan)
         self.total, self.kept, self.repeat, self.audit = state["rows"]

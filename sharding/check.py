@@ -69,13 +69,12 @@ def check_output(folder: Path, progress: Callable[[ShardInfo], None] | None = No
 
 def _check_shard(folder: Path, index: Index, shard: ShardInfo) -> tuple[list[Problem], bytes]:
     """The shard's problems, and the xxh3-128 of each key."""
-    problems = [
-        *_check_bytes(folder / shard.name, shard.bytes, shard.sha256),
-        *(_check_bytes(folder / shard.sidecar, shard.sidecar_bytes, shard.sidecar_sha256) if shard.sidecar else ()),
-    ]
+    problems = _check_bytes(folder / shard.name, shard.bytes, shard.sha256)
+    beside = _check_bytes(folder / shard.sidecar, shard.sidecar_bytes, shard.sidecar_sha256) if shard.sidecar else []
     path = folder / shard.name
-    if not path.is_file():
-        return problems, b""
+    # A damaged Parquet file says nothing by its rows; a damaged tar or gzip says where the damage is.
+    if not path.is_file() or (problems and index.format == "parquet"):
+        return problems + beside, b""
     readers = {"webdataset": _tar_keys, "parquet": _parquet_keys, "jsonl": _json_keys}
     keys = _Keys()
     try:
@@ -86,9 +85,9 @@ def _check_shard(folder: Path, index: Index, shard: ShardInfo) -> tuple[list[Pro
     else:
         if keys.count != shard.samples:
             problems.append(Problem(shard.name, f"{keys.count:,} samples, and the index says {shard.samples:,}", AGAIN))
-        if shard.sidecar and (folder / shard.sidecar).is_file():
-            problems += _check_sidecar(folder / shard.sidecar, keys)
-    return problems, keys.digests.getvalue()
+        if shard.sidecar and not beside:
+            beside = _check_sidecar(folder / shard.sidecar, keys)
+    return problems + beside, keys.digests.getvalue()
 
 
 #: What damaged files make their readers raise.

@@ -27,7 +27,7 @@ ORDER = np.dtype([("key", "<u8"), ("high", "<u8"), ("low", "<u8"), ("copy", "<u4
 Orders = npt.NDArray[np.void]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Samples:
     """Samples of one part in the order of the output: `rows` int64 (position in the part), `orders` ORDER."""
 
@@ -96,7 +96,7 @@ def prefix_counts(orders: Orders) -> I64:
     return np.bincount(prefixes(orders), minlength=BUCKETS).astype(np.int64, copy=False)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class RankPlan:
     """Shards of `samples` each out of `counts`, the samples by bucket over all parts.
 

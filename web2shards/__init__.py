@@ -62,7 +62,7 @@ def run(
     """Brings the out folder (by default out/<name>) up to date with a recipe.
 
     `workers` 0 takes one for each processor; `limit` takes the first parts of the input only. Raises a UserError
-    whose `mend` says what to do. A script that calls this guards it with `if __name__ == "__main__":`.
+    whose `mend` says what to do.
     """
     from pipelines.run import RunOptions
     from pipelines.run import run as run_recipe

@@ -23,7 +23,6 @@ from pipelines.recipe_scorers import build_scorer, entry_of, installed_scorers, 
 from pipelines.recipe_show import recipe_schema, show_recipe
 from pipelines.recipe_yaml import MAX_BYTES, read_yaml, scalar
 
-
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -508,10 +507,10 @@ def built_in() -> dict[str, type]:
 #: Thresholds of the originals: datatrove, pipeline/filters (gopher_repetition_filter.py, gopher_quality_filter.py,
 #: c4_filters.py, fineweb_quality_filter.py); Rae et al., table A1; c4_utils.py of tensorflow/datasets.
 REPETITION = {
-    **{"dup_line_frac": 0.3, "dup_para_frac": 0.3, "dup_line_chars": 0.2, "dup_para_chars": 0.2},
-    **{"top_2gram": 0.2, "top_3gram": 0.18, "top_4gram": 0.16, "dup_5gram": 0.15, "dup_6gram": 0.14},
-    **{"dup_7gram": 0.13, "dup_8gram": 0.12, "dup_9gram": 0.11, "dup_10gram": 0.1},
-}
+    "dup_line_frac": 0.3, "dup_para_frac": 0.3, "dup_line_chars": 0.2, "dup_para_chars": 0.2,
+    "top_2gram": 0.2, "top_3gram": 0.18, "top_4gram": 0.16,
+    "dup_5gram": 0.15, "dup_6gram": 0.14, "dup_7gram": 0.13, "dup_8gram": 0.12, "dup_9gram": 0.11, "dup_10gram": 0.1,
+}  # fmt: skip
 GOPHER = {(f"gopher.{name}", "<=", value) for name, value in REPETITION.items()} | {
     ("gopher.words", ">=", 50),
     ("gopher.words", "<=", 100_000),

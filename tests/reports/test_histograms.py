@@ -24,25 +24,37 @@ def share_of(value: float, histogram: Histogram) -> tuple[float, float]:
     return histogram.edges[at - 1], histogram.edges[at]
 
 
+def drawn(column: ColumnPlan) -> tuple[str, list[float]]:
+    found = axis(column)
+    assert (np.diff(found.edges) > 0).all()
+    return found.scale, found.edges[found.first : found.last + 1].tolist()
+
+
 def test_axes() -> None:
-    assert axis(ColumnPlan("a.b", "bool"))[0] == "boolean"
-    scale, edges = axis(ColumnPlan("a.b", "double", low=0, high=1))
-    assert (scale, len(edges)) == ("linear", 101)
+    assert drawn(ColumnPlan("a.b", "bool")) == ("boolean", [0, 1, 2])
+    scale, edges = drawn(ColumnPlan("a.b", "double", low=0, high=1))
+    assert (scale, len(edges), edges[0], edges[-1]) == ("linear", 101, 0, 1)
     # Thresholds as people write them are edges, to the bit.
-    assert {0.1, 0.12, 0.29, 0.65, 0.67, 0.9} <= set(edges.tolist())
-    scale, edges = axis(ColumnPlan("a.b", "int32", low=0, high=8))
-    assert (scale, edges.tolist()) == ("unit", [0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
-    scale, edges = axis(ColumnPlan("a.b", "int32", low=0, high=100_000))
-    assert scale == "preferred"
-    assert edges[[0, -1]].tolist() == [0, 100_000]
-    assert {1, 2, 3, 50, 200, 10_000} <= set(edges.tolist())
-    assert all(float(edge).is_integer() for edge in edges)
+    assert {0.1, 0.12, 0.29, 0.65, 0.67, 0.9} <= set(edges)
+    assert drawn(ColumnPlan("a.b", "int32", low=0, high=8)) == ("unit", [0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
+    scale, edges = drawn(ColumnPlan("a.b", "int32", low=0, high=100_000))
+    assert (scale, edges[0]) == ("preferred", 0)
+    assert {1, 2, 3, 50, 200, 10_000, 100_000, 200_000} <= set(edges)
+    assert all(edge.is_integer() for edge in edges)
+    assert drawn(ColumnPlan("a.b", "double", low=-3, high=5_000))[1][:3] == [-3, -2.5, -2]
     for type in ("double", "int64", "uint8"):
-        edges = axis(ColumnPlan("a.b", type))[1]
-        assert (np.diff(edges) > 0).all()
+        scale, edges = drawn(ColumnPlan("a.b", type))
+        assert scale == "preferred"
         assert 0 in edges
     with pytest.raises(ValueError, match=r"a\.b: the declared range"):
         axis(ColumnPlan("a.b", "double", low=1, high=1))
+
+
+def test_quantiles_outside_the_range_are_near() -> None:
+    values = pa.array(np.concatenate([np.full(50, 5.0), np.full(50, 3_000.0)]))
+    histogram = filled(ColumnPlan("a.b", "double", low=0, high=20), values)
+    got = quantile(0.9, histogram.edges, histogram.counts.sum(axis=1), low=5.0, high=4_000.0)
+    assert got == pytest.approx(3_000, rel=0.34)
 
 
 def test_float32_threshold_is_in_the_bin_that_starts_there() -> None:
@@ -55,7 +67,9 @@ def test_ends_nulls_and_what_is_no_number() -> None:
     column = ColumnPlan("a.b", "double", low=0, high=1)
     values = pa.array([0.0, 1.0, -0.5, 1.5, None, float("nan"), float("inf")], pa.float64())
     histogram = filled(column, values)
-    assert histogram.counts[[0, 1, 100, 101], 1].tolist() == [1, 1, 1, 1]
+    first, last = histogram.axis.first, histogram.axis.last
+    assert histogram.counts[[first + 1, last], 1].tolist() == [1, 1]
+    assert histogram.counts[: first + 1, 1].sum() == histogram.counts[last + 1 :, 1].sum() == 1
     assert histogram.counts[:, 1].sum() == 4
     assert histogram.nulls.tolist() == [0, 1]
     assert histogram.not_finite.tolist() == [0, 2]

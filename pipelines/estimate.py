@@ -1,0 +1,104 @@
+"""Time and disk that a run may take, scaled up from what the last run of the same out folder took.
+
+Map passes grow with the bytes of input they read, the others with the bytes of all parts. A trial of few parts
+pays start-up that a long run pays once, so the estimate is rather too high than too low.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ingest.parts import Part
+from pipelines.layers import Footer
+
+if TYPE_CHECKING:
+    from pipelines.preview import PassWork
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """`seconds` and `disk` bytes that a run would take beyond what is there; None without a run to scale from.
+
+    `from_parts` is how many parts the figures come from; `free` the bytes free where the out folder is or will be.
+    `requests` counts requests to the network, which this version's passes do not make.
+    """
+
+    seconds: float | None
+    disk: int | None
+    from_parts: int
+    free: int
+    input_bytes: int
+    requests: int = 0
+
+    @property
+    def warning(self) -> str:
+        """What to say of the disk; empty if it looks large enough."""
+        if self.disk is not None and self.disk > self.free:
+            return "the disk is too small for this run"
+        if self.disk is None and self.free < self.input_bytes:
+            return "the disk has less free space than the input has bytes"
+        return ""
+
+
+def estimate(
+    out: str, history: Mapping[str, Any], parts: Sequence[Part], passes: Sequence[PassWork],
+    pages: Mapping[str, Footer | None],
+) -> Estimate:  # fmt: skip
+    """The estimate for `passes` over `parts`; `pages` tells which parts are there."""
+    total = sum(part.size for part in parts)
+    before = [Part.from_json(part) for part in history.get("parts", [])] if history.get("finished") else []
+    then = sum(part.size for part in before)
+    missing = sum(part.size for part in parts if pages.get(part.name) is None)
+    free = free_bytes(out)
+    if not then:
+        return Estimate(None, None, 0, free, missing)
+    work: Mapping[str, Any] = history.get("work", {})
+    seconds: float | None = 0.0
+    for planned in passes:
+        if planned.todo == 0 or seconds is None:
+            continue
+        told = _work_of(work, planned.name)
+        if told is None:
+            seconds = None
+        elif planned.layers:
+            seconds += told["seconds"] * planned.bytes / told["bytes"] if told["bytes"] else 0.0
+        else:
+            seconds += told["seconds"] * total / then
+    layers, shards = disk_use(out, before)
+    disk = round(layers * missing / then)
+    if any(planned.todo and planned.name.startswith("write ") for planned in passes):
+        # The old shards stay until the new ones are there, and texts on their way to a shard take their size again.
+        disk += round(shards * (2 * total / then - 1)) if shards else 0
+    return Estimate(seconds, max(0, disk), len(before), free, missing)
+
+
+def _work_of(work: Mapping[str, Any], name: str) -> Mapping[str, Any] | None:
+    """What a pass took the last time; the election is three pipelines."""
+    if name != "elect":
+        return work.get(name)
+    found = [work[key] for key in ("collect keys", "elect", "write elections") if key in work]
+    return {"seconds": sum(w["seconds"] for w in found), "bytes": 0} if found else None
+
+
+def disk_use(out: str, parts: Sequence[Part]) -> tuple[int, int]:
+    """Bytes of the layer files of parts, and of all shards."""
+    names = {f"{part.name}.parquet" for part in parts}
+    layers = shards = 0
+    for table in ("documents", "records"):
+        for path in Path(out, table).glob("*/*.parquet"):
+            layers += path.stat().st_size if path.name in names else 0
+    for path in Path(out, "shards").glob("*/*"):
+        shards += path.stat().st_size
+    return layers, shards
+
+
+def free_bytes(out: str) -> int:
+    """Bytes free on the disk of a folder that may not be there yet."""
+    folder = Path(out).resolve()
+    while not folder.exists():
+        folder = folder.parent
+    return shutil.disk_usage(folder).free

@@ -1,0 +1,187 @@
+"""What a run would compute and why, pass by pass, without computing or writing anything.
+
+The same questions that the run itself asks of the out folder (`pipelines.survey`), put in the order of the passes.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ingest.parts import Part
+from pipelines import survey as surveys
+from pipelines.context import Context, input_parts
+from pipelines.estimate import Estimate, estimate
+from pipelines.plan import Plan, compile_plan
+from pipelines.recipe import Recipe
+from pipelines.runfile import read_run, require_same_recipe
+from pipelines.shards import shards_fingerprint, whole_index
+from pipelines.store import Store
+from pipelines.survey import Footers, PartWork, Survey
+
+
+@dataclass(frozen=True)
+class LayerWork:
+    """A layer of a map pass: how many parts it is computed for, by reason."""
+
+    layer: str
+    why: Mapping[str, int]
+
+    @property
+    def parts(self) -> int:
+        return sum(self.why.values())
+
+
+@dataclass(frozen=True)
+class PassWork:
+    """One pass: `todo` of `parts` parts, `bytes` of input and, where they are known, `rows` in them.
+
+    `perhaps` marks what depends on the outcome of a pass before; `why` counts parts by reason.
+    """
+
+    name: str
+    parts: int
+    todo: int
+    bytes: int = 0
+    rows: int | None = None
+    why: Mapping[str, int] = field(default_factory=dict[str, int])
+    layers: tuple[LayerWork, ...] = ()
+    perhaps: bool = False
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What a run would do. `changes` says what differs from the recipe that was run last; `left_out` counts parts
+    that `--limit` leaves out."""
+
+    name: str
+    out: str
+    parts: int
+    bytes: int
+    passes: tuple[PassWork, ...]
+    changes: tuple[str, ...]
+    estimate: Estimate
+    damaged: tuple[str, ...] = ()
+    left_out: int = 0
+
+    @property
+    def nothing(self) -> bool:
+        """Whether everything is up to date."""
+        return all(p.todo == 0 for p in self.passes)
+
+
+def preview(recipe: Recipe, out: str, limit: int | None = None) -> Preview:
+    """What `run` would do with these arguments. InputError without input, StorageError for another run's folder."""
+    plan = compile_plan(recipe)
+    every = input_parts(recipe)
+    parts = every[:limit] if limit is not None else every
+    require_same_recipe(out, recipe)
+    context = Context(Store(out), plan)
+    history = read_run(out)
+    survey = Survey(context.store, parts)
+    passes = _passes(context, survey)
+    return Preview(
+        recipe.name, out, len(parts), sum(part.size for part in parts), passes, tuple(_changes(history, plan)),
+        estimate(out, history, parts, passes, survey.footers("documents", "page")), tuple(survey.damaged),
+        len(every) - len(parts),
+    )  # fmt: skip
+
+
+def _passes(context: Context, survey: Survey) -> tuple[PassWork, ...]:
+    plan, parts = context.plan, survey.parts
+    pages = survey.footers("documents", "page")
+    passes: list[PassWork] = []
+    elected = surveys.election_fingerprint(context, survey)
+    new_rows = elects = False
+    pending_costly = False
+    for stage in plan.stages:
+        if stage == 1:
+            passes.append(elect := _election(context, survey, elected, new_rows))
+            elects = elect.todo > 0
+        work = [w for w in surveys.survey_stage(context, survey, stage, elected) if w.anything]
+        passes.append(_map(plan, stage, work, len(parts), pages))
+        new_rows = new_rows or any(w.ingest and not w.ingest.endswith("HTML") for w in work)
+        pending_costly = pending_costly or any(plan.by_name[name].costly for w in work for name in w.layers)
+    if plan.stages[-1] == 0:
+        passes.append(elect := _election(context, survey, elected, new_rows))
+        elects = elect.todo > 0
+    fates = surveys.fate_fingerprint(context, survey, elected)
+    missing = surveys.fates_missing(context, survey, fates)
+    decides = len(parts) if elects or pending_costly else len(missing)
+    passes.append(PassWork(
+        "decide fates", len(parts), decides, sum(p.size for p in parts) if decides else 0, _rows(parts, pages),
+        {"rules, scores or the election changed" if missing else "scores may change": decides} if decides else {},
+        perhaps=decides > 0 and not missing,
+    ))  # fmt: skip
+    for name in context.recipe.output:
+        index = whole_index(context.store.path("shards", name))
+        same = index is not None and index.about.get("method") == shards_fingerprint(context, name, fates, parts)
+        todo = 0 if same and not decides else len(parts)
+        why = "new" if index is None else "settings or parts changed" if not same and not decides else "fates may change"
+        passes.append(PassWork(
+            f"write {name}", len(parts), todo, 0, None, {why: todo} if todo else {}, perhaps=same and todo > 0
+        ))  # fmt: skip
+    return tuple(passes)
+
+
+def _map(plan: Plan, stage: int, work: Sequence[PartWork], parts: int, pages: Footers) -> PassWork:
+    layers = [
+        LayerWork(layer.name, Counter(why for w in work if (why := w.layers.get(layer.name, ""))))
+        for layer in plan.stage_layers(stage)
+    ]
+    if stage == 0:
+        layers.insert(0, LayerWork("page", Counter(w.ingest for w in work if w.ingest)))
+    return PassWork(
+        "extract and score" if stage == 0 else f"score {stage}", parts, len(work), sum(w.part.size for w in work),
+        _rows([w.part for w in work], pages), {}, tuple(layers),
+    )  # fmt: skip
+
+
+def _election(context: Context, survey: Survey, elected: str, new_rows: bool) -> PassWork:
+    done = surveys.election_done(context, survey, elected)
+    todo = 0 if done and not new_rows else len(survey.parts)
+    why = "rows are added or read again" if new_rows else "rows, keys or a rule before it changed"
+    pages = survey.footers("documents", "page")
+    return PassWork(
+        "elect", len(survey.parts), todo, 0, _rows(survey.parts, pages), {why: todo} if todo else {},
+        perhaps=done and todo > 0,
+    )  # fmt: skip
+
+
+def _rows(parts: Sequence[Part], pages: Footers) -> int | None:
+    """The documents of parts, None if one of them was not read yet."""
+    found = [pages.get(part.name) for part in parts]
+    return None if any(footer is None for footer in found) else sum(footer.rows for footer in found if footer is not None)
+
+
+def _changes(history: Mapping[str, Any], plan: Plan) -> list[str]:
+    """What differs between the plan of the last run and this one."""
+    if not history:
+        return []
+    told: list[str] = []
+    old_rules = {rule["reason"]: rule["rule"] for rule in history["plan"]["rules"]}
+    new_rules = {rule.reason: rule.text for rule in plan.rules}
+    for reason in {**old_rules, **new_rules}:
+        old, new = old_rules.get(reason), new_rules.get(reason)
+        if old is None:
+            told.append(f"new rule: {new}")
+        elif new is None:
+            told.append(f"rule taken out: {old}")
+        elif old != new:
+            told.append(f"rule changed: {old} → {new}")
+    if list(old_rules) != list(new_rules) and sorted(old_rules) == sorted(new_rules):
+        told.append("the order of the rules changed")
+    old_layers = {entry["layer"]: entry["method"] for entry in history["plan"]["layers"]}
+    new_layers = {layer.name: layer.method for layer in plan.layers}
+    for name in {**old_layers, **new_layers}:
+        if name not in old_layers:
+            told.append(f"new scorer: {name}")
+        elif name not in new_layers:
+            told.append(f"scorer taken out: {name}")
+        elif old_layers[name] != new_layers[name]:
+            told.append(f"scorer changed: {name} (version, parameters, weights or what it reads)")
+    if history["plan"]["ingest"] != plan.ingest_method:
+        told.append("the reader of the input changed")
+    return told

@@ -1,0 +1,48 @@
+"""Arguments and options that several commands have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+RecipeFile = Annotated[str, typer.Argument(metavar="RECIPE", help="A recipe: the path of a YAML file.", show_default=False)]
+OutFolder = Annotated[str, typer.Argument(metavar="OUT", help="The out folder of a run.", show_default=False)]
+Out = Annotated[
+    str | None, typer.Option("--out", "-o", metavar="DIR", help="Where the run is kept. Default: out/<name of the recipe>.")
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", "-s", metavar="KEY=VALUE", help="Change the recipe for this run; may stand several times."),
+]
+Limit = Annotated[
+    int | None, typer.Option("--limit", min=1, metavar="N", help="A trial: take the first N parts of the input only.")
+]
+Workers = Annotated[
+    int, typer.Option("--workers", "-w", min=0, metavar="N", help="Worker processes. 0: one for each processor.")
+]
+Runner = Annotated[
+    str, typer.Option("--runner", metavar="NAME", help="direct, flink, spark, portable, or Beam's own name of a runner.")
+]
+RunnerOptions = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--runner-option", metavar="OPTION",
+        help="An option for Beam, such as --flink_master=host:8081; may stand several times.",
+    ),
+]  # fmt: skip
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show tracebacks and what a run does.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def remember(ctx: typer.Context, verbose: bool) -> None:
+    """Notes `--verbose` where the handling of errors finds it."""
+    if verbose:
+        root = ctx.find_root()
+        root.obj = {**(root.obj or {}), "verbose": True}
+
+
+def as_link(path: Path) -> str:
+    """A path that terminals make a link of."""
+    return path.resolve().as_uri()

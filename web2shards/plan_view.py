@@ -1,0 +1,126 @@
+"""How `plan` and `status` look: a table of passes or layers, what changed, and the estimate."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from web2shards.console import count, duration, grid, plain, results, size
+
+if TYPE_CHECKING:
+    from pipelines.preview import PassWork, Preview
+    from pipelines.status import Status
+
+
+def show_preview(preview: Preview, as_json: bool) -> None:
+    """Prints what a run would do."""
+    if as_json:
+        _json(dataclasses.asdict(preview) | {"nothing": preview.nothing, "warning": preview.estimate.warning})
+        return
+    out = results()
+    left_out = f" ({count(preview.left_out, 'part')} left out by --limit)" if preview.left_out else ""
+    out.print(
+        f"[bold]{plain(preview.name)}[/] in {plain(preview.out)}: {count(preview.parts, 'part')}, "
+        f"{size(preview.bytes)} of input{left_out}"
+    )
+    for message in preview.damaged:
+        out.print(f"[yellow]damaged:[/] {plain(message)}")
+    for change in preview.changes:
+        out.print(f"  since the last run: {plain(change)}")
+    out.print(grid(["pass", "to do", "there", "rows", "why"], _rows(preview), right=(1, 2, 3)))
+    if preview.nothing:
+        out.print("[green]nothing is to be computed: everything is up to date[/]")
+    _estimate(preview)
+
+
+def _rows(preview: Preview) -> list[tuple[str, str, str, str, str]]:
+    rows: list[tuple[str, str, str, str, str]] = []
+    for work in preview.passes:
+        rows.append((
+            f"[bold]{plain(work.name)}[/]", _parts(work.todo), f"{work.parts - work.todo:,}", _documents(work), _why(work),
+        ))  # fmt: skip
+        for layer in work.layers:
+            why = _reasons(layer.why, work.parts) or "[dim]nothing to do[/]"
+            rows.append((f"  {plain(layer.layer)}", _parts(layer.parts), f"{work.parts - layer.parts:,}", "", why))
+    return rows
+
+
+def _parts(number: int) -> str:
+    return f"[yellow]{number:,}[/]" if number else "0"
+
+
+def _documents(work: PassWork) -> str:
+    if not work.todo or work.name.startswith("write "):
+        return ""
+    return "not known yet" if work.rows is None else f"{work.rows:,}"
+
+
+def _why(work: PassWork) -> str:
+    if not work.todo:
+        return "[dim]nothing to do[/]"
+    told = _reasons(work.why, work.parts)
+    return f"perhaps: {told}" if work.perhaps else told
+
+
+def _reasons(why: Mapping[str, int], parts: int) -> str:
+    """The reason, with how many parts it is for where there are several or it is not for all."""
+    ranked = sorted(why.items(), key=lambda item: (-item[1], item[0]))
+    if len(ranked) == 1 and ranked[0][1] == parts:
+        return plain(ranked[0][0])
+    return "; ".join(f"{plain(reason)} ({count(number, 'part')})" for reason, number in ranked)
+
+
+def _estimate(preview: Preview) -> None:
+    out, told = results(), preview.estimate
+    if not preview.nothing:
+        if told.from_parts:
+            time = "time not known" if told.seconds is None else f"about {duration(told.seconds)}"
+            disk = "" if told.disk is None else f", {size(told.disk)} of disk"
+            trial = f"from the last run's {count(told.from_parts, 'part')}"
+            out.print(f"estimate: {time}{disk}, no requests ({trial}, with the same workers)")
+        else:
+            out.print(
+                "estimate: not yet; `web2shards run … --limit 1` makes a trial to scale from, in the same out folder"
+            )
+    out.print(f"free disk: {size(told.free)}")
+    if told.warning:
+        out.print(f"[bold red]warning:[/] {told.warning}")
+
+
+def show_status(status: Status, as_json: bool) -> None:
+    """Prints how far a run is."""
+    if as_json:
+        _json(dataclasses.asdict(status))
+        return
+    out = results()
+    trial = f", a trial of the first {count(status.limit, 'part')}" if status.limit is not None else ""
+    out.print(f"[bold]{plain(status.name)}[/]: {count(status.parts, 'part')}, {size(status.bytes)} of input{trial}")
+    if status.holder is not None:
+        state = f"running: process {status.holder.get('pid')} on {plain(str(status.holder.get('host')))}, since {status.started}"
+    elif status.finished is None:
+        state = f"[yellow]not finished[/], begun {status.started}; the same command goes on"
+    else:
+        state = f"[green]finished[/] {status.finished}"
+    out.print(state)
+    rows = [
+        (plain(f"{layer.table}/{layer.layer}"), f"{layer.done:,} of {layer.parts:,}", f"{layer.rows:,}",
+         f"{layer.scored:,}" if layer.scored != layer.rows else "", size(layer.bytes))
+        for layer in status.layers
+    ]  # fmt: skip
+    out.print(grid(["layer", "parts", "rows", "scored", "size"], rows, right=(1, 2, 3, 4)))
+    for output in status.outputs:
+        if output.shards is None:
+            out.print(f"shards/{plain(output.name)}: not there yet")
+        else:
+            out.print(
+                f"shards/{plain(output.name)}: {count(output.shards, 'shard')}, {count(output.samples or 0, 'sample')}, "
+                f"{size(output.bytes or 0)}"
+            )
+    out.print(f"report: {plain(status.report) if status.report else 'not there yet'}")
+
+
+def _json(value: Any) -> None:
+    sys.stdout.write(json.dumps(value, indent=1, ensure_ascii=False) + "\n")

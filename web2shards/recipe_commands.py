@@ -1,0 +1,45 @@
+"""The commands on recipes: check, schema, show."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import typer
+
+from web2shards import options
+from web2shards.console import count, plain, say
+
+app = typer.Typer(help="Check, show and describe recipes.", no_args_is_help=True)
+
+
+@app.command()
+def check(recipe: options.RecipeFile, settings: options.Settings = None) -> None:
+    """Find every problem of a recipe, each with its line and its mend."""
+    from pipelines.recipe import check_recipe
+
+    problems = check_recipe(recipe, settings or ())
+    if not problems:
+        say(f"[green]{plain(recipe)}: this recipe can be run[/]")
+        return
+    for problem in problems:
+        say(f"[red]{plain(str(problem))}[/]")
+    say(f"[bold red]{count(len(problems), 'problem')}[/]")
+    raise typer.Exit(2)
+
+
+@app.command()
+def show(recipe: options.RecipeFile, settings: options.Settings = None) -> None:
+    """Print the recipe as it will run: all defaults and settings, and the columns that each scorer adds."""
+    from pipelines.recipe import load_recipe
+    from pipelines.recipe_show import show_recipe
+
+    sys.stdout.write(show_recipe(load_recipe(recipe, settings or ())))
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON schema of recipes, with the parameters of every installed scorer, for editors."""
+    from pipelines.recipe_show import recipe_schema
+
+    sys.stdout.write(json.dumps(recipe_schema(), indent=2, ensure_ascii=False) + "\n")

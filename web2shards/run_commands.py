@@ -1,0 +1,110 @@
+"""The commands that follow a run: run, plan, status, report."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from web2shards import options
+from web2shards.console import messages, say
+
+if TYPE_CHECKING:
+    from pipelines.recipe import Recipe
+
+PANEL = "Runs"
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands."""
+    for command in (run, plan, status, report):
+        app.command(rich_help_panel=PANEL)(command)
+
+
+def checked_recipe(recipe: str, settings: list[str] | None) -> Recipe:
+    """The recipe, once its scorers' kernels are compiled; says so when that takes long."""
+    from pipelines.warm import compiling
+
+    with compiling(say):
+        from pipelines.recipe import load_recipe
+
+        return load_recipe(recipe, settings or ())
+
+
+def run(
+    ctx: typer.Context, recipe: options.RecipeFile, out: options.Out = None, settings: options.Settings = None,
+    limit: options.Limit = None, workers: options.Workers = 0, runner: options.Runner = "direct",
+    runner_options: options.RunnerOptions = None, verbose: options.Verbose = False,
+) -> None:  # fmt: skip
+    """Run a recipe: bring its out folder up to date, from input to shards and report."""
+    options.remember(ctx, verbose)
+    checked = checked_recipe(recipe, settings)
+    from pipelines.run import RunOptions
+    from pipelines.run import run as run_recipe
+    from web2shards import default_out
+    from web2shards.progress import progress_for
+    from web2shards.summary import show_result
+
+    chosen = RunOptions(
+        out=out or default_out(checked), workers=workers, limit=limit, runner=runner,
+        runner_options=tuple(runner_options or ()),
+    )  # fmt: skip
+    with progress_for(verbose) as progress:
+        result = run_recipe(checked, chosen, progress)
+    show_result(result)
+
+
+def plan(
+    ctx: typer.Context, recipe: options.RecipeFile, out: options.Out = None, settings: options.Settings = None,
+    limit: options.Limit = None, as_json: options.AsJson = False, verbose: options.Verbose = False,
+) -> None:  # fmt: skip
+    """Say what a run would compute and why, what is there already, and what time and disk it may take."""
+    options.remember(ctx, verbose)
+    checked = checked_recipe(recipe, settings)
+    from pipelines.preview import preview
+    from web2shards import default_out
+    from web2shards.plan_view import show_preview
+
+    show_preview(preview(checked, out or default_out(checked), limit), as_json)
+
+
+def status(
+    ctx: typer.Context, out: options.OutFolder, as_json: options.AsJson = False, verbose: options.Verbose = False
+) -> None:
+    """Say how far a run is, from the files it has committed."""
+    options.remember(ctx, verbose)
+    from pipelines.status import status_of
+    from web2shards.plan_view import show_status
+
+    show_status(status_of(out), as_json)
+
+
+def report(
+    ctx: typer.Context, out: options.OutFolder,
+    browser: Annotated[bool, typer.Option("--open", help="Open the report in the browser.")] = False,
+    verbose: options.Verbose = False,
+) -> None:  # fmt: skip
+    """Print where the report of a run is, and its summary."""
+    options.remember(ctx, verbose)
+    import warnings
+    from pathlib import Path
+
+    from core.errors import StorageError
+    from pipelines.stored import Run
+    from web2shards.summary import show_summary
+
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        opened = Run(out)
+    for warning in told:
+        say(f"[yellow]warning:[/] {warning.message}")
+    page = Path(out, "report", "index.html")
+    if not page.is_file():
+        raise StorageError(f"{page}: there is no report", "it is written last: run the same command again")
+    show_summary(opened.stats, page)
+    if browser:
+        import webbrowser
+
+        link: Any = page.resolve().as_uri()
+        if not webbrowser.open(link):
+            messages().print(f"no browser could be started; open {link}")
