@@ -63,9 +63,10 @@ def _load() -> Exceptions:
     """Rows (key, ends of the tokens, ends of the tokens that affix rules alone make or 0), by open addressing.
 
     Behind them, a row a byte: lengths (as bits) of exceptions that start with it, of those that end with it, of units
-    that end with it. Most words are told from exceptions by that.
+    that end with it; then a row a byte with lengths of exceptions that start with it and that affix rules would split.
+    Most words are told from exceptions by that.
     """
-    table = np.zeros((_SLOTS + 256, 3), np.uint64)
+    table = np.zeros((_SLOTS + 512, 3), np.uint64)
     rows = [(unit, _UNIT, 1, 0) for unit in _AFTER_DIGIT]
     path = Path(__file__).parent / "data" / "english_exceptions.tsv"
     for line in path.read_text("utf-8").splitlines()[2:]:
@@ -85,6 +86,8 @@ def _load() -> Exceptions:
         else:
             table[_SLOTS + int(raw[0]), 0] |= length
             table[_SLOTS + int(raw[-1]), 1] |= length
+            if split:
+                table[_SLOTS + 256 + int(raw[0]), 0] |= length
     table.setflags(write=False)
     return table
 
@@ -362,11 +365,12 @@ def _split_chunk(
 def _mergeable(data: Bytes, i: int, n: int, exceptions: Exceptions, starts: Spans, ends: Spans) -> tuple[int, int]:
     """The most tokens from `i` on that make an exception (0 if none do), and its row. Marks of signs are overlooked."""
     start = max(np.int64(starts[i]), -1 - np.int64(starts[i]))
+    lengths = exceptions[_SLOTS + 256 + np.int64(data[start]), 0]
     mask = np.uint64(0)
     best, row = 0, -1
     for k in range(i, n):
         end = abs(np.int64(ends[k]))
-        if end - start > _LONGEST:
+        if end - start > _LONGEST or not lengths >> np.uint64(end - start):
             break
         mask |= np.uint64(1) << np.uint64(end - start)
         if k > i:

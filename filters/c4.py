@@ -35,6 +35,8 @@ class C4:
     are for rules, as C4 drops a page: `c4.sentences >= 3` (tfds; datatrove: 5), `c4.lorem_ipsum is false`,
     `c4.curly_brace is false`, `c4.bad_words <= 0`.
 
+    With `edit: false` nothing is cut: the columns are there for rules alone.
+
     `dialect: datatrove` counts words before it takes citations out, takes `'` for the end of a sentence, and lets a
     bad word touch a line's ends. FineWeb is datatrove with `terminal_punctuation: false`. Sentences are counted as
     filters.sentences says. ASCII letters alone are compared without case. A line break other than a newline (CR LF
@@ -52,6 +54,7 @@ class C4:
     remove_citations: bool = True
     javascript: bool = True
     policy: bool = True
+    edit: bool = True
     bad_words: str = "en"  # the list that comes with it, the path of another (a word or phrase a line), or "" for none
 
     def __post_init__(self) -> None:
@@ -80,7 +83,7 @@ class C4:
             ("words", "words of the lines that are kept, as split by white space", 10_000),
         ]
         return pa.schema([
-            pa.field("cut", CUT, metadata={"doc": "spans to cut"}),
+            *([pa.field("cut", CUT, metadata={"doc": "spans to cut"})] if self.edit else []),
             *(column(name, pa.int32(), doc, low=0, high=high) for name, doc, high in counts),
             column("bad_words", pa.int32(), "places with a bad word in the lines that are kept", low=0, high=100),
             column("lorem_ipsum", pa.bool_(), "whether a line not cut before has lorem ipsum"),
@@ -104,7 +107,7 @@ class C4:
             offsets, data, CLASSES, self._settings(), _bad_words(self.bad_words), ABBREVIATIONS,
             span_offsets, counts,
         )  # fmt: skip
-        columns = [cut_array(span_offsets, starts, ends, text)]
+        columns = [cut_array(span_offsets, starts, ends, text)] if self.edit else []
         order = (c.LINES, c.KEPT, c.LONG_WORD, c.NO_PUNCTUATION, c.SHORT, c.JAVASCRIPT, c.POLICY, c.SENTENCES, c.WORDS)
         columns += [with_nulls(counts[:, i], text) for i in (*order, c.BAD_WORDS)]
         columns += [with_nulls(counts[:, i] > 0, text) for i in (c.LOREM_IPSUM, c.CURLY_BRACE)]

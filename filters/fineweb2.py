@@ -22,7 +22,6 @@ from core.characters import (
     CLASSES_TYPE,
     OFFSETS_TYPE,
     PUNCTUATION,
-    UNSPACED,
     Bytes,
     Classes,
     char_length,
@@ -40,8 +39,6 @@ from filters.ngrams import sieve_size, table_size
 OTHER = "*"  # the settings of a language that has none
 #: Languages whose stop words stand within what is written without spaces, or are particles on a word.
 INSIDE_WORDS = ("zh", "ja", "th", "lo", "my", "km", "ko", "mt")
-#: Languages whose words between spaces are no words, so that limits for n-grams of words mean nothing.
-NO_NGRAMS = ("zh", "ja", "th", "lo", "my", "km")
 MIN_STOP_WORDS = 2  # different ones; of GopherQualityFilter in fineweb-2-pipeline.py
 
 _LIMITS = {
@@ -66,10 +63,10 @@ class FineWeb2:
     A rule compares the two: `fineweb2.line_punct >= fineweb2.line_punct_min`. Limits for n-grams are for the columns
     of the scorer gopher (dialect datatrove). A language without settings has the median of all and no stop words.
 
-    What differs from FineWeb-2, whose words come from a tokenizer a language: words are spaCy's English tokens, and in
-    scripts without spaces two (Han, kana) or four code points are a word, for which n-gram limits are 1; stop words
-    are compared without the case of ASCII letters, in Korean, Maltese and unspaced scripts anywhere in the text; and a
-    run of newlines counts once in `newlines`, as the extractor there leaves no blank lines.
+    What differs from FineWeb-2, whose words come from a tokenizer a language: words are those of core.english, cut by
+    core.unspaced in scripts without spaces; stop words are compared without the case of ASCII letters, and looked for
+    anywhere in the text in Korean, Maltese and scripts without spaces; and a run of newlines counts once in
+    `newlines`, as the extractor there leaves no blank lines.
     """
 
     name: ClassVar[str] = "fineweb2"
@@ -150,9 +147,6 @@ def _settings() -> _Settings:
     rows.sort(key=lambda row: (row[0] != OTHER, row[0]))
     codes = [row[0] for row in rows]
     limits = np.array([[float(row[header.index(name)]) for name in _LIMITS] for row in rows])
-    ngrams = [i for i, name in enumerate(_LIMITS) if name.endswith("gram")]
-    for code in NO_NGRAMS:
-        limits[codes.index(code), ngrams] = 1.0
     listed = {code: words.split(" ") for code, words in _rows("stop_words.tsv")}
     return _Settings(
         numbers={code: i for i, code in enumerate(codes) if code != OTHER},
@@ -176,42 +170,34 @@ def _bits(n: np.uint64) -> int:
 def _words(
     data: Bytes, starts: Spans, ends: Spans, n: int, classes: Classes, stop_words: Lexicon, language: int, inside: bool,
     row: npt.NDArray[np.float64],
-) -> int:  # fmt: skip
-    """Fills the metrics of words; how many there are, punctuation too."""
-    tokens, words, length, alphabetic = 0, 0, 0, 0
+) -> None:  # fmt: skip
+    """Fills the metrics of words."""
+    words, length, alphabetic = 0, 0, 0
     seen = np.uint64(0)
     first = stop_words[STRIDE * language]
     for k in range(n):
         a, b = np.int64(starts[k]), np.int64(ends[k])
         any_of, all_of = np.uint32(0), np.uint32(0xFFFFFFFF)
-        size, east, south = 0, 0, 0
+        size = 0
         i = a
         while i < b:
             cp, width = decode(data, i)
-            bits = classes[cp]
-            any_of |= bits
-            all_of &= bits
+            any_of |= classes[cp]
+            all_of &= classes[cp]
             size += 1
-            if bits & UNSPACED:
-                east += cp >= 0x2E80
-                south += cp < 0x2E80
             i += width
-        count = max((east + 1) // 2 + (south + 3) // 4, 1)
-        tokens += count
         if not all_of & PUNCTUATION:
-            words += count
+            words += 1
             length += size
-        if any_of & ALPHA:
-            alphabetic += count
+        alphabetic += (any_of & ALPHA) != 0
         if not inside:
             word = find_word(stop_words, language, data, a, b)
             if word >= 0:
                 seen |= np.uint64(1) << np.uint64(word - first)
     row[_WORDS] = words
     row[_LENGTH] = length / max(words, 1)
-    row[_ALPHA] = alphabetic / max(tokens, 1)
+    row[_ALPHA] = alphabetic / max(n, 1)
     row[_STOP] = _bits(seen)
-    return tokens
 
 
 @njit(error_model="numpy")
@@ -256,10 +242,10 @@ def _score(
         newlines, runs = count_newlines(data, start, end)
         n = split_english(data, start, end, classes, exceptions, starts, ends)
         inside = inside_words[language]
-        tokens = _words(data, starts, ends, n, classes, stop_words, language, inside, out[row])
+        _words(data, starts, ends, n, classes, stop_words, language, inside, out[row])
         if inside:
             out[row, _STOP] = _stop_words_inside(data, start, end, stop_words, language)
         out[row, _PUNCT] = terminal / lines
-        out[row, _NEWLINES] = runs / max(tokens, 1)
+        out[row, _NEWLINES] = runs / max(n, 1)
         out[row, _DUP_FRAC] = again / lines
         out[row, _DUP_CHARS] = repeated / (char_length(data, start, end) - newlines)

@@ -32,11 +32,11 @@ from core.characters import (
 )
 from core.columns import utf8_view, with_nulls
 from core.scorer import column
+from core.unspaced import split_unspaced
 from core.words import Spans, max_spans, mix
 from filters.lexicon import ascii_lower
 from filters.ngrams import Keys, count_repeated, find_repeated, sieve_size, table_size
 
-UNSPACED_WORD = 2  # code points of a word of a script without spaces: about the mean of Chinese and Japanese words
 PRIOR = 3  # sentence starts in upper case that are taken as seen before the first, so that one or two decide nothing
 
 _WORDS, _UNIQUE, _ENTROPY, _STUTTER, _CASE, _LETTERS = range(6)
@@ -50,8 +50,8 @@ Row = npt.NDArray[np.float64]
 class Vocabulary:
     """How a text's words are distributed and ordered.
 
-    Words are split at white space, without the punctuation around them; a run of a script without spaces counts as
-    words of two code points. ASCII letters are compared without case.
+    Words are split at white space, and by core.unspaced in scripts without spaces, without the punctuation around
+    them. ASCII letters are compared without case.
     """
 
     name: ClassVar[str] = "vocabulary"
@@ -146,30 +146,6 @@ def _ends_sentence(data: Bytes, word_end: int, token_end: int, classes: Classes)
     return word_end + 1 == token_end or data[word_end + 1] != 46
 
 
-@njit(error_model="numpy")
-def _unspaced(data: Bytes, start: int, end: int, classes: Classes, keys: Keys, n: int) -> int:
-    """Adds the words of a token with letters of a script without spaces; their number after it."""
-    piece = start
-    length = 0
-    i = start
-    while i < end:
-        cp, width = decode(data, i)
-        inside = classes[cp] & UNSPACED != 0
-        if classes[cp] & PUNCTUATION or (length > 0 and length >= UNSPACED_WORD and inside):
-            if i > piece:
-                keys[n] = _hash(data, piece, i)
-                n += 1
-            piece = i + width if classes[cp] & PUNCTUATION else i
-            length = 0
-        if not classes[cp] & PUNCTUATION:
-            length += inside
-        i += width
-    if end > piece:
-        keys[n] = _hash(data, piece, end)
-        n += 1
-    return n
-
-
 @njit(types.void(OFFSETS_TYPE, BYTES_TYPE, CLASSES_TYPE, types.float64[:, ::1]),
       cache=True, nogil=True, error_model="numpy")  # fmt: skip
 def _score(offsets: Spans, data: Bytes, classes: Classes, out: Row) -> None:
@@ -179,12 +155,13 @@ def _score(offsets: Spans, data: Bytes, classes: Classes, out: Row) -> None:
     room = max_spans(np.int64(longest))
     keys = np.empty(room, np.uint64)
     found, firsts, counts = np.empty(room, np.int32), np.empty(room, np.int32), np.empty(room, np.int32)
+    starts, ends = np.empty(room, np.int32), np.empty(room, np.int32)
     table, sieve = np.empty(table_size(room), np.int32), np.empty(sieve_size(room), np.uint8)
     for row in range(len(offsets) - 1):
         end = np.int64(offsets[row + 1])
         i = np.int64(offsets[row])
         n, letters, characters = 0, 0, 0
-        repeats, starts, capitals = 0, 0, 0
+        repeats, openings, capitals = 0, 0, 0
         last = np.uint64(0)  # the word before in the line, 0 if there is none
         after_sentence = False
         while i < end:
@@ -211,13 +188,18 @@ def _score(offsets: Spans, data: Bytes, classes: Classes, out: Row) -> None:
                 last = np.uint64(0)
                 continue
             if unspaced:
-                n = _unspaced(data, a, b, classes, keys, n)
+                starts[0], ends[0] = a, b
+                for k in range(split_unspaced(data, 0, 1, classes, starts, ends)):
+                    first, stop = _trim(data, np.int64(starts[k]), np.int64(ends[k]), classes)
+                    if first < stop:
+                        keys[n] = _hash(data, first, stop)
+                        n += 1
                 last = np.uint64(0)
                 after_sentence = False
                 continue
             cp, width = decode(data, a)
             if after_sentence:
-                starts += _is_small(classes[cp]) or _is_capital(classes[cp])
+                openings += _is_small(classes[cp]) or _is_capital(classes[cp])
                 capitals += _is_capital(classes[cp])
             after_sentence = _ends_sentence(data, b, i, classes)
             keys[n] = _hash(data, a, b)
@@ -225,7 +207,7 @@ def _score(offsets: Spans, data: Bytes, classes: Classes, out: Row) -> None:
             last = keys[n] if classes[cp] & ALPHA and b - a > width else np.uint64(0)
             n += 1
         out[row, _WORDS] = n
-        out[row, _CASE] = (capitals + PRIOR) / (starts + PRIOR)
+        out[row, _CASE] = (capitals + PRIOR) / (openings + PRIOR)
         if n == 0:
             continue
         out[row, _LETTERS] = letters / characters

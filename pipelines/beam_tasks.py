@@ -89,7 +89,7 @@ class _Do(beam.DoFn):
         final = Path(self._results, f"{uuid.uuid4().hex}.jsonl")
         with open(final.with_suffix(".draft"), "w", encoding="utf-8") as file:
             try:
-                for task, result in _accepting(executor, tasks, broken):
+                for _, result in _accepting(executor, tasks, broken):
                     emitted = result.pop("emit", [])
                     file.write(json.dumps(result) + "\n")
                     yield from ((key, value) for key, value in emitted)

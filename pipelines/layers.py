@@ -76,7 +76,7 @@ class LayerWriter:
         """Adds rows; `columns` has this layer's schema, `ids` are binary(16) of the same length."""
         batch = pa.RecordBatch.from_arrays([ids, *columns.columns], schema=self.schema)
         self.rows += len(batch)
-        self._digest.update(_id_bytes(ids))
+        self._digest.update(id_bytes(ids))
         self._pending.append(batch)
         self._pending_rows += len(batch)
         self._pending_bytes += batch.get_total_buffer_size()
@@ -216,7 +216,8 @@ def _one_batch(table: pa.Table, schema: pa.Schema) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
-def _id_bytes(ids: pa.Array) -> memoryview:
+def id_bytes(ids: pa.Array) -> memoryview:
+    """The bytes of an array of ids, 16 each."""
     if len(ids) == 0:
         return memoryview(b"")
     return memoryview(ids.buffers()[1])[ids.offset * 16 : (ids.offset + len(ids)) * 16]

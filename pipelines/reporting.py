@@ -40,7 +40,8 @@ def write_report(context: Context, parts: Sequence[Part], timing: Json, outputs:
         for name, entry in outputs.items() for split, total in sorted(entry["totals"].items())
     ]  # fmt: skip
     stats = publish(facts, [documents], records=records, outputs=shown, timing=Timing(
-        started=timing["started"], finished=timing["finished"], seconds=round(timing["seconds"], 3), workers=timing["workers"], runner=timing["runner"],
+        started=timing["started"], finished=timing["finished"], seconds=round(timing["seconds"], 3),
+        workers=timing["workers"], runner=timing["runner"],
         scorers=tuple(ScorerTime(name, round(s, 3), int(rows)) for name, (s, rows) in timing["scorers"].items()),
         passes=tuple(ScorerTime(name, round(s, 3), 0) for name, s in timing["passes"].items()),
     ))  # fmt: skip

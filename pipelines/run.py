@@ -266,7 +266,8 @@ class _Driver:
         with storage_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
         index = make_index(
-            output.format, output.samples, self.context.recipe.seed, shards, features=features_of(sample_schema(self.context.plan), TEXT),
+            output.format, output.samples, self.context.recipe.seed, shards,
+            features=features_of(sample_schema(self.context.plan), TEXT),
             about={"method": method, "recipe": self.context.recipe.name, "validation_overlap": left_out},
         )
         write_index(folder, index, self.context.store)

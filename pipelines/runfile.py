@@ -94,7 +94,7 @@ def write_run(
             "ingest": plan.ingest_method,
             "layers": [
                 {"layer": layer.name, "scorer": layer.entry, "version": layer.scorer.version, "pass": layer.stage,
-                 "method": layer.method}
+                 "method": layer.method, "dedup": layer in plan.dedup_layers}
                 for layer in plan.layers
             ],
             "rules": [{"reason": rule.reason, "rule": rule.text} for rule in plan.rules],

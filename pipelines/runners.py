@@ -56,7 +56,7 @@ def engine(name: str, options: Sequence[str] = ()) -> Engine:
     """The engine of a name such as direct, flink, spark, FlinkRunner. UserError if there is none of that name."""
     runner = NAMES.get(name.lower().replace("_", ""))
     if runner is None:
-        raise UserError(f"--runner {name}: there is no such runner", f"one of {', '.join(('direct', 'flink', 'spark', 'portable'))}")
+        raise UserError(f"--runner {name}: there is no such runner", "one of direct, flink, spark, portable")
     return Engine(runner, tuple(options))
 
 

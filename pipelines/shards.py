@@ -6,7 +6,7 @@ but the last of a split holds exactly `samples`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -20,21 +20,18 @@ from core.errors import StorageError
 from core.hashing import ID_TYPE
 from core.scorer import CUT, MASK
 from ingest.parts import Part
+from pipelines.chunks import chunk_schema, flat, merge_samples, orders_of, with_order
 from pipelines.context import Context
 from pipelines.exchange import Pointer, read_chunks, write_chunks
 from pipelines.plan import DUPLICATES, FATE, HOST, Plan, fingerprint
 from pipelines.recipe import Output
 from pipelines.view import Columns, Joined
 from sharding.index import Index, read_index
-from sharding.order import BUCKETS, ORDER, Orders, RankPlan, Samples, argsort, prefixes, samples_of, shard_slices
+from sharding.order import BUCKETS, ORDER, Orders, RankPlan, Samples, prefixes, samples_of, shard_slices
 from sharding.shard import ShardWriter
 from sharding.split import SPLITS, is_validation
 
 Bools = npt.NDArray[np.bool_]
-#: A chunk's texts are cut into batches of about this many bytes, so that a shard is merged in little memory.
-CHUNK_BYTES = 1 << 20
-#: Before the names of the order's columns where they travel with a sample's own.
-_PREFIX = "\0order."
 
 _ORDERED = pa.schema([
     ("row", pa.int64()), ("key", pa.uint64()), ("high", pa.uint64()), ("low", pa.uint64()), ("copy", pa.uint32()),
@@ -199,21 +196,16 @@ def send(context: Context, args: dict[str, Any]) -> dict[str, Any]:
     table = table.drop_columns(["\0row"])
     chunks: dict[int, pa.RecordBatch] = {}
     names: dict[int, str] = {}
-    order_fields = [(_PREFIX + n, t) for n, t in zip(ORDER.names or (), _ORDERED.types[1:], strict=True)]
-    schema = pa.schema([("key", pa.string()), *order_fields, *table.schema])
+    schema = chunk_schema(table.schema)
     for code, (orders, rows) in by_code.items():
         split_cuts = cuts.filter(pc.equal(cuts.column("split"), code))
-        slices = shard_slices(orders, _to_orders(split_cuts))
+        slices = shard_slices(orders, orders_of(split_cuts, ""))
         for shard in range(len(slices) - 1):
             low, high = int(slices[shard]), int(slices[shard + 1])
             if low == high:
                 continue
-            keys = Samples(rows[low:high], orders[low:high]).keys
-            taken = table.take(pa.array(np.searchsorted(places, rows[low:high]))).combine_chunks()
-            arrays = [pa.array(keys), *(pa.array(orders[low:high][n]) for n in ORDER.names or ())]
-            arrays += [_flat(column) for column in taken.columns]
             number = code * (1 << 40) + shard
-            chunks[number] = pa.RecordBatch.from_arrays(arrays, schema=schema)
+            chunks[number] = with_order(table, np.searchsorted(places, rows[low:high]), orders[low:high])
             names[number] = f"{SPLITS[code]}/{shard}"
     pointers = write_chunks(context.store, f"{args['output']}-{int(args['key']):08d}-payload.arrow", chunks, schema, "lz4")
     return {"emit": [[names[number], pointer.to_json()] for number, pointer in pointers.items()]}
@@ -224,38 +216,10 @@ def receive(context: Context, args: dict[str, Any]) -> dict[str, Any]:
     output = _output(context, args)
     split, _, number = str(args["key"]).partition("/")
     batches = read_chunks(map(Pointer.from_json, args["values"]))
-    orders = np.concatenate([_to_orders(batch, _PREFIX) for batch in batches])
-    owner = np.repeat(np.arange(len(batches)), [len(batch) for batch in batches])
-    starts = np.cumsum([0, *(len(batch) for batch in batches)])
-    order = argsort(orders)
-    folder = Path(args["folder"])
-    with ShardWriter(folder, split, int(number), output.format, place=context.store) as writer:
-        for piece in _pieces(order, batches):
-            writer.write(_merged(batches, owner[piece], piece - starts[owner[piece]]))
+    with ShardWriter(Path(args["folder"]), split, int(number), output.format, place=context.store) as writer:
+        for piece in merge_samples(batches):
+            writer.write(piece)
     return {"shard": asdict(writer.info)}
-
-
-def _merged(batches: Sequence[pa.RecordBatch], owner: npt.NDArray[np.int64], rows: npt.NDArray[np.int64]) -> pa.RecordBatch:
-    """Rows of several batches in the order given."""
-    pieces: list[pa.RecordBatch] = []
-    back = np.empty(len(rows), np.int64)
-    at = 0
-    for i in np.unique(owner):
-        mine = np.flatnonzero(owner == i)
-        pieces.append(batches[i].take(pa.array(rows[mine])))
-        back[mine] = at + np.arange(len(mine))
-        at += len(mine)
-    table = pa.Table.from_batches(pieces).take(pa.array(back)).drop_columns([_PREFIX + n for n in ORDER.names or ()])
-    return pa.RecordBatch.from_arrays([_flat(c) for c in table.columns], schema=table.schema)
-
-
-def _pieces(order: npt.NDArray[np.int64], batches: Sequence[pa.RecordBatch]) -> Iterator[npt.NDArray[np.int64]]:
-    """The rows of a shard in runs of about CHUNK_BYTES of text."""
-    sizes = np.concatenate([pc.binary_length(b.column("text")).fill_null(0).to_numpy(zero_copy_only=False) for b in batches])
-    ends = np.cumsum(sizes[order] + 256)
-    run = (ends - ends[:1]) // CHUNK_BYTES
-    borders = np.flatnonzero(np.diff(run)) + 1
-    yield from np.split(order, borders)
 
 
 def _payload(context: Context, part: str, rows: npt.NDArray[np.int64]) -> pa.Table:
@@ -300,7 +264,7 @@ def _orders_of(
     """A part's samples of one split: their orders and rows; those of excluded clusters left out; near borders only if
     `ranks` is given."""
     (batch,) = read_chunks([Pointer.from_json(value["samples"][str(code)])])
-    orders, rows = _to_orders(batch), batch.column("row").to_numpy()
+    orders, rows = orders_of(batch, ""), batch.column("row").to_numpy()
     keep = np.ones(len(orders), bool)
     if excluded is not None and code == 1:
         with Joined(context.store, value["part"], [f"{DUPLICATES}.cluster"]) as view:
@@ -318,8 +282,8 @@ def _overlap(batches: Sequence[pa.RecordBatch]) -> tuple[pa.Array, npt.NDArray[n
     table = pa.Table.from_batches(batches).combine_chunks()
     validation = table.filter(table.column("validation"))
     train = table.filter(pc.invert(table.column("validation")))
-    both = validation.filter(pc.is_in(validation.column("cluster"), value_set=_flat(train.column("cluster").unique())))
-    return _flat(both.column("cluster").unique()), both.column("bucket").to_numpy()
+    both = validation.filter(pc.is_in(validation.column("cluster"), value_set=flat(train.column("cluster").unique())))
+    return flat(both.column("cluster").unique()), both.column("bucket").to_numpy()
 
 
 def _clusters_may_spread(plan: Plan, output: Output) -> bool:
@@ -333,19 +297,6 @@ def _ordered(samples: Samples, mine: Bools) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(
         [pa.array(samples.rows[mine]), *(pa.array(np.ascontiguousarray(orders[n])) for n in ORDER.names or ())], schema=_ORDERED
     )
-
-
-def _to_orders(batch: pa.RecordBatch, prefix: str = "") -> Orders:
-    orders = np.empty(len(batch), ORDER)
-    for name in ORDER.names or ():
-        orders[name] = batch.column(prefix + name).to_numpy()
-    return orders
-
-
-def _flat(column: pa.ChunkedArray | pa.Array) -> pa.Array:
-    if isinstance(column, pa.Array):
-        return column
-    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
 def _output(context: Context, args: dict[str, Any]) -> Output:

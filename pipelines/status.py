@@ -70,10 +70,9 @@ def status_of(out: str) -> Status:
     plan = info["plan"]
     named = [("records", "record", plan["ingest"]), ("documents", "page", plan["ingest"])]
     named += [("documents", entry["layer"], entry["method"]) for entry in plan["layers"]]
-    named += [("documents", name, "") for name in (IDENTITY, DUPLICATES, FATE)]
+    elects = any(entry["dedup"] for entry in plan["layers"])
+    named += [("documents", name, "") for name in (IDENTITY, *([DUPLICATES] if elects else []), FATE)]
     layers = [_layer(store, table, layer, method, parts) for table, layer, method in named]
-    if not any(rule["rule"].startswith(f"{DUPLICATES}.") for rule in plan["rules"]):
-        layers = [layer for layer in layers if layer.layer != DUPLICATES or layer.done]
     report = Path(out, "report", "index.html")
     return Status(
         out, info["recipe"]["name"], info["started"], info["finished"], info["limit"], len(parts),

@@ -234,9 +234,7 @@ class Table:
                     if "record.id" in columns:
                         columns["id"] = columns["record.id"]
                     batch = pa.RecordBatch.from_arrays([columns[name] for name in names], schema=schema)
-                    if keep is None:
-                        yield batch
-                    elif len(batch := batch.filter(keep.mask(columns))):
+                    if keep is None or len(batch := batch.filter(keep.mask(columns))):
                         yield batch
 
     def _layers(self) -> Iterator[StoredLayer]:
@@ -246,7 +244,8 @@ class Table:
             named = [("record", plan["ingest"])]
         else:
             named = [("page", plan["ingest"]), *((entry["layer"], entry["method"]) for entry in plan["layers"])]
-            named += [(IDENTITY, ""), (DUPLICATES, ""), (FATE, "")]
+            elects = any(entry["dedup"] for entry in plan["layers"])
+            named += [(name, "") for name in (IDENTITY, *([DUPLICATES] if elects else []), FATE)]
         for name, method in named:
             for part in self.parts:
                 path = layer_path(self.run.store, self.name, name, part)

@@ -10,10 +10,10 @@ from contextlib import ExitStack, closing
 
 import pyarrow as pa
 
-from core.errors import StorageError
-from core.spans import apply_edits
-from core.scorer import CUT, MASK
 from core.addresses import url_hosts
+from core.errors import StorageError
+from core.scorer import CUT, MASK
+from core.spans import apply_edits
 from pipelines.layers import RowReader, layer_path
 from pipelines.plan import EDITED, HOST, Layer
 from pipelines.store import Store

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
 
     from core.errors import UserError
 
+#: Columns of a table that is written to a file or a pipe.
+FILE_WIDTH = 120
 _UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
 
 
@@ -19,7 +22,10 @@ _UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
 def _console(stderr: bool) -> Console:
     from rich.console import Console
 
-    return Console(stderr=stderr, highlight=False, soft_wrap=True)
+    console = Console(stderr=stderr, highlight=False, soft_wrap=True)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = FILE_WIDTH
+    return console
 
 
 def messages() -> Console:

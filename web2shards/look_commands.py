@@ -1,3 +1,159 @@
+"""The commands that look at a run and change nothing: inspect, check."""
+
 from __future__ import annotations
+
+import json
+import sys
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
 import typer
-def register(app: typer.Typer) -> None: ...
+
+from web2shards import options
+from web2shards.console import count, duration, grid, plain, results, say
+
+if TYPE_CHECKING:
+    from pipelines.inspection import Found
+    from pipelines.stored import Run
+
+PANEL = "Results"
+#: Characters of a value that are shown without --full.
+MOST_SHOWN = 300
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands."""
+    for command in (inspect, check):
+        app.command(rich_help_panel=PANEL)(command)
+
+
+@contextmanager
+def opened(out: str) -> Iterator[Run]:
+    """A run for reading; its warnings become lines."""
+    from pipelines.stored import Run
+
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always", UserWarning)
+        run = Run(out)
+    for warning in told:
+        say(f"[yellow]warning:[/] {plain(str(warning.message))}")
+    yield run
+
+
+def inspect(
+    ctx: typer.Context, out: options.OutFolder,
+    query: Annotated[str, typer.Argument(metavar="URL|ID", help="A URL, or an id in hex or its first digits.", show_default=False)],
+    full: Annotated[bool, typer.Option("--full", help="Show values whole, texts too.")] = False,
+    as_json: options.AsJson = False, verbose: options.Verbose = False,
+) -> None:  # fmt: skip
+    """Show a record: every column of every layer, its fate, and the rule that dropped it."""
+    options.remember(ctx, verbose)
+    from pipelines.inspection import find
+
+    with opened(out) as run:
+        found = find(run, query)
+    if as_json:
+        sys.stdout.write(json.dumps([_jsonable(vars(record)) for record in found], indent=1, ensure_ascii=False) + "\n")
+        return
+    for record in found:
+        _show(record, full)
+    if len(found) > 1:
+        results().print(f"{count(len(found), 'record')} of this URL or id")
+
+
+def _show(found: Found, full: bool) -> None:
+    out = results()
+    url = found.values.get("page.url") or found.values.get("record.url") or ""
+    out.print(f"[bold]{plain(url) or 'no URL'}[/]")
+    out.print(f"id {found.id}, row {found.row:,} of {found.table} part {plain(found.part)}")
+    out.print(_fate(found))
+    rows = [
+        (_mark(v.verdict), plain(v.reason), plain(v.text), plain(", ".join(f"{k} = {_value(x, 80)}" for k, x in v.values.items())))
+        for v in found.verdicts
+    ]  # fmt: skip
+    if rows:
+        out.print(grid(["", "rule", "", "value"], rows))
+    most = 1 << 40 if full else MOST_SHOWN
+    columns = [(plain(name), plain(_value(value, most))) for name, value in found.values.items() if name != "id"]
+    if found.record is not None:
+        columns += [(plain(name), plain(_value(value, most))) for name, value in found.record.items() if name != "id"]
+    out.print(grid(["column", "value"], columns))
+    if found.cluster:
+        members = [
+            (member.id[:12], "kept" if member.kept else "dropped", plain(member.url or "")) for member in found.cluster
+        ]
+        size = int(found.values.get("duplicates.size") or 0)
+        out.print(grid(["id", "", "url"], members, title=f"duplicate cluster of {count(size, 'document')}"))
+
+
+def _fate(found: Found) -> str:
+    if found.table == "records":
+        detail = found.values.get("record.detail") or ""
+        return f"[yellow]no document:[/] {plain(found.reason)}" + (f" ({plain(detail)})" if detail else "")
+    if found.kept is None:
+        return "[yellow]its fate is not decided yet[/]"
+    if found.kept:
+        return "[green]kept[/]"
+    dropped = next((v for v in found.verdicts if v.verdict is not True), None)
+    if found.reason.startswith("error:"):
+        message = found.values.get(f"{found.reason.removeprefix('error:')}.error") or ""
+        return f"[red]dropped: {plain(found.reason)}[/] {plain(message)}"
+    if dropped is not None and found.reason in (dropped.reason, "not_scored"):
+        values = ", ".join(f"{name} is {_value(value, 80)}" for name, value in dropped.values.items())
+        return f"[red]dropped: {plain(found.reason)}[/] by the rule `{plain(dropped.text)}`: {plain(values)}"
+    return f"[red]dropped: {plain(found.reason)}[/]"
+
+
+def _mark(verdict: bool | None) -> str:
+    return "[dim]null[/]" if verdict is None else "[green]keeps[/]" if verdict else "[red]drops[/]"
+
+
+def _value(value: Any, most: int) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, int):
+        return str(value)
+    text = json.dumps(_jsonable(value), ensure_ascii=False) if isinstance(value, list | dict) else str(value)
+    if len(text) <= most and "\n" not in text:
+        return text
+    return text if most > len(text) and most > MOST_SHOWN else f"{' '.join(text[:most].split())}… ({len(text):,} characters)"
+
+
+def _jsonable(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, Mapping):
+        return {str(key): _jsonable(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_jsonable(inner) for inner in value]
+    if isinstance(value, str | int | float | bool) or value is None:
+        return value
+    return _jsonable(vars(value)) if hasattr(value, "__dict__") else str(value)
+
+
+def check(ctx: typer.Context, out: options.OutFolder, verbose: options.Verbose = False) -> None:
+    """Read everything that a run wrote and verify it: layers, alignment, shards against their index, sums."""
+    options.remember(ctx, verbose)
+    import time
+
+    from core.errors import CheckError
+    from pipelines.verify import verify
+
+    began = time.monotonic()
+    checked = verify(out, (lambda text: say(plain(text))) if verbose else None)
+    for problem in checked.problems:
+        say(f"[red]{plain(str(problem))}[/]")
+    if checked.problems:
+        raise CheckError(f"{out}: {count(len(checked.problems), 'problem')}", "the lines above say what to do about each")
+    results().print(
+        f"[green]sound:[/] {count(checked.files, 'layer file')}, {count(checked.rows, 'row')}, "
+        f"{count(checked.shards, 'shard')}, {count(checked.samples, 'sample')}, in {duration(time.monotonic() - began)}"
+    )

@@ -1,0 +1,240 @@
+"""Which encoding some bytes are in, as the candidate under which their text costs the fewest bits.
+
+The cost of a text is its code length under letter-pair models of the languages an encoding is used for, and
+character frequencies for Chinese, Japanese and Korean (after universal charset detection: Li & Momoi, 19th
+International Unicode Conference, 2001; and chardetng, github.com/hsivonen/chardetng).
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from ingest.encodings import codec, decode_as
+
+SAMPLE = 16 << 10
+_STEP = 8.0
+_UNKNOWN = 20 * 8
+_HAN_UNKNOWN = 19 * 8
+
+_WEST = "en de fr es it pt nl da sv nb fi is ca gl eu ga fo"
+_EAST = "pl cs sk hu sl sh ro de en"
+
+#: Languages that each encoding was used for; those of CJK name a table of character frequencies.
+LANGUAGES: dict[str, tuple[str, ...]] = {
+    name: tuple(languages.split())
+    for name, languages in {
+        "windows-1252": _WEST,
+        "windows-1251": "ru bg uk be sr mk",
+        "windows-1250": _EAST,
+        "iso-8859-2": _EAST,
+        "windows-1253": "el",
+        "iso-8859-7": "el",
+        "windows-1254": "tr",
+        "windows-1255": "he",
+        "iso-8859-8": "he",
+        "windows-1256": "ar fa",
+        "iso-8859-6": "ar",
+        "windows-1257": "lt lv et",
+        "iso-8859-13": "lt lv et",
+        "iso-8859-4": "lt lv et",
+        "windows-1258": "vi",
+        "windows-874": "th",
+        "koi8-r": "ru bg",
+        "koi8-u": "uk ru",
+        "iso-8859-5": "ru bg mk sr be",
+        "ibm866": "ru be",
+        "macintosh": _WEST,
+        "x-mac-cyrillic": "ru uk bg sr mk",
+        "iso-8859-15": _WEST + " et",
+        "iso-8859-1": _WEST,
+        "iso-8859-9": "tr",
+        "iso-8859-16": "ro pl hu sl sh fr",
+        "iso-8859-3": "tr",
+        "iso-8859-10": "is fo nb sv fi et lt",
+        "iso-8859-14": "ga en",
+        "shift_jis": "ja",
+        "euc-jp": "ja",
+        "iso-2022-jp": "ja",
+        "euc-kr": "ko",
+        "gb18030": "zh",
+        "gbk": "zh",
+        "big5": "tw",
+    }.items()
+}
+
+#: Candidates when nothing is declared, with what their rarity on the web costs in bits (w3techs.com, rounded logs).
+CANDIDATES: dict[str, float] = {
+    "windows-1252": 0,
+    "windows-1251": 2,
+    "shift_jis": 2,
+    "euc-jp": 3,
+    "gb18030": 2,
+    "euc-kr": 2,
+    "big5": 3,
+    "windows-1250": 4,
+    "iso-8859-2": 4.5,
+    "windows-1254": 5,
+    "windows-1253": 5,
+    "iso-8859-7": 5.5,
+    "windows-1255": 5,
+    "windows-1256": 4,
+    "windows-874": 5,
+    "koi8-r": 5,
+    "windows-1257": 7,
+    "iso-8859-15": 4,
+    "windows-1258": 9,
+    "iso-8859-5": 9,
+    "koi8-u": 9,
+    "ibm866": 12,
+    "macintosh": 14,
+}
+
+_CJK = {"shift_jis", "euc-jp", "iso-2022-jp", "euc-kr", "gb18030", "gbk", "big5"}
+_TYPOGRAPHIC = "«»“”„‘’‚–—…\xa0·•©®™°§€£¡¿№ªº‹›´\xad"
+_WIDE = "、。，．・：；？！「」『』（）【】《》〈〉〜～ー…—“”‘’　％"
+_MARKUP = re.compile(rb"<(?:script|style)\b.*?</(?:script|style)|<!--.*?-->|<[a-zA-Z/!?][^<>]{0,4096}>", re.I | re.S)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How well an encoding fits: code length in bits, the language it is shortest in, and malformed sequences."""
+
+    encoding: str
+    bits: float
+    language: str
+    malformed: int
+
+
+@dataclass(frozen=True)
+class _Pairs:
+    index: npt.NDArray[np.uint8]  # of a UTF-16 unit: 0 no letter, 255 a letter the language lacks
+    bits: npt.NDArray[np.uint8]
+
+
+@functools.cache
+def _models() -> tuple[dict[str, _Pairs], dict[str, npt.NDArray[np.uint8]], npt.NDArray[np.uint8], npt.NDArray[np.bool_]]:
+    """Pair models, character bits of CJK tables, bits of what is no letter, and which units are letters."""
+    letter = np.zeros(1 << 16, bool)
+    symbol = np.full(1 << 16, 14 * 8, np.uint8)
+    for code in range(1 << 16):
+        category = unicodedata.category(chr(code))
+        letter[code] = category[0] in "LM"
+        if category in ("Cc", "Cn", "Co", "Cs"):
+            symbol[code] = 24 * 8
+    symbol[:128] = 0
+    symbol[:32] = 24 * 8
+    symbol[[9, 10, 12, 13]] = 0
+    symbol[[ord(c) for c in _TYPOGRAPHIC]] = 7 * 8
+    symbol[[ord(c) for c in _WIDE if c not in _TYPOGRAPHIC]] = 7 * 8
+    symbol[0x2500:0x25A0] = 18 * 8
+    symbol[0xFFFD] = 255
+    symbol[0xFF61:0xFFA0] = 16 * 8
+    letter[0xFF61:0xFFA0] = False  # half-width kana are mostly a sign of the wrong encoding
+    pairs: dict[str, _Pairs] = {}
+    frequencies: dict[str, npt.NDArray[np.uint8]] = {}
+    with np.load(Path(__file__).parent / "data" / "charsets.npz", allow_pickle=False) as arrays:
+        for key in arrays.files:
+            kind, _, language = key.partition("_")
+            if kind == "pairs":
+                index = np.where(letter, 255, 0).astype(np.uint8)
+                letters = arrays[f"letters_{language}"]
+                index[letters] = np.arange(1, len(letters) + 1)
+                pairs[language] = _Pairs(index, arrays[key])
+            elif kind == "bits":
+                bits = np.where(letter, _HAN_UNKNOWN, symbol).astype(np.uint8)
+                bits[arrays[f"chars_{language}"]] = np.minimum(arrays[key], _HAN_UNKNOWN)
+                frequencies[language] = bits
+    return pairs, frequencies, symbol, letter
+
+
+def sample_of(body: bytes) -> bytes:
+    """At most SAMPLE bytes of `body` that matter for its encoding: lines with bytes over 0x7F, without markup.
+
+    No encoding looked at has `<`, `>` or a newline as part of another character.
+    """
+    lines: list[bytes] = []
+    size = 0
+    for line in _MARKUP.sub(b" ", body[: 64 * SAMPLE]).split(b"\n"):
+        if not line.isascii():
+            lines.append(line[: SAMPLE - size])
+            size += len(line) + 1
+            if size >= SAMPLE:
+                break
+    return b"\n".join(lines)
+
+
+def fit(sample: bytes, encoding: str, hint: str = "") -> Fit:
+    """The code length of `sample` read as `encoding`; `hint` is the language that the page declares, if any."""
+    pairs, frequencies, symbol, letter = _models()
+    text = decode_as(sample, encoding)
+    malformed = text.count("\ufffd")
+    units: npt.NDArray[np.uint16] = np.frombuffer(text.encode("utf-16-le", "replace"), np.uint16)
+    languages = LANGUAGES.get(encoding, LANGUAGES["windows-1252"])
+    if encoding in _CJK:
+        eaten = np.count_nonzero(np.frombuffer(sample, np.uint8) < 128) - np.count_nonzero(units < 128)
+        high = units[units >= 128]
+        language = languages[0]
+        bits = float(frequencies[language][high].sum()) / _STEP + 4.0 * max(0, int(eaten))
+        return Fit(encoding, bits + 30 * malformed, language, malformed)
+    lower: npt.NDArray[np.uint16] = np.frombuffer(_folded(text).encode("utf-16-le", "replace"), np.uint16)
+    before, after = lower[:-1].astype(np.uint32), lower[1:].astype(np.uint32)
+    near = (before >= 128) | (after >= 128)
+    kinds, counts = np.unique(before[near] << 16 | after[near], return_counts=True)
+    left, right = kinds >> 16, kinds & 0xFFFF
+    fixed = float(symbol[units[(units >= 128) & ~letter[units]]].sum()) / _STEP
+    fixed += 30.0 * malformed + _case_bits(units, letter)
+    best, shortest = languages[0], float("inf")
+    for language in languages:
+        model = pairs[language]
+        i, j = model.index[left], model.index[right]
+        known = (i != 255) & (j != 255)
+        cost = np.full(len(kinds), _UNKNOWN, np.int64)
+        cost[known] = model.bits[i[known], j[known]]
+        bits = float((cost * counts).sum()) / _STEP + (6.0 if hint and language != hint else 0.0)
+        if bits < shortest:
+            best, shortest = language, bits
+    return Fit(encoding, fixed + shortest, best, malformed)
+
+
+def best_fit(sample: bytes, candidates: Iterable[tuple[str, float]], hint: str = "") -> Fit:
+    """The candidate (name, bits to add) with the shortest code; of equals the first."""
+    fits: list[Fit] = []
+    for encoding, prior in candidates:
+        found = fit(sample, encoding, hint)
+        fits.append(Fit(encoding, found.bits + prior, found.language, found.malformed))
+    return min(fits, key=lambda f: f.bits)
+
+
+def _folded(text: str) -> str:
+    """In lower case, each character still one UTF-16 unit."""
+    return text.replace("İ", "i").lower()
+
+
+def _case_bits(units: npt.NDArray[np.uint16], letter: npt.NDArray[np.bool_]) -> float:
+    """What capitals after small letters cost, where one of the two is no ASCII."""
+    upper, lower = _cases()
+    a, b = units[:-1], units[1:]
+    near = (a >= 128) | (b >= 128)
+    odd = np.count_nonzero(near & lower[a] & upper[b])
+    both = np.count_nonzero(near & upper[a] & upper[b])
+    return 12.0 * float(odd) + 1.0 * float(both)
+
+
+@functools.cache
+def _cases() -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    upper, lower = np.zeros(1 << 16, bool), np.zeros(1 << 16, bool)
+    for code in range(1 << 16):
+        category = unicodedata.category(chr(code))
+        upper[code], lower[code] = category == "Lu", category == "Ll"
+    return upper, lower
+
+
+__all__ = ["CANDIDATES", "LANGUAGES", "SAMPLE", "Fit", "best_fit", "codec", "fit", "sample_of"]

@@ -1,0 +1,222 @@
+"""One record looked up by URL or id: every column of every layer, its fate, each rule's verdict, its duplicates.
+
+Looking up reads the URLs and ids of all parts and no text; only the parts that hold a match are read in full.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from core.addresses import canonical_url, url_host
+from core.errors import InputError
+from pipelines.plan import DUPLICATES
+from pipelines.stored import Run, Table
+
+_HEX = re.compile(r"[0-9a-fA-F]{4,32}")
+#: Records that are shown of one URL, and members that are listed of one cluster.
+MOST_FOUND = 20
+MOST_MEMBERS = 50
+
+Bools = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a rule says of a record: true keeps, false drops, null was not scored; `values` are what it reads."""
+
+    reason: str
+    text: str
+    verdict: bool | None
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Member:
+    """A document of the same duplicate cluster."""
+
+    id: str
+    url: str | None
+    kept: bool | None
+    part: str
+    row: int
+
+
+@dataclass(frozen=True)
+class Found:
+    """A record: row `row` of `part`; `values` are its columns by `layer.column`, `id` first.
+
+    `record` is its row of the table `records`; of a record that is no document, `values` are that row.
+    """
+
+    table: str
+    part: str
+    row: int
+    id: str
+    values: dict[str, Any]
+    verdicts: tuple[Verdict, ...] = ()
+    cluster: tuple[Member, ...] = ()
+    record: Mapping[str, Any] | None = None
+
+    @property
+    def kept(self) -> bool | None:
+        """Its fate; None where it is no document or its fate is not decided."""
+        return self.values.get("fate.kept")
+
+    @property
+    def reason(self) -> str:
+        """Why it was dropped, or why it is no document; empty if neither."""
+        key = "fate.reason" if self.table == "documents" else "record.reason"
+        return self.values.get(key) or ""
+
+
+@dataclass(frozen=True)
+class _Place:
+    table: Table
+    part: str
+    row: int
+
+
+def find(run: Run, query: str, most: int = MOST_FOUND) -> list[Found]:
+    """The documents of a URL or id, else the records of the input that became none; at most `most`.
+
+    A URL is looked up as it stands, then in its canonical form; 4 to 32 hex digits are the beginning of an id.
+    InputError if there is none.
+    """
+    query = query.strip()
+    for table in (run.documents, run.records):
+        places = _places(table, query, most)
+        if places:
+            return [_found(run, place) for place in places]
+    raise InputError(
+        f"{query[:200]}: no document and no record of {run.out} has this URL or id",
+        "give a URL as the crawl has it, or at least 4 hex digits of an id; "
+        "`report` and the layers `documents/page` and `records/record` have them",
+    )
+
+
+def _places(table: Table, query: str, most: int) -> list[_Place]:
+    column = "page.url" if table.name == "documents" else "record.url"
+    if column not in table.known:
+        return []
+    if _HEX.fullmatch(query):
+        found = _search(table, ["id"], lambda columns: _has_prefix(columns["id"], query.lower()), most)
+        if found:
+            return found
+    found = _search(table, [column], lambda columns: _true(pc.equal(columns[column], query)), most)
+    if found or "://" not in query:
+        return found
+    return _search(table, [column], lambda columns: same_page(columns[column], query), most)
+
+
+def same_page(urls: pa.Array, url: str) -> Bools:
+    """Which of a column of URLs have the canonical form of `url`."""
+    canonical, host = canonical_url(url), url_host(url)
+    # Only URLs that may be of the host are parsed: those that name it, and those that may spell it otherwise.
+    candidates = _true(pc.match_substring(urls, host, ignore_case=True)) | ~_true(pc.string_is_ascii(urls))
+    for row in np.flatnonzero(candidates).tolist():
+        candidates[row] = canonical_url(urls[row].as_py() or "") == canonical
+    return candidates
+
+
+def _search(table: Table, columns: Sequence[str], test: Any, most: int) -> list[_Place]:
+    found: list[_Place] = []
+    for part in table.parts:
+        start = 0
+        for batch in _batches(table, part, columns):
+            found += [_Place(table, part, start + int(row)) for row in np.flatnonzero(test(batch))]
+            start += len(batch["id"])
+            if len(found) >= most:
+                return found[:most]
+    return found
+
+
+def _batches(table: Table, part: str, columns: Sequence[str]) -> Iterator[Mapping[str, pa.Array]]:
+    with table.joined(part, columns) as view:
+        for batch in view.batches():
+            yield batch if "id" in batch else {**batch, "id": batch["record.id"]}
+
+
+def _has_prefix(ids: pa.Array, digits: str) -> Bools:
+    if len(ids) == 0:
+        return np.zeros(0, bool)
+    raw = np.frombuffer(ids.buffers()[1], np.uint8)[ids.offset * 16 : (ids.offset + len(ids)) * 16].reshape(-1, 16)
+    whole, odd = divmod(len(digits), 2)
+    same = (raw[:, :whole] == np.frombuffer(bytes.fromhex(digits[: 2 * whole]), np.uint8)).all(axis=1)
+    if odd:
+        same &= raw[:, whole] >> 4 == int(digits[-1], 16)
+    return np.asarray(same, bool)
+
+
+def _found(run: Run, place: _Place) -> Found:
+    table = place.table
+    values = _row(table, place.part, place.row, table.columns)
+    id = values["id"].hex()
+    if table.name == "records":
+        return Found("records", place.part, place.row, id, values)
+    verdicts: list[Verdict] = []
+    for rule in run.rules:
+        if not set(rule.columns) <= table.known.keys():
+            continue
+        read = _row(table, place.part, place.row, rule.columns)
+        told = rule.evaluate({name: pa.array([read[name]], table.known[name].type) for name in rule.columns})[0].as_py()
+        verdicts.append(Verdict(rule.reason, rule.text, told, {name: read[name] for name in rule.columns}))
+    return Found(
+        "documents", place.part, place.row, id, values, tuple(verdicts), tuple(members(run, values)),
+        _record_of(run, place.part, values),
+    )  # fmt: skip
+
+
+def _row(table: Table, part: str, row: int, columns: Sequence[str]) -> dict[str, Any]:
+    start = 0
+    for batch in _batches(table, part, columns):
+        rows = len(batch["id"])
+        if row < start + rows:
+            return {name: batch[name][row - start].as_py() for name in dict.fromkeys(("id", *columns))}
+        start += rows
+    raise IndexError(f"{part} has no row {row}")
+
+
+def members(run: Run, values: Mapping[str, Any]) -> Iterator[Member]:
+    """The documents of the duplicate cluster that `values` is of; none if it stands alone."""
+    cluster = values.get(f"{DUPLICATES}.cluster")
+    if cluster is None or (values.get(f"{DUPLICATES}.size") or 0) < 2:
+        return
+    left = min(int(values[f"{DUPLICATES}.size"]), MOST_MEMBERS)
+    columns = [f"{DUPLICATES}.cluster", f"{DUPLICATES}.kept", "page.url"]
+    for part in run.documents.parts:
+        start = 0
+        for batch in _batches(run.documents, part, columns):
+            same = _true(pc.equal(batch[f"{DUPLICATES}.cluster"], pa.scalar(cluster, pa.binary(16))))
+            for row in np.flatnonzero(same).tolist():
+                yield Member(
+                    batch["id"][row].as_py().hex(), batch["page.url"][row].as_py(),
+                    batch[f"{DUPLICATES}.kept"][row].as_py(), part, start + row,
+                )  # fmt: skip
+                left -= 1
+                if left == 0:
+                    return
+            start += len(batch["id"])
+
+
+def _record_of(run: Run, part: str, values: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The row of `records` that a document comes from: of the same id, at the same offset."""
+    offset = values.get("page.offset")
+    for batch in _batches(run.records, part, run.records.columns):
+        same = pc.equal(batch["id"], pa.scalar(values["id"], pa.binary(16)))
+        if offset is not None:
+            same = pc.and_(same, pc.equal(batch["record.offset"], offset))
+        for row in np.flatnonzero(_true(same)).tolist():
+            return {name: batch[name][row].as_py() for name in run.records.columns}
+    return None
+
+
+def _true(mask: pa.Array) -> Bools:
+    return np.array(mask.fill_null(False).to_numpy(zero_copy_only=False), dtype=bool)

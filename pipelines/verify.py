@@ -1,0 +1,211 @@
+"""Verifies what a run wrote: every page checksum, the ids of every layer against its first layer, shards, sums.
+
+Nothing is believed that can be read: manifests are compared with files, footers with rows, the index with shards.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow.compute as pc
+import xxhash
+
+from core.errors import InputError, StorageError
+from ingest.parts import Part
+from pipelines.layers import Footer, RowReader, id_bytes, layer_path, read_footer
+from pipelines.plan import DUPLICATES, FATE, IDENTITY
+from pipelines.runfile import RUN, read_run
+from pipelines.store import Store
+from pipelines.survey import MANIFEST
+from reports.check_sums import verify as verify_sums
+from sharding.check import check_output
+from sharding.index import read_index
+
+AGAIN = "run the same command again: it is computed anew"
+REMOVE = "delete the file and run the same command again: it is computed anew"
+_ROWS = 1 << 14
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is wrong with a file, and what to do about it."""
+
+    file: str
+    what: str
+    mend: str
+
+    def __str__(self) -> str:
+        return f"{self.file}: {self.what}\n  → {self.mend}"
+
+
+@dataclass
+class Checked:
+    """What was looked at, and what is wrong with it."""
+
+    files: int = 0
+    rows: int = 0
+    shards: int = 0
+    samples: int = 0
+    problems: list[Problem] = field(default_factory=list[Problem])
+
+
+@dataclass(frozen=True)
+class _Layer:
+    table: str
+    name: str
+    method: str
+
+
+def verify(out: str, told: Callable[[str], None] | None = None) -> Checked:
+    """Reads layers, shards and statistics of a run; `told` hears what is looked at. InputError if there is no run."""
+    info = read_run(out)
+    if not info:
+        raise InputError(f"{out}: there is no run here ({RUN} is missing)", "give the --out of a run")
+    checked = Checked()
+    store = Store(out)
+    parts = [Part.from_json(part) for part in info["parts"]]
+    if info["finished"] is None:
+        checked.problems.append(Problem(RUN, "the last run did not finish", "run the same command again"))
+    counts: dict[str, int] = {"documents": 0, "records": 0, "kept": 0}
+    for layer in _layers(info):
+        if told is not None:
+            told(f"{layer.table}/{layer.name}")
+        manifest = _manifest(store, layer, checked)
+        for part in parts:
+            _file(store, layer, part.name, manifest, checked, counts)
+    written = _outputs(store, info, checked, told)
+    _sums(Path(out, "report", "stats.json"), counts, checked)
+    for name, samples in written.items():
+        if samples != counts["kept"]:
+            what = f"{samples:,} samples written or left out, and documents/fate keeps {counts['kept']:,}"
+            checked.problems.append(Problem(f"shards/{name}/index.json", what, "run the same command again"))
+    return checked
+
+
+def _layers(info: dict[str, Any]) -> Iterator[_Layer]:
+    plan = info["plan"]
+    yield _Layer("records", "record", plan["ingest"])
+    yield _Layer("documents", "page", plan["ingest"])
+    for entry in plan["layers"]:
+        yield _Layer("documents", entry["layer"], entry["method"])
+    yield _Layer("documents", IDENTITY, "")
+    if any(entry["dedup"] for entry in plan["layers"]):
+        yield _Layer("documents", DUPLICATES, "")
+    yield _Layer("documents", FATE, "")
+
+
+def _manifest(store: Store, layer: _Layer, checked: Checked) -> dict[str, Any]:
+    path = store.path(layer.table, layer.name, MANIFEST)
+    try:
+        return json.loads(path.read_bytes())["parts"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        checked.problems.append(Problem(_short(store, path), f"cannot be read ({error})", "run the same command again"))
+        return {}
+
+
+def _file(
+    store: Store, layer: _Layer, part: str, manifest: dict[str, Any], checked: Checked, counts: dict[str, int]
+) -> None:  # fmt: skip
+    path = layer_path(store, layer.table, layer.name, part)
+    name = _short(store, path)
+
+    def add(what: str, mend: str = REMOVE) -> None:
+        checked.problems.append(Problem(name, what, mend))
+
+    first = layer_path(store, layer.table, "page" if layer.table == "documents" else "record", part)
+    try:
+        footer = read_footer(path)
+        of_rows = read_footer(first)
+    except StorageError as error:
+        add(error.message.partition(": ")[2], AGAIN)
+        return
+    if footer is None:
+        add("is missing", AGAIN)
+        return
+    checked.files += 1
+    if (footer.layer, footer.part) != (layer.name, part):
+        add(f"says that it is of layer {footer.layer}, part {footer.part}")
+    if layer.method and footer.method != layer.method:
+        add("was made by another recipe or version than the plan in run.json", AGAIN)
+    if of_rows is not None and (footer.rows, footer.rows_digest) != (of_rows.rows, of_rows.rows_digest):
+        add(f"has {footer.rows:,} rows, and {first.parent.name} {of_rows.rows:,}, or their ids differ", AGAIN)
+    if part in manifest and manifest[part].get("footer") != asdict(footer):
+        add(f"{MANIFEST} says otherwise than its footer", "run the same command again")
+    try:
+        rows, kept = _read(path, footer, layer)
+    except StorageError as error:
+        add(error.message.partition(": ")[2])
+        return
+    except ValueError as error:
+        add(str(error))
+        return
+    checked.rows += rows
+    if layer.name in ("page", "record"):
+        counts[layer.table] += rows
+    counts["kept"] += kept
+
+
+def _read(path: Path, footer: Footer, layer: _Layer) -> tuple[int, int]:
+    """Reads a file whole; its rows, and of fates how often kept rows go into the shards. ValueError: not its footer's."""
+    reader = RowReader(path)
+    digest = xxhash.xxh3_128()
+    rows = kept = 0
+    try:
+        for batch in reader.batches(_ROWS):
+            rows += len(batch)
+            digest.update(id_bytes(batch.column("id")))
+            if layer.name == FATE:
+                kept += pc.sum(batch.filter(batch.column("kept")).column("repeat")).as_py() or 0
+    finally:
+        reader.close()
+    if rows != footer.rows:
+        raise ValueError(f"has {rows:,} rows, and its footer says {footer.rows:,}")
+    if digest.hexdigest() != footer.rows_digest:
+        raise ValueError("its ids are not those of its footer")
+    return rows, kept
+
+
+def _outputs(
+    store: Store, info: dict[str, Any], checked: Checked, told: Callable[[str], None] | None
+) -> dict[str, int]:  # fmt: skip
+    """Checks every output; samples by output, those that the validation split leaves out counted."""
+    written: dict[str, int] = {}
+    for name in info["recipe"]["output"]:
+        folder = store.path("shards", name)
+        if told is not None:
+            told(f"shards/{name}")
+        checked.problems += [Problem(f"shards/{name}/{p.file}", p.what, p.mend) for p in check_output(folder)]
+        try:
+            index = read_index(folder)
+        except StorageError:
+            continue
+        samples = sum(shard.samples for shard in index.shards)
+        checked.shards += len(index.shards)
+        checked.samples += samples
+        written[name] = samples + int(index.about.get("validation_overlap", 0))
+    return written
+
+
+def _sums(path: Path, counts: dict[str, int], checked: Checked) -> None:
+    """Whether the report's numbers add up, and are those of the layers."""
+    name = "report/stats.json"
+    try:
+        stats = json.loads(path.read_bytes())
+        problems = verify_sums(stats)
+        table = next(t for t in stats["tables"] if t["name"] == "documents")
+        told = {"documents": table["total"], "records": stats["records"]["total"], "kept": table["repeat"]}
+    except (OSError, ValueError, KeyError, TypeError, StopIteration) as error:
+        checked.problems.append(Problem(name, f"cannot be read ({error})", "run the same command again"))
+        return
+    problems += [
+        f"{what}: {told[what]:,} in the report, {counts[what]:,} in the layers" for what in counts if told[what] != counts[what]
+    ]
+    checked.problems += [Problem(name, what, "run the same command again") for what in problems]
+
+
+def _short(store: Store, path: Path) -> str:
+    return path.relative_to(store.root).as_posix()
