@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from core.characters import ALNUM, PICTOGRAPHIC, WORD_BREAK_SHIFT, Bytes, Classes, decode
+from core.characters import ALNUM, PICTOGRAPHIC, WORD_BREAK_SHIFT, Bytes, Classes, Int, Truth, decode
 from core.words import Spans
 
 # Word_Break values by their place in data/character_classes.tsv
@@ -18,22 +18,22 @@ _MIDNUMLET, _MIDLETTER, _MIDNUM, _NUMERIC, _EXTENDNUMLET = 13, 14, 15, 16, 17
 
 
 @njit(error_model="numpy")
-def _word_break(classes: Classes, cp: int) -> int:
+def _word_break(classes: Classes, cp: Int) -> Int:
     return np.int64((classes[cp] >> WORD_BREAK_SHIFT) & 31)
 
 
 @njit(error_model="numpy")
-def _is_letter(value: int) -> bool:
-    return value == _ALETTER or value == _HEBREW
+def _is_letter(value: Int) -> Truth:
+    return value in (_ALETTER, _HEBREW)
 
 
 @njit(error_model="numpy")
-def _is_skipped(value: int) -> bool:
-    return value == _EXTEND or value == _ZWJ or value == _FORMAT
+def _is_skipped(value: Int) -> Truth:
+    return value in (_EXTEND, _ZWJ, _FORMAT)
 
 
 @njit(error_model="numpy")
-def _next_value(data: Bytes, i: int, end: int, classes: Classes) -> int:
+def _next_value(data: Bytes, i: Int, end: Int, classes: Classes) -> Int:
     """Word_Break of the first code point from byte `i` on that WB4 does not skip, -1 at the end."""
     while i < end:
         cp, width = decode(data, i)
@@ -45,7 +45,7 @@ def _next_value(data: Bytes, i: int, end: int, classes: Classes) -> int:
 
 
 @njit(error_model="numpy")
-def _joins_next(previous: int, value: int, following: int) -> bool:
+def _joins_next(previous: Int, value: Int, following: Int) -> Truth:
     """WB6, WB7b and WB12: a mark that stays with what is before it for the sake of what follows it."""
     if _is_letter(previous) and value in (_MIDLETTER, _MIDNUMLET, _SINGLE_QUOTE) and _is_letter(following):
         return True
@@ -55,28 +55,28 @@ def _joins_next(previous: int, value: int, following: int) -> bool:
 
 
 @njit(error_model="numpy")
-def _joins(earlier: int, previous: int, value: int) -> bool:
+def _joins(earlier: Int, previous: Int, value: Int) -> Truth:
     """WB5, WB7, WB7a, WB7c, WB8–WB11, WB13–WB13b: no boundary between `previous` and `value`."""
     letter = _is_letter(value)
     if letter:
-        if _is_letter(previous) or previous == _NUMERIC or previous == _EXTENDNUMLET:
+        if _is_letter(previous) or previous in (_NUMERIC, _EXTENDNUMLET):
             return True
         if _is_letter(earlier) and previous in (_MIDLETTER, _MIDNUMLET, _SINGLE_QUOTE):
             return True
         return value == _HEBREW and earlier == _HEBREW and previous == _DOUBLE_QUOTE
     if value == _NUMERIC:
-        if previous == _NUMERIC or _is_letter(previous) or previous == _EXTENDNUMLET:
+        if previous in (_NUMERIC, _EXTENDNUMLET) or _is_letter(previous):
             return True
         return earlier == _NUMERIC and previous in (_MIDNUM, _MIDNUMLET, _SINGLE_QUOTE)
     if value == _KATAKANA:
-        return previous == _KATAKANA or previous == _EXTENDNUMLET
+        return previous in (_KATAKANA, _EXTENDNUMLET)
     if value == _EXTENDNUMLET:
         return _is_letter(previous) or previous in (_NUMERIC, _KATAKANA, _EXTENDNUMLET)
     return value == _SINGLE_QUOTE and previous == _HEBREW
 
 
 @njit(error_model="numpy")
-def split_boundaries(data: Bytes, start: int, end: int, classes: Classes, starts: Spans, ends: Spans) -> int:
+def split_boundaries(data: Bytes, start: Int, end: Int, classes: Classes, starts: Spans, ends: Spans) -> Int:
     """Words between UAX #29 boundaries whose first character is a letter or digit (str.isalnum).
 
     As the rules have no dictionary, each character of Han, hiragana, Thai, … is a word.

@@ -7,6 +7,7 @@ Python's str methods (Unicode 14.0), datatrove's punctuation, spaCy's regex clas
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +34,11 @@ WORD_BREAK_SHIFT = 16  # bits 16–20: Word_Break, in the order of the table's f
 Classes = npt.NDArray[np.uint32]
 Bytes = npt.NDArray[np.uint8]
 
+#: Numbers in kernels: Python's where they were literals, NumPy's where they came from an array.
+Int = int | np.integer[Any]
+Real = float | np.floating[Any] | Int
+Truth = bool | np.bool_
+
 #: For the explicit signatures of kernels: the bytes of an Arrow column and CLASSES are read-only arrays.
 BYTES_TYPE = types.Array(types.uint8, 1, "C", readonly=True)
 CLASSES_TYPE = types.Array(types.uint32, 1, "C", readonly=True)
@@ -54,7 +60,7 @@ CLASSES: Classes = _load()
 
 
 @njit(error_model="numpy")
-def decode(data: Bytes, i: int) -> tuple[int, int]:
+def decode(data: Bytes, i: Int) -> tuple[Int, Int]:
     """The code point at byte `i` of valid UTF-8, and the number of bytes it takes."""
     b = np.int64(data[i])
     if b < 0x80:
@@ -72,7 +78,7 @@ def decode(data: Bytes, i: int) -> tuple[int, int]:
 
 
 @njit(error_model="numpy")
-def before(data: Bytes, i: int) -> int:
+def before(data: Bytes, i: Int) -> Int:
     """The first byte of the code point that ends at byte `i` (exclusive)."""
     i -= 1
     while data[i] & 0xC0 == 0x80:
@@ -81,7 +87,7 @@ def before(data: Bytes, i: int) -> int:
 
 
 @njit(error_model="numpy")
-def char_length(data: Bytes, start: int, end: int) -> int:
+def char_length(data: Bytes, start: Int, end: Int) -> Int:
     """The number of code points in `data[start:end]`."""
     n = 0
     for i in range(start, end):
@@ -90,7 +96,7 @@ def char_length(data: Bytes, start: int, end: int) -> int:
 
 
 @njit(error_model="numpy")
-def strip(data: Bytes, start: int, end: int, classes: Classes) -> tuple[int, int]:
+def strip(data: Bytes, start: Int, end: Int, classes: Classes) -> tuple[Int, Int]:
     """The span that str.strip leaves."""
     while start < end:
         cp, width = decode(data, start)

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numba import njit, types
 
-from core.characters import BYTES_TYPE, OFFSETS_TYPE
+from core.characters import BYTES_TYPE, OFFSETS_TYPE, Int
 from core.columns import utf8_view
 from core.scorer import CUT, MASK
 
@@ -113,7 +113,7 @@ def _is_sorted(rows: I32, starts: I32) -> bool:
 
 
 @njit(error_model="numpy")
-def _valid(data: U8, row_end: int, start: int, end: int, row_start: int) -> bool:
+def _valid(data: U8, row_end: Int, start: Int, end: Int, row_start: Int) -> bool:
     if start < row_start or end < start or end > row_end:
         return False
     if start < row_end and data[start] & 0xC0 == 0x80:
@@ -122,7 +122,7 @@ def _valid(data: U8, row_end: int, start: int, end: int, row_start: int) -> bool
 
 
 @njit(error_model="numpy")
-def _cut_after(starts: I32, ends: I32, low: int, high: int, position: int) -> int:
+def _cut_after(starts: I32, ends: I32, low: Int, high: Int, position: Int) -> Int:
     """The first of the disjoint cuts `low:high` that ends after `position`."""
     while low < high:
         middle = (low + high) // 2
@@ -134,14 +134,14 @@ def _cut_after(starts: I32, ends: I32, low: int, high: int, position: int) -> in
 
 
 @njit(error_model="numpy")
-def _copy(data: U8, start: int, end: int, out: U8, at: int) -> int:
+def _copy(data: U8, start: Int, end: Int, out: U8, at: Int) -> Int:
     if len(out) > 0:
         out[at : at + end - start] = data[start:end]
     return at + end - start
 
 
 @njit(error_model="numpy")
-def _copy_uncut(data: U8, start: int, end: int, starts: I32, ends: I32, low: int, high: int, out: U8, at: int) -> int:
+def _copy_uncut(data: U8, start: Int, end: Int, starts: I32, ends: I32, low: Int, high: Int, out: U8, at: Int) -> Int:
     """Copies what the cuts `low:high` leave of `data[start:end]`."""
     i = _cut_after(starts, ends, low, high, start)
     while i < high and starts[i] < end:
@@ -165,7 +165,7 @@ _I32 = types.int32[::1]
 def _edit(
     offsets: I32, data: U8, cut_rows: I32, cut_starts: I32, cut_ends: I32, mask_rows: I32, mask_starts: I32,
     mask_ends: I32, replacement_offsets: I32, replacements: U8, out_offsets: I64, out: U8,
-) -> int:  # fmt: skip
+) -> Int:  # fmt: skip
     """Fills `out_offsets`, and `out` unless it is empty; the first row with a bad span, or -1."""
     starts = np.empty(len(cut_starts), np.int32)
     ends = np.empty(len(cut_starts), np.int32)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from core.characters import ALNUM, UNSPACED, WORD_BREAK_SHIFT, Bytes, Classes, decode
+from core.characters import ALNUM, UNSPACED, WORD_BREAK_SHIFT, Bytes, Classes, Int, Truth, decode
 from core.words import Spans, mix
 
 # Odds of a cut, in 1024ths, that give as many words as jieba and SudachiPy do (of manuals), and PyThaiNLP (of the
@@ -22,17 +22,17 @@ _EXTEND = 4  # Word_Break of marks
 
 
 @njit(error_model="numpy")
-def _is_katakana(cp: int) -> bool:
+def _is_katakana(cp: Int) -> Truth:
     return 0x30A1 <= cp <= 0x30FF or 0x31F0 <= cp <= 0x31FF or 0xFF66 <= cp <= 0xFF9F
 
 
 @njit(error_model="numpy")
-def _is_wide_punctuation(cp: int, classes: Classes) -> bool:
+def _is_wide_punctuation(cp: Int, classes: Classes) -> Truth:
     return (0x3000 <= cp <= 0x303F or 0xFF00 <= cp <= 0xFF65) and not classes[cp] & ALNUM
 
 
 @njit(error_model="numpy")
-def _is_cut(previous: int, cp: int, classes: Classes) -> bool:
+def _is_cut(previous: Int, cp: Int, classes: Classes) -> Truth:
     """Whether one piece ends with the code point `previous` and the next starts with `cp`."""
     if (classes[previous] ^ classes[cp]) & UNSPACED:
         return True
@@ -55,7 +55,7 @@ def _is_cut(previous: int, cp: int, classes: Classes) -> bool:
 
 
 @njit(error_model="numpy")
-def split_unspaced(data: Bytes, first: int, n: int, classes: Classes, starts: Spans, ends: Spans) -> int:
+def split_unspaced(data: Bytes, first: Int, n: Int, classes: Classes, starts: Spans, ends: Spans) -> Int:
     """Cuts the words from index `first` on wherever they hold such a script; the new number of words."""
     moved = len(starts) - n  # to the arrays' far end, as there will be more of them
     for i in range(n - 1, first - 1, -1):

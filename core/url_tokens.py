@@ -7,18 +7,16 @@ from __future__ import annotations
 
 from numba import njit
 
-from core.characters import AFFIX_LOWER, ALNUM, Bytes, Classes, decode
+from core.characters import AFFIX_LOWER, ALNUM, Bytes, Classes, Int, Truth, decode
 
 
 @njit(error_model="numpy")
-def _is_host_char(cp: int) -> bool:
-    return (
-        (0x61 <= cp <= 0x7A) or (0x41 <= cp <= 0x5A) or (0x30 <= cp <= 0x39) or (0xA1 <= cp <= 0xFFFF)
-    )
+def _is_host_char(cp: Int) -> Truth:
+    return (0x61 <= cp <= 0x7A) or (0x41 <= cp <= 0x5A) or (0x30 <= cp <= 0x39) or (0xA1 <= cp <= 0xFFFF)
 
 
 @njit(error_model="numpy")
-def _tail_is_url(data: Bytes, i: int, b: int) -> bool:
+def _tail_is_url(data: Bytes, i: Int, b: Int) -> Truth:
     """Whether `data[i:b]` is an optional port and an optional path."""
     if i < b and data[i] == 0x3A:  # :
         k = i + 1
@@ -31,7 +29,7 @@ def _tail_is_url(data: Bytes, i: int, b: int) -> bool:
 
 
 @njit(error_model="numpy")
-def _is_address(data: Bytes, i: int, b: int) -> bool:
+def _is_address(data: Bytes, i: Int, b: Int) -> Truth:
     """Whether `data[i:b]` starts with a public IPv4 address (as the pattern takes it) and is a URL."""
     o0, o1, o2, o3 = -1, -1, -1, -1
     for octet in range(4):
@@ -69,7 +67,7 @@ def _is_address(data: Bytes, i: int, b: int) -> bool:
 
 
 @njit(error_model="numpy")
-def _is_host(data: Bytes, i: int, b: int, classes: Classes) -> bool:
+def _is_host(data: Bytes, i: Int, b: Int, classes: Classes) -> Truth:
     """Whether `data[i:b]` is labels of up to 64 characters, a top-level domain in lower case, and port and path."""
     labels = 0
     while True:
@@ -103,7 +101,7 @@ def _is_host(data: Bytes, i: int, b: int, classes: Classes) -> bool:
 
 
 @njit(error_model="numpy")
-def is_url(data: Bytes, a: int, b: int, classes: Classes) -> bool:
+def is_url(data: Bytes, a: Int, b: Int, classes: Classes) -> Truth:
     """Whether `data[a:b]` as a whole is (scheme://)? (user(:password)?@)? host (:port)? (path)?."""
     if _is_host(data, a, b, classes) or _is_address(data, a, b):
         return True
@@ -113,10 +111,12 @@ def is_url(data: Bytes, a: int, b: int, classes: Classes) -> bool:
         if not (classes[cp] & ALNUM or cp == 0x5F or cp == 0x2B or cp == 0x2D or cp == 0x2E):
             break
         i += width
-    if i + 2 < b and i - a >= 2 and data[i] == 0x3A and data[i + 1] == 0x2F and data[i + 2] == 0x2F:
-        if _is_host(data, i + 3, b, classes) or _is_address(data, i + 3, b):
-            return True
-    for k in range(a + 1, b):  # a user's name is anything, so any @ may end it
+    scheme = i + 2 < b and i - a >= 2 and data[i] == 0x3A and data[i + 1] == 0x2F and data[i + 2] == 0x2F
+    if scheme and (_is_host(data, i + 3, b, classes) or _is_address(data, i + 3, b)):
+        return True
+    k = a + 1
+    while k < b:  # a user's name is anything, so any @ may end it
         if data[k] == 0x40 and (_is_host(data, k + 1, b, classes) or _is_address(data, k + 1, b)):
             return True
+        k += 1
     return False

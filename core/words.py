@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from core.characters import ALPHA, LINE_BREAK, SPACE, Bytes, Classes, decode
+from core.characters import ALPHA, LINE_BREAK, SPACE, Bytes, Classes, Int, Truth, decode
 
 Spans = npt.NDArray[np.int32]
 
@@ -19,13 +19,13 @@ _MULTIPLIER = np.uint64(0x9FB21C651E98DF25)  # odd; of xxh3's avalanche (github.
 
 
 @njit(error_model="numpy")
-def max_spans(size: int) -> int:
+def max_spans(size: Int) -> Int:
     """An upper bound on the spans (of any splitter in core) of a text of `size` bytes."""
     return size + 1
 
 
 @njit(error_model="numpy")
-def split_whitespace(data: Bytes, start: int, end: int, classes: Classes, starts: Spans, ends: Spans) -> int:
+def split_whitespace(data: Bytes, start: Int, end: Int, classes: Classes, starts: Spans, ends: Spans) -> Int:
     """Words as of str.split()."""
     n = 0
     i = start
@@ -46,7 +46,7 @@ def split_whitespace(data: Bytes, start: int, end: int, classes: Classes, starts
 
 
 @njit(error_model="numpy")
-def split_lines(data: Bytes, start: int, end: int, classes: Classes, starts: Spans, ends: Spans) -> int:
+def split_lines(data: Bytes, start: Int, end: Int, classes: Classes, starts: Spans, ends: Spans) -> Int:
     """Lines as of str.splitlines(): at any Unicode line break, CR LF as one, no empty line at the end."""
     n = 0
     i = start
@@ -71,7 +71,7 @@ def split_lines(data: Bytes, start: int, end: int, classes: Classes, starts: Spa
 
 
 @njit(error_model="numpy")
-def split_newlines(data: Bytes, start: int, end: int, starts: Spans, ends: Spans) -> int:
+def split_newlines(data: Bytes, start: Int, end: Int, starts: Spans, ends: Spans) -> Int:
     """Lines as of str.split("\\n"): at least one, which may be empty."""
     n = 0
     line = start
@@ -87,7 +87,7 @@ def split_newlines(data: Bytes, start: int, end: int, starts: Spans, ends: Spans
 
 
 @njit(error_model="numpy")
-def split_newline_runs(data: Bytes, start: int, end: int, shortest: int, starts: Spans, ends: Spans) -> int:
+def split_newline_runs(data: Bytes, start: Int, end: Int, shortest: Int, starts: Spans, ends: Spans) -> Int:
     """Pieces as of re.split("\\n{shortest,}"): at least one, which may be empty."""
     n = 0
     piece = start
@@ -110,7 +110,7 @@ def split_newline_runs(data: Bytes, start: int, end: int, shortest: int, starts:
 
 
 @njit(error_model="numpy")
-def hash_span(data: Bytes, start: int, end: int) -> np.uint64:
+def hash_span(data: Bytes, start: Int, end: Int) -> np.uint64:
     """A hash of `data[start:end]` whose 64 bits are fit for a table that compares hashes alone."""
     h = np.uint64(end - start) * _MULTIPLIER
     i = start
@@ -141,7 +141,7 @@ def mix(h: np.uint64) -> np.uint64:
 
 
 @njit(error_model="numpy")
-def has_alpha(data: Bytes, start: int, end: int, classes: Classes) -> bool:
+def has_alpha(data: Bytes, start: Int, end: Int, classes: Classes) -> Truth:
     """Whether any code point is a letter as of str.isalpha."""
     i = start
     while i < end:

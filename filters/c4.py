@@ -32,8 +32,8 @@ class C4:
     """Cuts the lines that C4 drops, and citations, white space around lines and blank lines from those it keeps.
 
     Reads `text.text`; `text.edited` after it is what C4 makes of a page: its lines, joined by newlines. The counts
-    are for rules, as C4 drops a page: `c4.sentences >= 3` (tfds; datatrove: 5), `c4.lorem_ipsum is false`,
-    `c4.curly_brace is false`, `c4.bad_words <= 0`.
+    are for rules, as C4 drops a page: `c4.sentences >= 3` (tfds; datatrove: 5), `not c4.lorem_ipsum`,
+    `not c4.curly_brace`, `c4.bad_words == 0`.
 
     With `edit: false` nothing is cut: the columns are there for rules alone.
 

@@ -12,13 +12,12 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit, types
 
-from core.characters import ALNUM, BYTES_TYPE, CLASSES_TYPE, OFFSETS_TYPE, SPACE, Bytes, Classes, decode, strip
+from core.characters import BYTES_TYPE, CLASSES_TYPE, OFFSETS_TYPE, SPACE, Bytes, Classes, Int, decode, strip
 from core.words import Spans, split_lines
-from filters.lexicon import LEXICON_TYPE, Lexicon, ascii_lower, match, may_match
+from filters import c4_phrases as p
+from filters.c4_phrases import citation_length, count_bad_words, find_phrases
+from filters.lexicon import LEXICON_TYPE, Lexicon
 from filters.sentences import count_sentences
-
-_LOREM, _JAVASCRIPT, _POLICY = 1, 2, 4
-_RARE = (1 << 22) | (1 << 11) | (1 << 6) | (1 << 16) | (1 << 27)  # v k f p {, as the low five bits
 
 #: The columns of the counts.
 (
@@ -43,24 +42,7 @@ class Settings(NamedTuple):
 
 
 @njit(error_model="numpy")
-def _citation(data: Bytes, i: int, end: int) -> int:
-    """The bytes of a citation at `i` (re: \\[\\d*\\]|\\[edit\\]|\\[citation needed\\]), 0 if there is none."""
-    j = i + 1
-    while j < end and 48 <= data[j] <= 57:
-        j += 1
-    if j < end and data[j] == 93:
-        return j + 1 - i
-    for phrase in (b"[edit]", b"[citation needed]"):
-        k = 0
-        while k < len(phrase) and i + k < end and data[i + k] == phrase[k]:
-            k += 1
-        if k == len(phrase):
-            return k
-    return 0
-
-
-@njit(error_model="numpy")
-def _words(data: Bytes, start: int, end: int, classes: Classes) -> tuple[int, int]:
+def _words(data: Bytes, start: Int, end: Int, classes: Classes) -> tuple[Int, Int]:
     """How many words a line has (as of str.split), and the code points of the longest."""
     words, longest, length = 0, 0, 0
     i = start
@@ -77,81 +59,7 @@ def _words(data: Bytes, start: int, end: int, classes: Classes) -> tuple[int, in
 
 
 @njit(error_model="numpy")
-def _stands(data: Bytes, at: int, start: int, end: int, phrase: bytes) -> bool:
-    """Whether a phrase in small letters stands at `at`, whatever the case of the text."""
-    if at < start or at + len(phrase) > end:
-        return False
-    for k in range(len(phrase)):
-        if ascii_lower(np.int64(data[at + k])) != phrase[k]:
-            return False
-    return True
-
-
-@njit(error_model="numpy")
-def _phrases(data: Bytes, start: int, end: int) -> tuple[int, bool]:
-    """Which kinds of phrases are in a line, as bits, and whether it has a curly brace.
-
-    A phrase is looked for where its rarest letter is: v, k, f and p are one letter in twenty.
-    """
-    found = 0
-    brace = False
-    for i in range(start, end):
-        b = np.int64(data[i]) | 32
-        if b & 0xE0 != 96 or not (_RARE >> (b & 31)) & 1:
-            continue
-        if b == 118:
-            found |= _JAVASCRIPT * _stands(data, i - 2, start, end, b"javascript")
-            found |= _POLICY * _stands(data, i - 3, start, end, b"privacy policy")
-        elif b == 107:
-            found |= _POLICY * _stands(data, i - 3, start, end, b"cookie policy")
-            if _stands(data, i - 3, start, end, b"cookies"):
-                found |= _POLICY * _stands(data, i - 7, start, end, b"use ")
-                found |= _POLICY * _stands(data, i - 8, start, end, b"uses ")
-                found |= _POLICY * _stands(data, i - 10, start, end, b"use of ")
-        elif b == 102:
-            found |= _POLICY * _stands(data, i - 7, start, end, b"terms of use")
-        elif b == 112:
-            found |= _LOREM * _stands(data, i - 7, start, end, b"lorem ipsum")
-        elif data[i] == 123:
-            brace = True
-    return found, brace
-
-
-@njit(error_model="numpy")
-def _is_edge(data: Bytes, i: int, classes: Classes, open_edges: bool) -> bool:
-    """Whether the code point at `i` bounds a bad word: it is no ASCII letter, with `open_edges` no word character."""
-    if not open_edges:
-        return not 97 <= data[i] | 32 <= 122
-    cp, _ = decode(data, i)
-    return cp != 95 and not classes[cp] & ALNUM
-
-
-@njit(error_model="numpy")
-def _bad_words(data: Bytes, start: int, end: int, classes: Classes, bad: Lexicon, open_edges: bool) -> int:
-    """How many places of a line have a bad word."""
-    n = 0
-    edge = open_edges
-    i = start
-    while i < end:
-        b = ascii_lower(np.int64(data[i]))
-        if edge and may_match(bad, 0, data, i, end):
-            for word in range(bad[b], bad[b + 1]):
-                stop = i + match(bad, word, data, i, end)
-                if stop > i and (open_edges if stop == end else _is_edge(data, stop, classes, open_edges)):
-                    n += 1
-                    break
-        if b < 128:
-            edge = not (97 <= b <= 122 or (open_edges and (48 <= b <= 57 or b == 95)))
-            i += 1
-        else:
-            edge = _is_edge(data, i, classes, open_edges)
-            _, width = decode(data, i)
-            i += width
-    return n
-
-
-@njit(error_model="numpy")
-def _ends_sentence(data: Bytes, start: int, end: int, apostrophe: bool) -> bool:
+def _ends_sentence(data: Bytes, start: Int, end: Int, apostrophe: bool) -> bool:
     if end == start:
         return False
     last = data[end - 1]
@@ -161,7 +69,7 @@ def _ends_sentence(data: Bytes, start: int, end: int, apostrophe: bool) -> bool:
 
 
 @njit(error_model="numpy")
-def _cut(starts: Spans, ends: Spans, first: int, n: int, start: int, end: int) -> int:
+def _cut(starts: Spans, ends: Spans, first: Int, n: Int, start: Int, end: Int) -> Int:
     """Adds a span to the text's, which begin at `first`; grows the last one if they touch."""
     if start >= end:
         return n
@@ -175,7 +83,7 @@ def _cut(starts: Spans, ends: Spans, first: int, n: int, start: int, end: int) -
 
 @njit(error_model="numpy")
 def _judge(
-    data: Bytes, a: int, b: int, words: int, longest: int, settings: Settings, classes: Classes, bad: Lexicon,
+    data: Bytes, a: Int, b: Int, words: Int, longest: Int, settings: Settings, classes: Classes, bad: Lexicon,
     abbreviations: Lexicon, counts: npt.NDArray[np.int32],
 ) -> bool:  # fmt: skip
     """Whether a line, stripped and without citations, is kept; adds to the counts. In the originals' order."""
@@ -188,29 +96,29 @@ def _judge(
     if words < settings.min_words:
         counts[SHORT] += 1
         return False
-    found, brace = _phrases(data, a, b)
-    if found & _LOREM:
+    found, brace = find_phrases(data, a, b)
+    if found & p.LOREM:
         counts[LOREM_IPSUM] = 1
-    if settings.javascript and found & _JAVASCRIPT:
+    if settings.javascript and found & p.JAVASCRIPT:
         counts[JAVASCRIPT] += 1
         return False
     if brace:
         counts[CURLY_BRACE] = 1
-    if settings.policy and found & _POLICY:
+    if settings.policy and found & p.POLICY:
         counts[POLICY] += 1
         return False
-    counts[BAD_WORDS] += _bad_words(data, a, b, classes, bad, settings.open_edges)
+    counts[BAD_WORDS] += count_bad_words(data, a, b, classes, bad, settings.open_edges)
     counts[SENTENCES] += count_sentences(data, a, b, classes, abbreviations)
     return True
 
 
 @njit(error_model="numpy")
-def _without_citations(data: Bytes, a: int, b: int, out: Bytes) -> int:
+def _without_citations(data: Bytes, a: Int, b: Int, out: Bytes) -> Int:
     """Copies a line without its citations; the bytes that are left."""
     length = 0
     i = a
     while i < b:
-        width = _citation(data, i, b) if data[i] == 91 else 0
+        width = citation_length(data, i, b) if data[i] == 91 else 0
         if width > 0:
             i += width
             continue
@@ -222,14 +130,14 @@ def _without_citations(data: Bytes, a: int, b: int, out: Bytes) -> int:
 
 @njit(error_model="numpy")
 def _cut_citations(
-    data: Bytes, a: int, b: int, classes: Classes, trim: bool, starts: Spans, ends: Spans, first: int, n: int
-) -> tuple[int, int]:
+    data: Bytes, a: Int, b: Int, classes: Classes, trim: bool, starts: Spans, ends: Spans, first: Int, n: Int
+) -> tuple[Int, Int]:
     """Cuts a line's citations, with `trim` also the white space up to its first word; the number of spans, and the
     end of its last word."""
     content_end = a
     i = a
     while i < b:
-        width = _citation(data, i, b) if data[i] == 91 else 0
+        width = citation_length(data, i, b) if data[i] == 91 else 0
         if width > 0:
             n = _cut(starts, ends, first, n, i, i + width)
             i += width
@@ -244,7 +152,7 @@ def _cut_citations(
 
 
 @njit(error_model="numpy")
-def _room(offsets: Spans, data: Bytes) -> int:
+def _room(offsets: Spans, data: Bytes) -> Int:
     """A bound on the spans of a batch: three a line, one a citation."""
     room = 4 * len(offsets)
     for i in range(offsets[0], offsets[-1]):
@@ -258,10 +166,10 @@ def _room(offsets: Spans, data: Bytes) -> int:
 
 @njit(error_model="numpy")
 def _clean(
-    data: Bytes, start: int, end: int, settings: Settings, classes: Classes, bad: Lexicon,
-    abbreviations: Lexicon, lines: Spans, line_ends: Spans, scratch: Bytes, starts: Spans, ends: Spans, first: int,
+    data: Bytes, start: Int, end: Int, settings: Settings, classes: Classes, bad: Lexicon,
+    abbreviations: Lexicon, lines: Spans, line_ends: Spans, scratch: Bytes, starts: Spans, ends: Spans, first: Int,
     counts: npt.NDArray[np.int32],
-) -> int:  # fmt: skip
+) -> Int:  # fmt: skip
     """Cuts a text; the number of spans after it."""
     n = first
     content_end = start

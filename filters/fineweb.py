@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from numba import njit, types
 
-from core.characters import BYTES_TYPE, CLASSES, CLASSES_TYPE, OFFSETS_TYPE, Bytes, Classes, char_length
+from core.characters import BYTES_TYPE, CLASSES, CLASSES_TYPE, OFFSETS_TYPE, Bytes, Classes, Int, char_length
 from core.columns import utf8_view, with_nulls
 from core.english import EXCEPTIONS, EXCEPTIONS_TYPE, Exceptions, split_english
 from core.scorer import column
@@ -80,7 +80,7 @@ class FineWeb:
 @njit(types.void(OFFSETS_TYPE, BYTES_TYPE, CLASSES_TYPE, EXCEPTIONS_TYPE, types.int64, types.float64[:, ::1]),
       cache=True, nogil=True, error_model="numpy")  # fmt: skip
 def _score(
-    offsets: Spans, data: Bytes, classes: Classes, exceptions: Exceptions, short: int, out: npt.NDArray[np.float64]
+    offsets: Spans, data: Bytes, classes: Classes, exceptions: Exceptions, short: Int, out: npt.NDArray[np.float64]
 ) -> None:
     longest = 0
     for row in range(len(offsets) - 1):
@@ -97,9 +97,9 @@ def _score(
         if lines == 0:
             continue
         newlines, _ = count_newlines(data, start, end)
-        words = split_english(data, start, end, classes, exceptions, starts, ends)
         out[row, _LINES] = lines
         out[row, _PUNCT] = terminal / lines
         out[row, _SHORT] = few / lines
         out[row, _DUP_CHARS] = repeated / (char_length(data, start, end) - newlines)
+        words = split_english(data, start, end, classes, exceptions, starts, ends)
         out[row, _NEWLINES] = newlines / max(words, 1)

@@ -24,6 +24,7 @@ from core.characters import (
     PUNCTUATION,
     Bytes,
     Classes,
+    Int,
     char_length,
     decode,
 )
@@ -158,7 +159,7 @@ def _settings() -> _Settings:
 
 
 @njit(error_model="numpy")
-def _bits(n: np.uint64) -> int:
+def _bits(n: np.uint64) -> Int:
     count = 0
     while n:
         n &= n - np.uint64(1)
@@ -168,7 +169,7 @@ def _bits(n: np.uint64) -> int:
 
 @njit(error_model="numpy")
 def _words(
-    data: Bytes, starts: Spans, ends: Spans, n: int, classes: Classes, stop_words: Lexicon, language: int, inside: bool,
+    data: Bytes, starts: Spans, ends: Spans, n: Int, classes: Classes, stop_words: Lexicon, language: Int, inside: bool,
     row: npt.NDArray[np.float64],
 ) -> None:  # fmt: skip
     """Fills the metrics of words."""
@@ -201,7 +202,7 @@ def _words(
 
 
 @njit(error_model="numpy")
-def _stop_words_inside(data: Bytes, start: int, end: int, stop_words: Lexicon, language: int) -> int:
+def _stop_words_inside(data: Bytes, start: Int, end: Int, stop_words: Lexicon, language: Int) -> Int:
     """How many different stop words stand anywhere in a text."""
     seen = np.uint64(0)
     first = stop_words[STRIDE * language]

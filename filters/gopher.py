@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib import import_module
 from pathlib import Path
 from typing import ClassVar, Literal, get_args
 
@@ -21,20 +22,12 @@ from core.english import EXCEPTIONS
 from core.hashing import digest
 from core.scorer import column
 from filters import gopher_metrics as m
-from filters.gopher_datatrove import score_datatrove
-from filters.gopher_dclm import score_dclm
-from filters.gopher_dolma import score_dolma
 
 Dialect = Literal["datatrove", "dclm", "dolma"]
 
 #: Gopher's stop words, of which a document needs two.
 ENGLISH = ("the", "be", "to", "of", "and", "that", "have", "with")
 
-_KERNELS: Mapping[str, Callable[..., None]] = {
-    "datatrove": score_datatrove,
-    "dclm": score_dclm,
-    "dolma": score_dolma,
-}
 _FRACTION = pa.float64()
 
 
@@ -68,9 +61,7 @@ def _fields(dialect: Dialect) -> list[tuple[int, pa.Field]]:
     ]
     if dialect == "dolma":
         doc = "median word length"
-        fields.append(
-            (m.MEDIAN_LENGTH, column("median_word_length", _FRACTION, doc, unit="characters", low=0, high=20))
-        )
+        fields.append((m.MEDIAN_LENGTH, column("median_word_length", _FRACTION, doc, unit="characters", low=0, high=20)))
     else:
         fields.append(share(m.DUP_PARA_FRAC, "dup_para_frac", f"share of paragraphs {again}"))
         fields.append(share(m.DUP_PARA_CHARS, "dup_para_chars", f"characters of paragraphs {again}, of all"))
@@ -79,6 +70,12 @@ def _fields(dialect: Dialect) -> list[tuple[int, pa.Field]]:
     for n in range(5, 11):
         fields.append(share(m.DUP + n, f"dup_{n}gram", f"characters of {n}-grams {again}, of {mass}"))
     return sorted(fields, key=lambda field: field[0])
+
+
+@lru_cache(maxsize=3)
+def _kernel(dialect: Dialect) -> Callable[..., None]:
+    """The dialect's kernel; only that one is compiled."""
+    return getattr(import_module(f"filters.gopher_{dialect}"), f"score_{dialect}")
 
 
 def _table(words: list[tuple[str, int]]) -> npt.NDArray[np.uint64]:
@@ -152,6 +149,7 @@ class Gopher:
 
     def open(self) -> None:
         _stop_words()
+        _kernel(self.dialect)
 
     def score(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """One row of metrics a text; null where the text is."""
@@ -163,7 +161,7 @@ class Gopher:
             labels = batch.column("language.label").to_pylist()
             languages[:] = [numbers.get(label, 0) for label in labels]
         out = np.empty((len(text), m.METRICS), np.float64)
-        _KERNELS[self.dialect](offsets, data, CLASSES, EXCEPTIONS, table, languages, out)
+        _kernel(self.dialect)(offsets, data, CLASSES, EXCEPTIONS, table, languages, out)
         fields = _fields(self.dialect)
         columns = [
             with_nulls(out[:, place].astype(np.int32 if field.type == pa.int32() else np.float64), text, field.type)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from core.characters import ALPHA, PUNCTUATION, Bytes, Classes, char_length, decode, strip
+from core.characters import ALPHA, PUNCTUATION, Bytes, Classes, Int, char_length, decode, strip
 from core.english import Exceptions, split_english
 from core.words import Spans, hash_span, max_spans, mix, split_lines, split_newline_runs
 from filters import gopher_metrics as m
@@ -33,8 +33,8 @@ _LENGTH = np.uint64(0xA0761D6478BD642F)
 
 @njit(error_model="numpy")
 def _duplicate_spans(
-    data: Bytes, starts: Spans, ends: Spans, n: int, keys: Keys, found: Spans, sieve: Sieve, table: Spans
-) -> tuple[int, int]:
+    data: Bytes, starts: Spans, ends: Spans, n: Int, keys: Keys, found: Spans, sieve: Sieve, table: Spans
+) -> tuple[Int, Int]:
     """How many spans are equal to an earlier one, and their characters."""
     hash_spans(data, starts, ends, n, keys)
     repeated = find_repeated(keys, n, sieve, found)
@@ -50,7 +50,7 @@ def _duplicate_spans(
 
 @njit(error_model="numpy")
 def _lines(
-    data: Bytes, start: int, end: int, chars: int, classes: Classes, starts: Spans, ends: Spans, keys: Keys,
+    data: Bytes, start: Int, end: Int, chars: Int, classes: Classes, starts: Spans, ends: Spans, keys: Keys,
     found: Spans, sieve: Sieve, table: Spans, row: m.Row,
 ) -> None:  # fmt: skip
     n = split_lines(data, start, end, classes, starts, ends)
@@ -76,8 +76,8 @@ def _lines(
 
 @njit(error_model="numpy")
 def _words(
-    data: Bytes, starts: Spans, ends: Spans, n: int, classes: Classes, stop_words: m.Table, seen: Spans, text: int,
-    language: int, hashes: Keys, values: Keys, powers: Keys, chars: Spans, row: m.Row,
+    data: Bytes, starts: Spans, ends: Spans, n: Int, classes: Classes, stop_words: m.Table, seen: Spans, text: Int,
+    language: Int, hashes: Keys, values: Keys, powers: Keys, chars: Spans, row: m.Row,
 ) -> None:  # fmt: skip
     """Metrics of single words, and what n-grams need: hashes, polynomials and the characters before each word."""
     words, length, alphabetic, stops = 0, 0, 0, 0
@@ -116,7 +116,7 @@ def _words(
 
 
 @njit(error_model="numpy")
-def _concatenate(grams: Keys, values: Keys, powers: Keys, length: int, n: int) -> int:
+def _concatenate(grams: Keys, values: Keys, powers: Keys, length: Int, n: Int) -> Int:
     """Turns hashes of the concatenations of length − 1 words into those of `length` words; returns how many."""
     count = max(n - length + 1, 0)
     for i in range(count):
@@ -126,9 +126,7 @@ def _concatenate(grams: Keys, values: Keys, powers: Keys, length: int, n: int) -
 
 
 @njit(error_model="numpy")
-def _duplicate_chars(
-    grams: Keys, count: int, length: int, chars: Spans, found: Spans, sieve: Sieve, table: Spans
-) -> int:
+def _duplicate_chars(grams: Keys, count: Int, length: Int, chars: Spans, found: Spans, sieve: Sieve, table: Spans) -> Int:
     """Characters of n-grams seen before, going on behind each: what overlaps it is passed over."""
     repeated = find_repeated(grams, count, sieve, found)
     shift, mask = clear(table, repeated)

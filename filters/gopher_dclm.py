@@ -10,7 +10,7 @@ import numpy as np
 from numba import njit
 
 from core.boundaries import split_boundaries
-from core.characters import ALNUM, Bytes, Classes, char_length, decode, strip
+from core.characters import ALNUM, Bytes, Classes, Int, Real, Truth, char_length, decode, strip
 from core.english import Exceptions
 from core.words import Spans, has_alpha, hash_span, max_spans, split_newlines, split_whitespace
 from filters import gopher_metrics as m
@@ -28,7 +28,7 @@ from filters.ngrams import (
 
 
 @njit(error_model="numpy")
-def _split_double_newlines(data: Bytes, start: int, end: int, starts: Spans, ends: Spans) -> int:
+def _split_double_newlines(data: Bytes, start: Int, end: Int, starts: Spans, ends: Spans) -> Int:
     """Pieces as of re.split("\\n\\n")."""
     n = 0
     piece = start
@@ -48,7 +48,7 @@ def _split_double_newlines(data: Bytes, start: int, end: int, starts: Spans, end
 
 
 @njit(error_model="numpy")
-def _strip_spans(data: Bytes, classes: Classes, starts: Spans, ends: Spans, n: int) -> int:
+def _strip_spans(data: Bytes, classes: Classes, starts: Spans, ends: Spans, n: Int) -> Int:
     """Strips the spans and leaves out those that are empty then."""
     kept = 0
     for i in range(n):
@@ -62,9 +62,9 @@ def _strip_spans(data: Bytes, classes: Classes, starts: Spans, ends: Spans, n: i
 
 @njit(error_model="numpy")
 def _repeated_spans(
-    data: Bytes, starts: Spans, ends: Spans, n: int, keys: Keys, found: Spans, sieve: Sieve, table: Spans,
+    data: Bytes, starts: Spans, ends: Spans, n: Int, keys: Keys, found: Spans, sieve: Sieve, table: Spans,
     firsts: Spans, counts: Spans,
-) -> tuple[float, float]:  # fmt: skip
+) -> tuple[Real, Real]:  # fmt: skip
     """The shares of spans, and of their characters, that occur more than once."""
     if n < 2:
         return 0.0, 0.0
@@ -75,7 +75,7 @@ def _repeated_spans(
     for i in range(n):
         total += char_length(data, starts[i], ends[i])
     for k in range(repeated):
-        i = found[k]
+        i = np.int64(found[k])
         if counts[firsts[i]] > 1:
             spans += 1
             chars += char_length(data, starts[i], ends[i])
@@ -83,17 +83,13 @@ def _repeated_spans(
 
 
 @njit(error_model="numpy")
-def _ends_with_spaced_dots(data: Bytes, start: int, end: int) -> bool:
+def _ends_with_spaced_dots(data: Bytes, start: Int, end: Int) -> Truth:
     """Whether `data[start:end]` ends in ". . ."."""
-    return (
-        end - start >= 5
-        and data[end - 1] == data[end - 3] == data[end - 5] == 0x2E
-        and data[end - 2] == data[end - 4] == 0x20
-    )
+    return end - start >= 5 and data[end - 1] == data[end - 3] == data[end - 5] == 0x2E and data[end - 2] == data[end - 4] == 0x20
 
 
 @njit(error_model="numpy")
-def _count_spaced_dots(data: Bytes, start: int, end: int) -> int:
+def _count_spaced_dots(data: Bytes, start: Int, end: Int) -> Int:
     """Occurrences of ". . ." that do not overlap."""
     n = 0
     i = start
@@ -107,7 +103,7 @@ def _count_spaced_dots(data: Bytes, start: int, end: int) -> int:
 
 
 @njit(error_model="numpy")
-def _count_words(data: Bytes, start: int, end: int, classes: Classes) -> int:
+def _count_words(data: Bytes, start: Int, end: Int, classes: Classes) -> Int:
     """Words as of fastText's tokenizer (split at ASCII whitespace and NUL) that start with a letter or digit."""
     n = 0
     inside = False
@@ -124,7 +120,7 @@ def _count_words(data: Bytes, start: int, end: int, classes: Classes) -> int:
 
 @njit(error_model="numpy")
 def _words(
-    data: Bytes, starts: Spans, ends: Spans, n: int, classes: Classes, stop_words: m.Table, language: int, row: m.Row
+    data: Bytes, starts: Spans, ends: Spans, n: Int, classes: Classes, stop_words: m.Table, language: Int, row: m.Row
 ) -> None:
     """Metrics of the words of str.split()."""
     length, alphabetic, stops = 0, 0, 0
@@ -146,7 +142,7 @@ def _words(
 
 @njit(error_model="numpy")
 def _lines(
-    data: Bytes, start: int, end: int, classes: Classes, starts: Spans, ends: Spans, keys: Keys, found: Spans,
+    data: Bytes, start: Int, end: Int, classes: Classes, starts: Spans, ends: Spans, keys: Keys, found: Spans,
     sieve: Sieve, table: Spans, firsts: Spans, counts: Spans, row: m.Row,
 ) -> None:  # fmt: skip
     n = split_newlines(data, start, end, starts, ends)
@@ -156,23 +152,17 @@ def _lines(
         a, b = np.int64(starts[i]), np.int64(ends[i])
         first, _ = decode(data, a)
         bullets += first == 0x25CF or first == 0x2022 or first == 0x2A or first == 0x2D  # ● • * -
-        ellipses += (
-            m.ends_with_dots(data, a, b) or m.ends_with_ellipsis(data, a, b) or _ends_with_spaced_dots(data, a, b)
-        )
+        ellipses += m.ends_with_dots(data, a, b) or m.ends_with_ellipsis(data, a, b) or _ends_with_spaced_dots(data, a, b)
     row[m.BULLET_LINES] = m.ratio(bullets, n)
     row[m.ELLIPSIS_LINES] = m.ratio(ellipses, n)
-    row[m.DUP_LINE_FRAC], row[m.DUP_LINE_CHARS] = _repeated_spans(
-        data, starts, ends, n, keys, found, sieve, table, firsts, counts
-    )
+    row[m.DUP_LINE_FRAC], row[m.DUP_LINE_CHARS] = _repeated_spans(data, starts, ends, n, keys, found, sieve, table, firsts, counts)
     n = _split_double_newlines(data, start, end, starts, ends)
     n = _strip_spans(data, classes, starts, ends, n)
-    row[m.DUP_PARA_FRAC], row[m.DUP_PARA_CHARS] = _repeated_spans(
-        data, starts, ends, n, keys, found, sieve, table, firsts, counts
-    )
+    row[m.DUP_PARA_FRAC], row[m.DUP_PARA_CHARS] = _repeated_spans(data, starts, ends, n, keys, found, sieve, table, firsts, counts)
 
 
 @njit(error_model="numpy")
-def _longest_top(found: Spans, n: int, counts: Spans, highest: int, length: int, chars: Spans) -> int:
+def _longest_top(found: Spans, n: Int, counts: Spans, highest: Int, length: Int, chars: Spans) -> Int:
     """Characters of the n-gram seen most; of several, the longest."""
     longest = 0
     for k in range(n):
@@ -183,7 +173,7 @@ def _longest_top(found: Spans, n: int, counts: Spans, highest: int, length: int,
 
 
 @njit(error_model="numpy")
-def _covered(found: Spans, n: int, firsts: Spans, counts: Spans, length: int, chars: Spans) -> int:
+def _covered(found: Spans, n: Int, firsts: Spans, counts: Spans, length: Int, chars: Spans) -> Int:
     """Characters of the words that are part of an n-gram seen more than once, each word once."""
     total = 0
     reached = 0

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from core.characters import ALPHA, Bytes, Classes, char_length, decode
+from core.characters import ALPHA, Bytes, Classes, Int, Real, char_length, decode
 from core.english import Exceptions
 from core.words import Spans, hash_span, max_spans, split_newlines, split_whitespace
 from filters import gopher_metrics as m
@@ -27,7 +27,7 @@ from filters.ngrams import (
 
 
 @njit(error_model="numpy")
-def _median_length(chars: Spans, n: int, histogram: Spans) -> float:
+def _median_length(chars: Spans, n: Int, histogram: Spans) -> Real:
     """The median of the lengths of `n` words, in characters; 0 if there are none."""
     if n == 0:
         return 0.0
@@ -51,7 +51,7 @@ def _median_length(chars: Spans, n: int, histogram: Spans) -> float:
 
 @njit(error_model="numpy")
 def _words(
-    data: Bytes, starts: Spans, ends: Spans, n: int, classes: Classes, stop_words: m.Table, language: int,
+    data: Bytes, starts: Spans, ends: Spans, n: Int, classes: Classes, stop_words: m.Table, language: Int,
     hashes: Keys, chars: Spans, histogram: Spans, row: m.Row,
 ) -> None:  # fmt: skip
     alphabetic, stops, hash_signs, ellipses, symbols = 0, 0, 0, 0, 0
@@ -87,7 +87,7 @@ def _words(
 
 @njit(error_model="numpy")
 def _lines(
-    data: Bytes, start: int, end: int, chars: int, starts: Spans, ends: Spans, keys: Keys, found: Spans,
+    data: Bytes, start: Int, end: Int, chars: Int, starts: Spans, ends: Spans, keys: Keys, found: Spans,
     sieve: Sieve, table: Spans, firsts: Spans, counts: Spans, row: m.Row,
 ) -> None:  # fmt: skip
     n = split_newlines(data, start, end, starts, ends)

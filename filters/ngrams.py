@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from core.characters import Bytes
+from core.characters import Bytes, Int
 from core.words import Spans, hash_span
 
 Keys = npt.NDArray[np.uint64]
@@ -24,7 +24,7 @@ _COUNTERS = 8  # counters a key, of which one in nine is then shared by chance
 
 
 @njit(error_model="numpy")
-def sieve_size(n: int) -> int:
+def sieve_size(n: Int) -> Int:
     """Bytes of the sieve for `n` keys."""
     size = 64
     while size < _COUNTERS * n:
@@ -33,7 +33,7 @@ def sieve_size(n: int) -> int:
 
 
 @njit(error_model="numpy")
-def table_size(n: int) -> int:
+def table_size(n: Int) -> Int:
     """Slots of a table for `n` keys: a power of two, at least 2 n."""
     size = 16
     while size < 2 * n:
@@ -42,7 +42,7 @@ def table_size(n: int) -> int:
 
 
 @njit(error_model="numpy")
-def _shift(size: int) -> np.uint64:
+def _shift(size: Int) -> np.uint64:
     """What leaves the uppermost bits of a product as a place in a power of two."""
     shift = 64
     while size > 1:
@@ -52,7 +52,7 @@ def _shift(size: int) -> np.uint64:
 
 
 @njit(error_model="numpy")
-def find_repeated(keys: Keys, n: int, sieve: Sieve, found: Spans) -> int:
+def find_repeated(keys: Keys, n: Int, sieve: Sieve, found: Spans) -> Int:
     """Fills `found` with the indices, ascending, of those of the first `n` keys that another may equal.
 
     A key that no other equals is left out but for about one in nine. Returns how many there are.
@@ -71,7 +71,7 @@ def find_repeated(keys: Keys, n: int, sieve: Sieve, found: Spans) -> int:
 
 
 @njit(error_model="numpy")
-def clear(table: Spans, n: int) -> tuple[np.uint64, int]:
+def clear(table: Spans, n: Int) -> tuple[np.uint64, Int]:
     """Empties as much of the table as `n` keys need; the shift and mask that `first_equal` takes."""
     size = table_size(n)
     for i in range(size):
@@ -80,7 +80,7 @@ def clear(table: Spans, n: int) -> tuple[np.uint64, int]:
 
 
 @njit(error_model="numpy")
-def first_equal(table: Spans, shift: np.uint64, mask: int, keys: Keys, i: int) -> int:
+def first_equal(table: Spans, shift: np.uint64, mask: Int, keys: Keys, i: Int) -> Int:
     """The index that `keys[i]` was first put in with, which is `i` itself if it was not there yet."""
     slot = np.int64((keys[i] * _GOLDEN) >> shift)
     for _ in range(_MAX_PROBES):
@@ -95,7 +95,7 @@ def first_equal(table: Spans, shift: np.uint64, mask: int, keys: Keys, i: int) -
 
 
 @njit(error_model="numpy")
-def count_repeated(keys: Keys, found: Spans, n: int, table: Spans, firsts: Spans, counts: Spans) -> int:
+def count_repeated(keys: Keys, found: Spans, n: Int, table: Spans, firsts: Spans, counts: Spans) -> Int:
     """How often each of the `n` keys at the indices `found` occurs; the highest of these, at least 1.
 
     For the index i: `firsts[i]` is the first index of an equal key, `counts[firsts[i]]` how many there are.
@@ -113,14 +113,14 @@ def count_repeated(keys: Keys, found: Spans, n: int, table: Spans, firsts: Spans
 
 
 @njit(error_model="numpy")
-def hash_spans(data: Bytes, starts: Spans, ends: Spans, n: int, keys: Keys) -> None:
+def hash_spans(data: Bytes, starts: Spans, ends: Spans, n: Int, keys: Keys) -> None:
     """`keys[i]` becomes the hash of the bytes of span i."""
     for i in range(n):
         keys[i] = hash_span(data, starts[i], ends[i])
 
 
 @njit(error_model="numpy")
-def extend_grams(grams: Keys, words: Keys, length: int, n: int) -> int:
+def extend_grams(grams: Keys, words: Keys, length: Int, n: Int) -> Int:
     """Turns hashes of (length − 1)-grams of `n` words into those of length-grams; returns how many there are."""
     count = max(n - length + 1, 0)
     for i in range(count):
@@ -129,7 +129,7 @@ def extend_grams(grams: Keys, words: Keys, length: int, n: int) -> int:
 
 
 @njit(error_model="numpy")
-def copy_keys(source: Keys, target: Keys, n: int) -> None:
+def copy_keys(source: Keys, target: Keys, n: Int) -> None:
     """Copies the first `n` keys."""
     for i in range(n):
         target[i] = source[i]

@@ -45,9 +45,7 @@ def check_columns(rule: Rule, known: Mapping[str, pa.DataType], addable: Collect
         raise problem
 
 
-def column_problems(
-    rule: Rule, known: Mapping[str, pa.DataType], addable: Collection[str] = ()
-) -> Iterator[RecipeError]:
+def column_problems(rule: Rule, known: Mapping[str, pa.DataType], addable: Collection[str] = ()) -> Iterator[RecipeError]:
     """All that `check_columns` would raise, one a test of the rule."""
     for test, _ in nodes.leaves(rule.keep):
         for name in nodes.columns_of(test):
@@ -139,9 +137,7 @@ def _compare_mismatch(test: Compare, kind: str, known: Mapping[str, pa.DataType]
     if isinstance(right, Column):
         other = kind_of(known[right.name])
         if other != kind:
-            return f"`{test.column}` is {kind}, `{right.name}` is {other}: they cannot be compared", _usual(
-                test.column, kind
-            )
+            return f"`{test.column}` is {kind}, `{right.name}` is {other}: they cannot be compared", _usual(test.column, kind)
     elif kind != FLAG or isinstance(right, bool):
         if isinstance(right, str) and right in known:
             return f"`is` compares with a text, but `{right}` is a column", f"write {test.column} == {right}"

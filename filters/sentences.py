@@ -9,16 +9,16 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from core.characters import AFFIX_LOWER, AFFIX_UPPER, ALNUM, SPACE, Bytes, Classes, before, decode
+from core.characters import AFFIX_LOWER, AFFIX_UPPER, ALNUM, SPACE, Bytes, Classes, Int, before, decode
 from filters.lexicon import Lexicon, find_word, make_lexicon
 
-ABBREVIATIONS = (
+ABBREVIATIONS = (  # noqa: SIM905
     "mr mrs ms dr prof rev hon st jr sr lt col gen sgt capt cmdr adm gov sen rep pres supt vs etc inc ltd co corp bros "
     "llc dept univ assn ave blvd rd hwy jan feb mar apr jun jul aug sep sept oct nov dec mon tue tues wed thu thur "
     "thurs fri sat sun fig figs eq eqs ed eds vol vols pp cf al approx resp ca esp est ext messrs mme mlle "
     "tel mt ft oz lb lbs hr hrs min yr yrs ph phd"
 ).split()
-STARTERS = (
+STARTERS = (  # noqa: SIM905
     "the a an this that these those it its he she we you they i his her our your their my in on at by for from with to "
     "as if when while where after before because although though since once until and but or so yet however "
     "therefore thus then there here now also moreover furthermore instead meanwhile finally first second most many some "
@@ -33,15 +33,15 @@ _OPENERS = b"\"'([{*"
 
 
 @njit(error_model="numpy")
-def _among(b: int, chars: bytes) -> bool:
-    for c in chars:
+def _among(b: Int, chars: bytes) -> bool:
+    for c in chars:  # noqa: SIM110 (numba compiles no generators)
         if b == c:
             return True
     return False
 
 
 @njit(error_model="numpy")
-def _is_abbreviation(data: Bytes, start: int, end: int, lexicon: Lexicon) -> bool:
+def _is_abbreviation(data: Bytes, start: Int, end: Int, lexicon: Lexicon) -> bool:
     """Whether a word before a full stop is listed, or is letters between stops (e.g, U.S)."""
     for i in range(start, end):
         if data[i] == 45:
@@ -56,18 +56,18 @@ def _is_abbreviation(data: Bytes, start: int, end: int, lexicon: Lexicon) -> boo
             return False
         if (i - start) % 2 == 0 and not 97 <= b <= 122:
             return False
-    return (end - start) % 2 == 1
+    return bool((end - start) % 2 == 1)
 
 
 @njit(error_model="numpy")
-def _starts_sentence(data: Bytes, start: int, end: int, lexicon: Lexicon) -> bool:
+def _starts_sentence(data: Bytes, start: Int, end: Int, lexicon: Lexicon) -> bool:
     while end > start and not (48 <= data[end - 1] <= 57 or 97 <= data[end - 1] | 32 <= 122):
         end -= 1
-    return find_word(lexicon, 1, data, start, end) >= 0
+    return bool(find_word(lexicon, 1, data, start, end) >= 0)
 
 
 @njit(error_model="numpy")
-def _is_break(data: Bytes, a: int, b: int, next_a: int, next_b: int, classes: Classes, lexicon: Lexicon) -> bool:
+def _is_break(data: Bytes, a: Int, b: Int, next_a: Int, next_b: Int, classes: Classes, lexicon: Lexicon) -> bool:
     """Whether a sentence ends with the token `a:b`, which `next_a:next_b` follows."""
     while b > a and _among(data[b - 1], _CLOSERS):
         b -= 1
@@ -101,14 +101,14 @@ def _is_break(data: Bytes, a: int, b: int, next_a: int, next_b: int, classes: Cl
 
 
 @njit(error_model="numpy")
-def _is_space(data: Bytes, i: int, classes: Classes) -> int:
+def _is_space(data: Bytes, i: Int, classes: Classes) -> Int:
     """The width of the white space at `i`, 0 if there is none."""
     cp, width = decode(data, i)
     return width if classes[cp] & SPACE else 0
 
 
 @njit(error_model="numpy")
-def count_sentences(data: Bytes, start: int, end: int, classes: Classes, lexicon: Lexicon) -> int:
+def count_sentences(data: Bytes, start: Int, end: Int, classes: Classes, lexicon: Lexicon) -> Int:
     """The sentences of `data[start:end]`, one line without white space at its ends; 0 if it is empty.
 
     `lexicon` is LEXICON. Only tokens that end in a mark are looked at, so that most bytes cost one comparison.

@@ -27,6 +27,7 @@ from core.characters import (
     UNSPACED,
     Bytes,
     Classes,
+    Int,
     before,
     decode,
 )
@@ -35,7 +36,7 @@ from core.scorer import column
 from core.unspaced import split_unspaced
 from core.words import Spans, max_spans, mix
 from filters.lexicon import ascii_lower
-from filters.ngrams import Keys, count_repeated, find_repeated, sieve_size, table_size
+from filters.ngrams import count_repeated, find_repeated, sieve_size, table_size
 
 PRIOR = 3  # sentence starts in upper case that are taken as seen before the first, so that one or two decide nothing
 
@@ -99,7 +100,7 @@ class Vocabulary:
 
 
 @njit(error_model="numpy")
-def _hash(data: Bytes, start: int, end: int) -> np.uint64:
+def _hash(data: Bytes, start: Int, end: Int) -> np.uint64:
     h = np.uint64(end - start)
     for i in range(start, end):
         h = (h ^ np.uint64(ascii_lower(np.int64(data[i])))) * _MULTIPLIER
@@ -108,7 +109,7 @@ def _hash(data: Bytes, start: int, end: int) -> np.uint64:
 
 
 @njit(error_model="numpy")
-def _trim(data: Bytes, start: int, end: int, classes: Classes) -> tuple[int, int]:
+def _trim(data: Bytes, start: Int, end: Int, classes: Classes) -> tuple[Int, Int]:
     """A token without the punctuation around it."""
     while start < end:
         cp, width = decode(data, start)
@@ -125,17 +126,17 @@ def _trim(data: Bytes, start: int, end: int, classes: Classes) -> tuple[int, int
 
 
 @njit(error_model="numpy")
-def _is_small(bits: int) -> bool:
+def _is_small(bits: Int) -> bool:
     return bits & AFFIX_LOWER != 0 and bits & AFFIX_UPPER == 0
 
 
 @njit(error_model="numpy")
-def _is_capital(bits: int) -> bool:
+def _is_capital(bits: Int) -> bool:
     return bits & AFFIX_UPPER != 0 and bits & AFFIX_LOWER == 0
 
 
 @njit(error_model="numpy")
-def _ends_sentence(data: Bytes, word_end: int, token_end: int, classes: Classes) -> bool:
+def _ends_sentence(data: Bytes, word_end: Int, token_end: Int, classes: Classes) -> bool:
     """Whether a small letter and one of . ? ! end a token, quotes and brackets aside."""
     if word_end == token_end:
         return False

@@ -10,19 +10,26 @@ from __future__ import annotations
 import functools
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from ingest.encodings import codec, decode_as
+from ingest.encodings import decode_as
 
 SAMPLE = 16 << 10
 _STEP = 8.0
 _UNKNOWN = 20 * 8
 _HAN_UNKNOWN = 19 * 8
+#: A long sample's candidates are cut down on its first bytes.
+_HEAT, _FINALISTS = 2048, 6
+#: How much a language is held against an encoding: by its ASCII letters (a share of their bits, up to a limit),
+#: and by the language that the page declares.
+#: Bits that a declaration is trusted for, and more for each byte that the better reading reads differently.
+_TRUST, _TRUST_A_BYTE = 10.0, 4.0
+_ASCII_WEIGHT, _MAX_HANDICAP, _HINT_BITS = 0.1, 12.0, 6.0
 
 _WEST = "en de fr es it pt nl da sv nb fi is ca gl eu ga fo"
 _EAST = "pl cs sk hu sl sh ro de en"
@@ -98,7 +105,8 @@ CANDIDATES: dict[str, float] = {
 }
 
 _CJK = {"shift_jis", "euc-jp", "iso-2022-jp", "euc-kr", "gb18030", "gbk", "big5"}
-_TYPOGRAPHIC = "«»“”„‘’‚–—…\xa0·•©®™°§€£¡¿№ªº‹›´\xad"
+_COMMON = "«»“”„‘’–—…"
+_TYPOGRAPHIC = "‚·•©®™°§€£¡¿№ªº‹›´\xad"
 _WIDE = "、。，．・：；？！「」『』（）【】《》〈〉〜～ー…—“”‘’　％"
 _MARKUP = re.compile(rb"<(?:script|style)\b.*?</(?:script|style)|<!--.*?-->|<[a-zA-Z/!?][^<>]{0,4096}>", re.I | re.S)
 
@@ -132,8 +140,9 @@ def _models() -> tuple[dict[str, _Pairs], dict[str, npt.NDArray[np.uint8]], npt.
     symbol[:128] = 0
     symbol[:32] = 24 * 8
     symbol[[9, 10, 12, 13]] = 0
-    symbol[[ord(c) for c in _TYPOGRAPHIC]] = 7 * 8
-    symbol[[ord(c) for c in _WIDE if c not in _TYPOGRAPHIC]] = 7 * 8
+    symbol[[ord(c) for c in _TYPOGRAPHIC + _WIDE]] = 7 * 8
+    symbol[[ord(c) for c in _COMMON]] = 5 * 8
+    symbol[0xA0] = 2 * 8
     symbol[0x2500:0x25A0] = 18 * 8
     symbol[0xFFFD] = 255
     symbol[0xFF61:0xFFA0] = 16 * 8
@@ -171,8 +180,8 @@ def sample_of(body: bytes) -> bytes:
     return b"\n".join(lines)
 
 
-def fit(sample: bytes, encoding: str, hint: str = "") -> Fit:
-    """The code length of `sample` read as `encoding`; `hint` is the language that the page declares, if any."""
+def fit(sample: bytes, encoding: str, handicaps: dict[str, float] | None = None) -> Fit:
+    """The code length of `sample` read as `encoding`; `handicaps` are bits to add by language."""
     pairs, frequencies, symbol, letter = _models()
     text = decode_as(sample, encoding)
     malformed = text.count("\ufffd")
@@ -186,11 +195,12 @@ def fit(sample: bytes, encoding: str, hint: str = "") -> Fit:
         return Fit(encoding, bits + 30 * malformed, language, malformed)
     lower: npt.NDArray[np.uint16] = np.frombuffer(_folded(text).encode("utf-16-le", "replace"), np.uint16)
     before, after = lower[:-1].astype(np.uint32), lower[1:].astype(np.uint32)
-    near = (before >= 128) | (after >= 128)
+    foreign = (units >= 128) & letter[units]
+    near = foreign[:-1] | foreign[1:]
     kinds, counts = np.unique(before[near] << 16 | after[near], return_counts=True)
     left, right = kinds >> 16, kinds & 0xFFFF
-    fixed = float(symbol[units[(units >= 128) & ~letter[units]]].sum()) / _STEP
-    fixed += 30.0 * malformed + _case_bits(units, letter)
+    fixed = float(symbol[units[(units >= 128) & ~foreign]].sum()) / _STEP
+    fixed += 30.0 * malformed + _case_bits(units) + _odd_bits(units, letter)
     best, shortest = languages[0], float("inf")
     for language in languages:
         model = pairs[language]
@@ -198,19 +208,79 @@ def fit(sample: bytes, encoding: str, hint: str = "") -> Fit:
         known = (i != 255) & (j != 255)
         cost = np.full(len(kinds), _UNKNOWN, np.int64)
         cost[known] = model.bits[i[known], j[known]]
-        bits = float((cost * counts).sum()) / _STEP + (6.0 if hint and language != hint else 0.0)
+        bits = float((cost * counts).sum()) / _STEP + (handicaps.get(language, 0.0) if handicaps else 0.0)
         if bits < shortest:
             best, shortest = language, bits
     return Fit(encoding, fixed + shortest, best, malformed)
 
 
-def best_fit(sample: bytes, candidates: Iterable[tuple[str, float]], hint: str = "") -> Fit:
-    """The candidate (name, bits to add) with the shortest code; of equals the first."""
+def best_fit(sample: bytes, declared: Sequence[str] = (), hint: str = "") -> Fit:
+    """The encoding with the shortest code for `sample`, with trust in what was `declared`.
+
+    A declared encoding gives way only where another reads the bytes on which they differ much better. `hint` is
+    the language that the page declares, if any.
+    """
+    handicaps = _handicaps(sample, hint)
+    names = list(dict.fromkeys([*declared, *CANDIDATES]))
+    if len(sample) > 2 * _HEAT:
+        first = _ranked(sample[:_HEAT], names, handicaps)[:_FINALISTS]
+        names = list(dict.fromkeys([*declared, *(found.encoding for found in first)]))
+    fits = _ranked(sample, names, handicaps)
+    best = fits[0]
+    for found in fits[1:]:
+        times = declared.count(found.encoding) - declared.count(best.encoding)
+        if times > 0:
+            differing = _differing(sample, found.encoding, best.encoding)
+            doubt = min(handicaps.get(language, 0.0) for language in LANGUAGES[best.encoding]) / _MAX_HANDICAP
+            if found.bits - best.bits <= times * _TRUST + _TRUST_A_BYTE * min(1.0, doubt) * differing:
+                best = found
+    return best
+
+
+def _ranked(sample: bytes, names: Iterable[str], handicaps: dict[str, float]) -> list[Fit]:
     fits: list[Fit] = []
-    for encoding, prior in candidates:
-        found = fit(sample, encoding, hint)
-        fits.append(Fit(encoding, found.bits + prior, found.language, found.malformed))
-    return min(fits, key=lambda f: f.bits)
+    for name in names:
+        found = fit(sample, name, handicaps)
+        fits.append(Fit(name, found.bits + CANDIDATES.get(name, 10.0), found.language, found.malformed))
+    return sorted(fits, key=lambda found: found.bits)
+
+
+def _differing(sample: bytes, one: str, other: str) -> int:
+    """How many bytes over 0x7F read differently in two encodings."""
+    data: npt.NDArray[np.uint8] = np.frombuffer(sample, np.uint8)
+    if one in _CJK or other in _CJK:
+        return int(np.count_nonzero(data >= 128))
+    every = bytes(range(256))
+    differs = np.array([a != b for a, b in zip(decode_as(every, one), decode_as(every, other), strict=True)])
+    return int(np.count_nonzero(differs[data]))
+
+
+def _handicaps(sample: bytes, hint: str) -> dict[str, float]:
+    """Bits for languages that the ASCII letters do not look like, and that the page does not declare."""
+    pairs = _models()[0]
+    letters: npt.NDArray[np.uint8] = np.frombuffer(sample.lower(), np.uint8)
+    before, after = letters[:-1].astype(np.int64), letters[1:].astype(np.int64)
+    is_letter = (letters >= 97) & (letters <= 122)
+    kinds, counts = np.unique((before << 8 | after)[is_letter[:-1] & is_letter[1:]], return_counts=True)
+    left, right = kinds >> 8, kinds & 255
+    costs: dict[str, float] = {}
+    for language, model in pairs.items():
+        i, j = model.index[left], model.index[right]
+        if model.index[101] == 255:  # no e: not written in Latin letters
+            continue
+        known = (i != 255) & (j != 255)
+        bits = np.full(len(kinds), _UNKNOWN, np.int64)
+        bits[known] = model.bits[i[known], j[known]]
+        costs[language] = float((bits * counts).sum()) / _STEP
+    least = min(costs.values())
+    handicaps = {language: min(_MAX_HANDICAP, _ASCII_WEIGHT * (bits - least)) for language, bits in costs.items()}
+    if np.count_nonzero(is_letter) > 4 * np.count_nonzero(letters >= 128):
+        handicaps |= {language: _MAX_HANDICAP for language in pairs if language not in handicaps}
+    if hint in pairs:
+        for language in pairs:
+            if language != hint:
+                handicaps[language] = handicaps.get(language, 0.0) + _HINT_BITS
+    return handicaps
 
 
 def _folded(text: str) -> str:
@@ -218,7 +288,7 @@ def _folded(text: str) -> str:
     return text.replace("İ", "i").lower()
 
 
-def _case_bits(units: npt.NDArray[np.uint16], letter: npt.NDArray[np.bool_]) -> float:
+def _case_bits(units: npt.NDArray[np.uint16]) -> float:
     """What capitals after small letters cost, where one of the two is no ASCII."""
     upper, lower = _cases()
     a, b = units[:-1], units[1:]
@@ -226,6 +296,15 @@ def _case_bits(units: npt.NDArray[np.uint16], letter: npt.NDArray[np.bool_]) -> 
     odd = np.count_nonzero(near & lower[a] & upper[b])
     both = np.count_nonzero(near & upper[a] & upper[b])
     return 12.0 * float(odd) + 1.0 * float(both)
+
+
+def _odd_bits(units: npt.NDArray[np.uint16], letter: npt.NDArray[np.bool_]) -> float:
+    """What symbols inside words and words of one letter that is no ASCII cost: signs of another encoding."""
+    is_letter = letter[units]
+    high, inner = units[1:-1] >= 128, units[1:-1]
+    lone = np.count_nonzero(high & is_letter[1:-1] & ~is_letter[:-2] & ~is_letter[2:])
+    inside = high & ~is_letter[1:-1] & is_letter[:-2] & is_letter[2:] & (inner != 0x2019) & (inner != 0xAD)
+    return 4.0 * lone + 8.0 * np.count_nonzero(inside & (inner != 0xA0)) + 5.0 * np.count_nonzero(inside & (inner == 0xA0))
 
 
 @functools.cache
@@ -236,5 +315,3 @@ def _cases() -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
         upper[code], lower[code] = category == "Lu", category == "Ll"
     return upper, lower
 
-
-__all__ = ["CANDIDATES", "LANGUAGES", "SAMPLE", "Fit", "best_fit", "codec", "fit", "sample_of"]

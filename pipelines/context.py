@@ -13,6 +13,7 @@ from ingest.parts import Part, list_parts
 from pipelines.isolate import Limits
 from pipelines.plan import Plan, compile_plan
 from pipelines.recipe import Recipe, load_recipe
+from pipelines.removal import Removals, read_removals
 from pipelines.store import Store
 
 
@@ -47,6 +48,11 @@ class Context:
     @cached_property
     def ingest(self) -> IngestOptions:
         return self.plan.recipe.ingest_options()
+
+    @cached_property
+    def removals(self) -> Removals:
+        """What was taken down; the list does not change while a run holds the lease."""
+        return read_removals(self.store.root)
 
     @property
     def recipe(self) -> Recipe:

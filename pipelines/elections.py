@@ -43,7 +43,7 @@ def collect(context: Context, args: dict[str, Any]) -> dict[str, Any]:
     plan, partitions = context.plan, int(args["partitions"])
     steps = plan.steps_before(plan.duplicates_position) if plan.dedup_layers else ()
     ways = [f"{layer.name}.{f.name}" for layer in plan.dedup_layers for f in layer.scorer.schema if f.type == ID_TYPE]
-    columns = {"page.date", "text.characters", *ways, *(c for step in steps for c in step.columns)}
+    columns = {"page.date", "page.url", "text.characters", *ways, *(c for step in steps for c in step.columns)}
     base = np.uint64(args["ordinal"]) << _SHIFT
     keys: list[pa.RecordBatch] = []
     rows: list[pa.RecordBatch] = []
@@ -51,7 +51,7 @@ def collect(context: Context, args: dict[str, Any]) -> dict[str, Any]:
     with Joined(context.store, args["part"], columns, plan.edits_before(plan.duplicates_position)) as view:
         for batch in view.batches():
             ids = batch["id"]
-            verdicts = judge(steps, batch, len(ids))
+            verdicts = judge(steps, batch, len(ids), removed=context.removals.mask(ids, batch["page.url"]))
             numbers = base + np.arange(start, start + len(ids), dtype=np.uint64)
             start += len(ids)
             dates = batch["page.date"].cast(pa.int64()).fill_null(NO_DATE)
@@ -127,10 +127,8 @@ def resolve(context: Context, args: dict[str, Any]) -> dict[str, Any]:
     )  # fmt: skip
     ordinals = (members >> _SHIFT).astype(np.int64)
     present, starts = np.unique(ordinals, return_index=True)
-    stops = [*starts[1:], len(members)]
-    chunks = {
-        int(o): result.slice(int(s), int(e) - int(s)) for o, s, e in zip(present, starts, stops, strict=True)
-    }
+    bounds = [*starts.tolist(), len(members)]
+    chunks = {int(o): result.slice(bounds[i], bounds[i + 1] - bounds[i]) for i, o in enumerate(present)}
     pointers = write_chunks(context.store, "election-results.arrow", chunks, _RESULTS)
     return {"results": [[o, p.to_json()] for o, p in pointers.items()]}
 

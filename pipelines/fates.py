@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from pipelines.plan import Step
 
+REMOVED = "removed"
 SAME_RECORD = "same_record"
 NOT_SCORED = "not_scored"
 
@@ -27,9 +28,10 @@ class Verdicts:
 
 
 def judge(
-    steps: Sequence[Step], columns: Mapping[str, pa.Array], rows: int, same_record: pa.Array | None = None
+    steps: Sequence[Step], columns: Mapping[str, pa.Array], rows: int, same_record: pa.Array | None = None,
+    removed: npt.NDArray[np.bool_] | None = None,
 ) -> Verdicts:  # fmt: skip
-    """Asks all steps of `rows` records.
+    """Asks all steps of `rows` records; what was taken down (`removed`) and what is there twice comes before them.
 
     A null verdict drops with `not_scored`; an error of a layer drops with `error:<layer>`.
     """
@@ -42,6 +44,8 @@ def judge(
                 reasons.append(reason)
             code[mask & (code == 0)] = reasons.index(reason)
 
+    if removed is not None:
+        drop(removed, REMOVED)
     if same_record is not None:
         drop(_true(same_record), SAME_RECORD)
     verdicts: dict[int, pa.BooleanArray] = {}

@@ -6,7 +6,7 @@ Looking up reads the URLs and ids of all parts and no text; only the parts that 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ from core.addresses import canonical_url, url_host
 from core.errors import InputError
 from pipelines.plan import DUPLICATES
 from pipelines.stored import Run, Table
+from pipelines.view import Columns
 
 _HEX = re.compile(r"[0-9a-fA-F]{4,32}")
 #: Records that are shown of one URL, and members that are listed of one cluster.
@@ -106,14 +107,22 @@ def _places(table: Table, query: str, most: int) -> list[_Place]:
     column = "page.url" if table.name == "documents" else "record.url"
     if column not in table.known:
         return []
-    if _HEX.fullmatch(query):
-        found = _search(table, ["id"], lambda columns: _has_prefix(columns["id"], query.lower()), most)
-        if found:
-            return found
-    found = _search(table, [column], lambda columns: _true(pc.equal(columns[column], query)), most)
+
+    def of_id(columns: Columns) -> Bools:
+        return _has_prefix(columns["id"], query.lower())
+
+    def of_url(columns: Columns) -> Bools:
+        return _true(pc.equal(columns[column], query))
+
+    def of_page(columns: Columns) -> Bools:
+        return same_page(columns[column], query)
+
+    if _HEX.fullmatch(query) and (found := _search(table, ["id"], of_id, most)):
+        return found
+    found = _search(table, [column], of_url, most)
     if found or "://" not in query:
         return found
-    return _search(table, [column], lambda columns: same_page(columns[column], query), most)
+    return _search(table, [column], of_page, most)
 
 
 def same_page(urls: pa.Array, url: str) -> Bools:
@@ -126,7 +135,7 @@ def same_page(urls: pa.Array, url: str) -> Bools:
     return candidates
 
 
-def _search(table: Table, columns: Sequence[str], test: Any, most: int) -> list[_Place]:
+def _search(table: Table, columns: Sequence[str], test: Callable[[Columns], Bools], most: int) -> list[_Place]:
     found: list[_Place] = []
     for part in table.parts:
         start = 0
@@ -138,7 +147,7 @@ def _search(table: Table, columns: Sequence[str], test: Any, most: int) -> list[
     return found
 
 
-def _batches(table: Table, part: str, columns: Sequence[str]) -> Iterator[Mapping[str, pa.Array]]:
+def _batches(table: Table, part: str, columns: Sequence[str]) -> Iterator[Columns]:
     with table.joined(part, columns) as view:
         for batch in view.batches():
             yield batch if "id" in batch else {**batch, "id": batch["record.id"]}

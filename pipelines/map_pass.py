@@ -154,7 +154,7 @@ def _rescore(context: Context, part: Part, args: dict[str, Any], targets: list[_
     made = {t.layer.name for t in targets}
     last = max((t.layer.position for t in targets), default=-1)
     edits = [layer for layer in context.plan.edits_before(last) if layer.name not in made]
-    wanted: set[str] = set()
+    wanted: set[str] = {"page.url"} if context.removals else set()
     for target in targets:
         needs = set(target.layer.scorer.inputs)
         if target.layer.costly:
@@ -180,12 +180,14 @@ def _score_batch(
 ) -> None:  # fmt: skip
     """Adds the targets' columns to `columns`, and writes them. `start` is the first row's place in the part."""
     ids = columns["id"]
+    removed = context.removals.mask(ids, columns["page.url"]) if context.removals else np.zeros(len(ids), bool)
     for target in targets:
         layer = target.layer
-        needed = _needed(context, columns, layer)
+        needed = _needed(context, columns, layer) & ~removed
         places = None
         if target.known is not None:
             places = pc.index_in(ids, value_set=target.known.column(ID.name).combine_chunks())
+            places = pc.if_else(pa.array(removed), pa.scalar(None, pa.int32()), places)
             needed &= np.asarray(pc.is_null(places).to_numpy(zero_copy_only=False), bool)
         fresh = None
         if needed.any():

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import selectors
 import signal
 import socket
@@ -221,11 +222,11 @@ class Pool:
 
     def _bury(self, worker: _Worker) -> Task | None:
         """Forgets a dead worker; returns its task, with what it held, to be tried again."""
-        self._team.remove(worker)
         worker.channel.close()
-        deadline = time.monotonic() + 5
-        while worker.exit_code is None and time.monotonic() < deadline:
+        # How it died comes from the zygote, usually at the same moment.
+        while worker.exit_code is None and select.select([self._control], [], [], 5)[0]:
             self._hear_zygote()
+        self._team.remove(worker)
         if worker.task is None:
             return None
         why = worker.killed or _death(worker.exit_code)

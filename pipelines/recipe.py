@@ -54,10 +54,7 @@ class Recipe:
 
     def canonical(self) -> dict[str, Any]:
         """The recipe with every default filled in, JSON-able; it is a recipe itself, equal to this one when read."""
-        score = [
-            {use.name: ({"as": use.layer} if use.layer != use.name else {}) | dict(use.params)}
-            for use in self.documents.uses
-        ]
+        score = [{use.name: ({"as": use.layer} if use.layer != use.name else {}) | dict(use.params)} for use in self.documents.uses]
         return {
             "name": self.name,
             "seed": self.seed,
@@ -71,9 +68,7 @@ class Recipe:
         }
 
 
-def load_recipe(
-    path_or_text: str | File, overrides: Sequence[str] = (), scorers: Mapping[str, type] | None = None
-) -> Recipe:
+def load_recipe(path_or_text: str | File, overrides: Sequence[str] = (), scorers: Mapping[str, type] | None = None) -> Recipe:
     """The recipe of a file, or of a text of several lines, with `--set` overrides applied.
 
     `scorers` are the scorer classes by name, by default those installed. Relative paths in the recipe start at the

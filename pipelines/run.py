@@ -31,6 +31,7 @@ from pipelines.plan import DUPLICATES, FATE, IDENTITY, compile_plan
 from pipelines.pool import Executor, Pool
 from pipelines.progress import Counting, Progress, Silent, watched
 from pipelines.recipe import Recipe
+from pipelines.redaction import settle
 from pipelines.runfile import read_run, require_same_recipe, write_run
 from pipelines.runners import Engine, engine
 from pipelines.shards import sample_schema, shards_fingerprint, whole_index
@@ -84,18 +85,25 @@ class RunResult:
         return Path(self.out, "report", "index.html")
 
 
-def run(recipe: Recipe, options: RunOptions, progress: Progress | None = None) -> RunResult:
-    """Brings an out folder up to date with a recipe. Raises a UserError whose `mend` says what to do."""
+def run(
+    recipe: Recipe, options: RunOptions, progress: Progress | None = None, stored: Sequence[Part] | None = None
+) -> RunResult:  # fmt: skip
+    """Brings an out folder up to date with a recipe. Raises a UserError whose `mend` says what to do.
+
+    `stored` are parts that were read before: then the input is not looked at, and may be gone.
+    """
     chosen = options.engine
     plan = compile_plan(recipe)
-    parts = input_parts(recipe, options.limit)
+    parts = input_parts(recipe, options.limit) if stored is None else stored
     require_same_recipe(options.out, recipe)
     with storage_errors(options.out):
         Path(options.out).mkdir(parents=True, exist_ok=True)
     with Lease(options.out) as lease:
         _remove_leftovers(options.out)
+        settle(lease.store)
         context = Context(lease.store, plan)
         driver = _Driver(context, options, chosen, parts, progress or Silent())
+        driver.survey.frozen = stored is not None
         try:
             return driver.run()
         finally:

@@ -79,7 +79,8 @@ def decide_fates(context: Context, args: dict[str, Any]) -> dict[str, Any]:
     ):
         for batch in view.batches(_BATCH_ROWS):
             rows = len(batch["id"])
-            verdicts = judge(plan.steps, batch, rows, batch[f"{IDENTITY}.same_record"])
+            removed = context.removals.mask(batch["id"], batch["page.url"])
+            verdicts = judge(plan.steps, batch, rows, batch[f"{IDENTITY}.same_record"], removed)
             kept = pa.array(verdicts.kept)
             repeat = pa.array(verdicts.kept.astype(np.int32))
             writer.write(batch["id"], pa.RecordBatch.from_arrays([kept, verdicts.reason, repeat], schema=FATE_SCHEMA))

@@ -46,6 +46,8 @@ class Survey:
     damaged: list[str] = field(default_factory=list[str])
     #: What tells cheaply that a part's input is as it was when it was last read or digested.
     stamps: dict[str, dict[str, int]] = field(default_factory=dict[str, dict[str, int]])
+    #: True: what was read of the input is taken as it is, and the input is not looked at (it may be gone).
+    frozen: bool = False
 
     def footers(self, table: str, layer: str) -> dict[str, Footer | None]:
         """The footer of every part, None where there is no sound file.
@@ -124,8 +126,9 @@ def survey_stage(context: Context, survey: Survey, stage: int, elected: str = ""
     for part in survey.parts:
         ingest = ""
         if stage == 0:
-            stamp = survey.stamps[part.name] = context.stamp(part)
-            unchanged = before.get(part.name, {}).get("input") == stamp
+            known = before.get(part.name, {}).get("input")
+            stamp = survey.stamps[part.name] = known if survey.frozen and known else context.stamp(part)
+            unchanged = known == stamp
             ingest = _ingest_reason(context.plan, part, pages[part.name], records[part.name], unchanged)
         todo: dict[str, str] = {}
         for layer in plan.stage_layers(stage):
@@ -150,7 +153,7 @@ def election_fingerprint(context: Context, survey: Survey) -> str:
     """The fingerprint of the election over the rows of all parts, by name and digest."""
     pages = survey.footers("documents", "page")
     rows = [(name, f.rows_digest, f.source.get("digest", "")) for name, f in sorted(pages.items()) if f is not None]
-    return fingerprint(context.plan.election_method(), rows)
+    return fingerprint(context.plan.election_method(), rows, *_removed(context))
 
 
 def election_done(context: Context, survey: Survey, elected: str) -> bool:
@@ -169,7 +172,13 @@ def fate_fingerprint(context: Context, survey: Survey, elected: str) -> str:
         for layer in context.plan.layers if layer.costly
         for name, footer in survey.footers("documents", layer.name).items() if footer is not None
     ]  # fmt: skip
-    return fingerprint(context.plan.fate_method(), elected, sorted(scored), context.recipe.seed, context.recipe.documents.audit)
+    settings = context.recipe.seed, context.recipe.documents.audit
+    return fingerprint(context.plan.fate_method(), elected, sorted(scored), *settings, *_removed(context))
+
+
+def _removed(context: Context) -> list[str]:
+    """What takedowns add to a fingerprint: nothing where there are none."""
+    return [context.removals.digest] if context.removals else []
 
 
 def fates_missing(context: Context, survey: Survey, method: str) -> list[Part]:

@@ -13,7 +13,7 @@ import os
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,7 +38,7 @@ def lock_path() -> Path:
 
 
 @contextlib.contextmanager
-def compiling(told: Callable[[str], None] | None = None) -> Iterator[None]:
+def compiling(told: Callable[[str], None] | None = None) -> Generator[None]:
     """Holds the lock while the block imports kernels; `told` hears why, if that takes long."""
     done = threading.Event()
     waiting = [True]
@@ -62,7 +62,7 @@ def compiling(told: Callable[[str], None] | None = None) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _locked() -> Iterator[None]:
+def _locked() -> Generator[None]:
     try:
         descriptor = os.open(lock_path(), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     except OSError:  # no place for a lock: compiling twice costs time and nothing else

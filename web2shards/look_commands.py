@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -30,7 +30,7 @@ def register(app: typer.Typer) -> None:
 
 
 @contextmanager
-def opened(out: str) -> Iterator[Run]:
+def opened(out: str) -> Generator[Run]:
     """A run for reading; its warnings become lines."""
     from pipelines.stored import Run
 
@@ -141,7 +141,7 @@ def _jsonable(value: Any) -> Any:
 
 def check(ctx: typer.Context, out: options.OutFolder, verbose: options.Verbose = False) -> None:
     """Read everything that a run wrote and verify it: layers, alignment, shards against their index, sums."""
-    options.remember(ctx, verbose)
+    verbose = options.remember(ctx, verbose)
     import time
 
     from core.errors import CheckError

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import logging
 from typing import Annotated
 
 import typer
@@ -36,13 +36,14 @@ Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show tracebacks 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-def remember(ctx: typer.Context, verbose: bool) -> None:
-    """Notes `--verbose` where the handling of errors finds it."""
-    if verbose:
-        root = ctx.find_root()
-        root.obj = {**(root.obj or {}), "verbose": True}
+def remember(ctx: typer.Context, verbose: bool) -> bool:
+    """Notes `--verbose` where the handling of errors finds it, and sets how much libraries log.
 
-
-def as_link(path: Path) -> str:
-    """A path that terminals make a link of."""
-    return path.resolve().as_uri()
+    Returns whether it was given, before or after the command.
+    """
+    root = ctx.find_root()
+    verbose = verbose or bool((root.obj or {}).get("verbose"))
+    root.obj = {**(root.obj or {}), "verbose": verbose}
+    # Beam warns of clients of Google's services that are not installed, which nobody asked for.
+    logging.basicConfig(level=logging.INFO if verbose else logging.ERROR, format="%(name)s: %(message)s")
+    return verbose

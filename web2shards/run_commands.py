@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -37,7 +37,7 @@ def run(
     runner_options: options.RunnerOptions = None, verbose: options.Verbose = False,
 ) -> None:  # fmt: skip
     """Run a recipe: bring its out folder up to date, from input to shards and report."""
-    options.remember(ctx, verbose)
+    verbose = options.remember(ctx, verbose)
     checked = checked_recipe(recipe, settings)
     from pipelines.run import RunOptions
     from pipelines.run import run as run_recipe
@@ -86,25 +86,20 @@ def report(
 ) -> None:  # fmt: skip
     """Print where the report of a run is, and its summary."""
     options.remember(ctx, verbose)
-    import warnings
     from pathlib import Path
 
     from core.errors import StorageError
-    from pipelines.stored import Run
+    from web2shards.look_commands import opened
     from web2shards.summary import show_summary
 
-    with warnings.catch_warnings(record=True) as told:
-        warnings.simplefilter("always")
-        opened = Run(out)
-    for warning in told:
-        say(f"[yellow]warning:[/] {warning.message}")
     page = Path(out, "report", "index.html")
-    if not page.is_file():
-        raise StorageError(f"{page}: there is no report", "it is written last: run the same command again")
-    show_summary(opened.stats, page)
+    with opened(out) as stored:
+        if not page.is_file():
+            raise StorageError(f"{page}: there is no report", "it is written last: run the same command again")
+        show_summary(stored.stats, page)
     if browser:
         import webbrowser
 
-        link: Any = page.resolve().as_uri()
+        link = page.resolve().as_uri()
         if not webbrowser.open(link):
             messages().print(f"no browser could be started; open {link}")

@@ -59,7 +59,8 @@ def letter_pairs(words: Iterable[tuple[str, float]]) -> tuple[str, np.ndarray]:
     for (_, b), n in pairs.items():
         after[b] += n
     total = sum(after.values())
-    alphabet = "".join(sorted(c for c, n in after.items() if c and n > total * 1e-5))
+    latin = sum(n for c, n in after.items() if c.isascii()) > total / 2
+    alphabet = "".join(sorted(c for c, n in after.items() if c and n > total * 1e-5 and (latin or not c.isascii())))
     symbols = ["", *alphabet]
     before = collections.Counter[str]()
     for (a, _), n in pairs.items():

@@ -20,6 +20,7 @@ from core.characters import CLASSES, PUNCTUATION
 from core.splitters import words_of
 from filters.gopher import ENGLISH, Gopher
 
+
 def is_punctuation(c: str) -> bool:
     return bool(CLASSES[ord(c)] & PUNCTUATION)
 

@@ -37,9 +37,7 @@ KNOWN = {
 def keeps(text: str, **columns: list[Any] | pa.Array) -> list[bool | None]:
     """What the rule says of each row; `language__score=[…]` is the column language.score."""
     arrays = {
-        name.replace("__", "."): values
-        if isinstance(values, pa.Array)
-        else pa.array(values, KNOWN.get(name.replace("__", ".")))
+        name.replace("__", "."): values if isinstance(values, pa.Array) else pa.array(values, KNOWN.get(name.replace("__", ".")))
         for name, values in columns.items()
     }
     return parse_rule(text).evaluate(arrays).to_pylist()
@@ -355,9 +353,7 @@ def of(*kinds: str) -> st.SearchStrategy[str]:
     return st.sampled_from([name for name, kind in COLUMNS.items() if kind in kinds])
 
 
-numbers = st.one_of(
-    st.integers(-5, 5), st.sampled_from([0.5, -1.25, 1e-3, 2.0]), st.floats(allow_nan=False, allow_infinity=False)
-)
+numbers = st.one_of(st.integers(-5, 5), st.sampled_from([0.5, -1.25, 1e-3, 2.0]), st.floats(allow_nan=False, allow_infinity=False))
 texts = st.one_of(st.sampled_from(LABELS), st.text(max_size=4))
 ops = st.sampled_from([">=", ">", "<=", "<", "==", "!="])
 equals = st.sampled_from(["==", "!="])
@@ -491,8 +487,7 @@ def test_a_rule_survives_being_written_and_read(tree: nodes.Expression) -> None:
 def test_arrow_agrees_with_a_reader_of_rows(tree: nodes.Expression, table: list[dict[str, Any]]) -> None:
     columns = {name: pa.array([row[name] for row in table], TYPES[kind]) for name, kind in COLUMNS.items()}
     plain = [
-        {name: None if isinstance(value, float) and math.isnan(value) else value for name, value in row.items()}
-        for row in table
+        {name: None if isinstance(value, float) and math.isnan(value) else value for name, value in row.items()} for row in table
     ]
     found = parse_rule(nodes.render(tree)).evaluate(columns)
     assert found.type == pa.bool_()

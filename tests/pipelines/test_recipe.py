@@ -538,7 +538,7 @@ THRESHOLDS = {
         ("text.characters", "<=", 190_000),
         ("c4.sentences", ">=", 3),
         ("c4.bad_words", "==", 0),
-        ("language.score", ">=", 0.99),
+        ("language.score", ">", 0.65),  # FineWeb's: C4's 0.99 is langdetect's
     },
 }
 
@@ -594,9 +594,7 @@ def test_any_text_is_read_or_refused(text: str) -> None:
 
 keys = st.text(alphabet="abno1.-: ", min_size=1, max_size=6)
 values = st.recursive(
-    st.one_of(
-        st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.text(max_size=8)
-    ),
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.text(max_size=8)),
     lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(keys, inner, max_size=3)),
     max_leaves=10,
 )

@@ -1,0 +1,133 @@
+"""What an out folder holds that its run no longer needs: layers and parts of earlier plans, strays, leftovers.
+
+Only names that a run writes are ever touched; whatever else lies in the folder stays.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from core.errors import InputError, StorageError
+from core.files import storage_errors
+from ingest.parts import list_parts
+from pipelines.lease import Lease, holder
+from pipelines.plan import DUPLICATES, FATE, IDENTITY
+from pipelines.runfile import RUN, read_run
+from pipelines.survey import MANIFEST
+from sharding.index import INDEX, read_index
+
+_SHARD = re.compile(r"(?:train|validation)-\d+\.(?:tar|parquet|jsonl\.gz)|\..+\.tmp")
+
+
+@dataclass(frozen=True)
+class Stale:
+    """A file that is not needed, and why."""
+
+    path: Path
+    bytes: int
+    why: str
+
+
+def prune(out: str, dry_run: bool = False) -> list[Stale]:
+    """Deletes what is stale and returns it; with `dry_run` only returns it.
+
+    InputError if there is no run, LeaseError if one is going on.
+    """
+    if dry_run:
+        return list(stale_files(out, with_temporary=holder(out) is None))
+    _info(out)
+    with Lease(out):
+        found = list(stale_files(out, with_temporary=True))
+        for stale in found:
+            with storage_errors(stale.path):
+                stale.path.unlink(missing_ok=True)
+        for folder in sorted({folder for stale in found for folder in _folders(Path(out), stale.path)}, reverse=True):
+            if folder.is_dir() and not any(folder.iterdir()):
+                folder.rmdir()
+    return found
+
+
+def stale_files(out: str, with_temporary: bool) -> Iterator[Stale]:
+    """The files that the run in `out` does not need; those under tmp/ if nobody is writing there."""
+    info, root = _info(out), Path(out)
+    plan = info["plan"]
+    layers = {
+        "records": {"record"},
+        "documents": {"page", IDENTITY, FATE, *(entry["layer"] for entry in plan["layers"])},
+    }  # fmt: skip
+    if any(entry["dedup"] for entry in plan["layers"]):
+        layers["documents"].add(DUPLICATES)
+    parts = _parts(info)
+    for table, kept in layers.items():
+        for folder in _subfolders(root / table):
+            files = sorted(path for path in folder.glob("*.parquet") if path.is_file())
+            if folder.name not in kept:
+                yield from (_stale(path, "a layer that the recipe no longer has") for path in files)
+                if (folder / MANIFEST).is_file():
+                    yield _stale(folder / MANIFEST, "a layer that the recipe no longer has")
+            elif parts is not None:
+                yield from (_stale(path, "a part that the input no longer has") for path in files if path.stem not in parts)
+    if parts is not None:
+        for path in sorted((root / "statistics").glob("*.json")):
+            if path.stem not in parts:
+                yield _stale(path, "a part that the input no longer has")
+    yield from _shards(root, info["recipe"]["output"])
+    if with_temporary and (root / "tmp").is_dir():
+        yield from (_stale(path, "left over by a run that ended") for path in sorted((root / "tmp").rglob("*")) if path.is_file())
+
+
+def _shards(root: Path, outputs: dict[str, Any]) -> Iterator[Stale]:
+    for folder in _subfolders(root / "shards"):
+        files = sorted(path for path in folder.iterdir() if path.is_file())
+        if folder.name not in outputs:
+            ours = (path for path in files if path.name == INDEX or _SHARD.fullmatch(path.name))
+            yield from (_stale(path, "an output that the recipe no longer has") for path in ours)
+            continue
+        try:
+            listed = read_index(folder).files
+        except StorageError:  # being written, or damaged: the next run sorts it out
+            continue
+        yield from (
+            _stale(path, "the index does not list it")
+            for path in files if path.name not in listed and _SHARD.fullmatch(path.name)
+        )  # fmt: skip
+
+
+def _info(out: str) -> dict[str, Any]:
+    info = read_run(out)
+    if not info:
+        raise InputError(f"{out}: there is no run here ({RUN} is missing)", "give the --out of a run")
+    return info
+
+
+def _parts(info: dict[str, Any]) -> set[str] | None:
+    """The parts that are needed; None if that cannot be told: after a trial, when its input is not to be seen."""
+    last = {part["name"] for part in info["parts"]}
+    given: dict[str, Any] = info["recipe"]["input"]
+    table: dict[str, Any] = given.get("table") or {}
+    patterns: list[str] = given.get("warcs") or given.get("wets") or table["path"]
+    format: str | None = table.get("format") if table else "warc" if given.get("warcs") else "wet"
+    try:
+        return last | {part.name for part in list_parts(patterns, format=format, part_bytes=given["part"])}
+    except InputError:
+        return last if info["limit"] is None else None
+
+
+def _subfolders(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+
+
+def _folders(root: Path, path: Path) -> Iterator[Path]:
+    """The folders between the out folder and a file."""
+    for parent in path.parents:
+        if parent == root:
+            return
+        yield parent
+
+
+def _stale(path: Path, why: str) -> Stale:
+    return Stale(path, path.stat().st_size, why)
