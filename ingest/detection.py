@@ -28,10 +28,10 @@ _HEAT, _FINALISTS = 2048, 6
 #: How much a language is held against an encoding: by its ASCII letters (a share of their bits, up to a limit),
 #: and by the language that the page declares.
 #: Bits that a declaration is trusted for, and more for each byte that the better reading reads differently.
-_TRUST, _TRUST_A_BYTE = 10.0, 4.0
+_TRUST, _TRUST_A_BYTE = 10.0, 20.0
 _ASCII_WEIGHT, _MAX_HANDICAP, _HINT_BITS = 0.1, 12.0, 6.0
 
-_WEST = "en de fr es it pt nl da sv nb fi is ca gl eu ga fo"
+_WEST = "en de fr es it pt nl da sv nb fi is ca gl eu ga fo sq af lb xx"
 _EAST = "pl cs sk hu sl sh ro de en"
 
 #: Languages that each encoding was used for; those of CJK name a table of character frequencies.
@@ -64,9 +64,9 @@ LANGUAGES: dict[str, tuple[str, ...]] = {
         "iso-8859-1": _WEST,
         "iso-8859-9": "tr",
         "iso-8859-16": "ro pl hu sl sh fr",
-        "iso-8859-3": "tr",
+        "iso-8859-3": "eo mt tr",
         "iso-8859-10": "is fo nb sv fi et lt",
-        "iso-8859-14": "ga en",
+        "iso-8859-14": "cy ga en",
         "shift_jis": "ja",
         "euc-jp": "ja",
         "iso-2022-jp": "ja",

@@ -25,8 +25,9 @@ from reports.check_sums import verify as verify_sums
 from sharding.check import check_output
 from sharding.index import read_index
 
-AGAIN = "run the same command again: it is computed anew"
-REMOVE = "delete the file and run the same command again: it is computed anew"
+RUN_AGAIN = "run the same command again"
+AGAIN = f"{RUN_AGAIN}: it is computed anew"
+REMOVE = f"delete the file and {AGAIN}"
 _ROWS = 1 << 14
 
 
@@ -69,7 +70,7 @@ def verify(out: str, told: Callable[[str], None] | None = None) -> Checked:
     store = Store(out)
     parts = [Part.from_json(part) for part in info["parts"]]
     if info["finished"] is None:
-        checked.problems.append(Problem(RUN, "the last run did not finish", "run the same command again"))
+        checked.problems.append(Problem(RUN, "the last run did not finish", RUN_AGAIN))
     counts: dict[str, int] = {"documents": 0, "records": 0, "kept": 0}
     for layer in _layers(info):
         if told is not None:
@@ -77,12 +78,14 @@ def verify(out: str, told: Callable[[str], None] | None = None) -> Checked:
         manifest = _manifest(store, layer, checked)
         for part in parts:
             _file(store, layer, part.name, manifest, checked, counts)
+    whole = not checked.problems
     written = _outputs(store, info, checked, told)
-    _sums(Path(out, "report", "stats.json"), counts, checked)
+    # Where layers are missing or damaged, the sums would only say so again.
+    _sums(Path(out, "report", "stats.json"), counts if whole else {}, checked)
     for name, samples in written.items():
-        if samples != counts["kept"]:
+        if whole and samples != counts["kept"]:
             what = f"{samples:,} samples written or left out, and documents/fate keeps {counts['kept']:,}"
-            checked.problems.append(Problem(f"shards/{name}/index.json", what, "run the same command again"))
+            checked.problems.append(Problem(f"shards/{name}/index.json", what, RUN_AGAIN))
     return checked
 
 
@@ -103,7 +106,7 @@ def _manifest(store: Store, layer: _Layer, checked: Checked) -> dict[str, Any]:
     try:
         return json.loads(path.read_bytes())["parts"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        checked.problems.append(Problem(_short(store, path), f"cannot be read ({error})", "run the same command again"))
+        checked.problems.append(Problem(_short(store, path), f"cannot be read ({error})", RUN_AGAIN))
         return {}
 
 
@@ -134,7 +137,7 @@ def _file(
     if of_rows is not None and (footer.rows, footer.rows_digest) != (of_rows.rows, of_rows.rows_digest):
         add(f"has {footer.rows:,} rows, and {first.parent.name} {of_rows.rows:,}, or their ids differ", AGAIN)
     if part in manifest and manifest[part].get("footer") != asdict(footer):
-        add(f"{MANIFEST} says otherwise than its footer", "run the same command again")
+        add(f"{MANIFEST} says otherwise than its footer", RUN_AGAIN)
     try:
         rows, kept = _read(path, footer, layer)
     except StorageError as error:
@@ -178,7 +181,10 @@ def _outputs(
         folder = store.path("shards", name)
         if told is not None:
             told(f"shards/{name}")
-        checked.problems += [Problem(f"shards/{name}/{p.file}", p.what, p.mend) for p in check_output(folder)]
+        for problem in check_output(folder):
+            # A run looks at the sizes of shards; what is of the right size is made anew once it is gone.
+            mend = problem.mend if not (folder / problem.file).exists() else problem.mend.replace(RUN_AGAIN, f"delete the file and {RUN_AGAIN}")
+            checked.problems.append(Problem(f"shards/{name}/{problem.file}", problem.what, mend))
         try:
             index = read_index(folder)
         except StorageError:
@@ -199,7 +205,7 @@ def _sums(path: Path, counts: dict[str, int], checked: Checked) -> None:
         table = next(t for t in stats["tables"] if t["name"] == "documents")
         told = {"documents": table["total"], "records": stats["records"]["total"], "kept": table["repeat"]}
     except (OSError, ValueError, KeyError, TypeError, StopIteration) as error:
-        checked.problems.append(Problem(name, f"cannot be read ({error})", "run the same command again"))
+        checked.problems.append(Problem(name, f"cannot be read ({error})", RUN_AGAIN))
         return
     problems += [
         f"{what}: {told[what]:,} in the report, {counts[what]:,} in the layers" for what in counts if told[what] != counts[what]

@@ -39,6 +39,8 @@ def run(
     """Run a recipe: bring its out folder up to date, from input to shards and report."""
     verbose = options.remember(ctx, verbose)
     checked = checked_recipe(recipe, settings)
+    from core.errors import InputError
+    from pipelines.context import input_patterns
     from pipelines.run import RunOptions
     from pipelines.run import run as run_recipe
     from web2shards import default_out
@@ -52,6 +54,13 @@ def run(
     with progress_for(verbose) as progress:
         result = run_recipe(checked, chosen, progress)
     show_result(result)
+    if result.stats["records"]["total"] == 0:
+        raise InputError(
+            f"{', '.join(input_patterns(checked)[0])}: there is not one record in it",
+            "check that the files are whole, and of the kind that the recipe says",
+        )
+    if not any(table["kept"] for table in result.stats["tables"]):
+        say("[yellow]warning:[/] no document was kept; the table above and the report say why")
 
 
 def plan(

@@ -22,7 +22,9 @@ import numpy as np
 WORDFREQ = (
     "ar bg ca cs da de el en es fa fi fr he hu is it lt lv mk nb nl pl pt ro ru sh sk sl sv tr uk vi".split()
 )
-DECLARATION = {"et": "et", "be": "be", "th": "th", "sr": "sr-Cyrl", "gl": "gl", "eu": "eu", "ga": "ga", "fo": "fo"}
+#: `xx` is every language of the Declaration that windows-1252 can write, for those without a model of their own.
+DECLARATION = {"et": "et", "be": "be", "th": "th", "sr": "sr-Cyrl", "gl": "gl", "eu": "eu", "ga": "ga", "fo": "fo",
+               "sq": "als", "af": "af", "lb": "lb", "cy": "cy", "eo": "eo", "mt": "mt"}
 CJK = ("zh", "ja", "ko")
 
 #: Pseudo-count of the unigram distribution behind each letter, per thousand words.
@@ -98,6 +100,22 @@ def word_list(language: str) -> list[tuple[str, float]]:
     return [(legacy_spelling(word, language), 1000 * n / total) for word, n in words.items()]
 
 
+def all_western(path: str) -> list[tuple[str, float]]:
+    """Words of all languages that windows-1252 can write, each language with the same weight."""
+    texts: dict[str, list[str]] = collections.defaultdict(list)
+    with gzip.open(path, "rt", encoding="utf-8") as lines:
+        for line in lines:
+            row = json.loads(line)
+            texts[row["lang_bcp47"]].append(row["text"])
+    out: list[tuple[str, float]] = []
+    languages = [" ".join(paragraphs) for paragraphs in texts.values()]
+    western = [text for text in languages if not text.isascii() and text == text.encode("cp1252", "ignore").decode("cp1252")]
+    for text in western:
+        words = text.lower().split()
+        out += [(word, 1000 / len(words) / len(western)) for word in words]
+    return out
+
+
 def declaration(path: str, tag: str) -> list[tuple[str, float]]:
     counts = collections.Counter[str]()
     with gzip.open(path, "rt", encoding="utf-8") as lines:
@@ -146,6 +164,7 @@ def main() -> None:
     arrays: dict[str, np.ndarray] = {}
     sources = {language: word_list(language) for language in WORDFREQ}
     sources |= {language: declaration(arguments.udhr, tag) for language, tag in DECLARATION.items()}
+    sources["xx"] = all_western(arguments.udhr)
     for language, words in sources.items():
         alphabet, arrays[f"pairs_{language}"] = letter_pairs(words)
         arrays[f"letters_{language}"] = np.array([ord(c) for c in alphabet], np.uint16)

@@ -1,0 +1,147 @@
+"""One contract for every scorer that is installed: what `core.scorer.Scorer` promises holds for hostile input too."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import inspect
+import pickle
+from functools import cache
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.scorer import CUT, MASK, Scorer
+from pipelines.recipe_scorers import build_scorer, installed_scorers
+
+NAMES = [name for name in sorted(installed_scorers()) if name not in ("trouble", "dear")]
+
+TEXTS: list[str | None] = [
+    None,
+    "",
+    " ",
+    "\n\n\n",
+    "one",
+    "The quick brown fox jumps over the lazy dog. It was not amused, and neither were we.",
+    "Zeile eins.\nZeile zwei, die länger ist.\n\n• Punkt\n- Strich …\nEnde...",
+    "日本語の文章です。句読点もあります。\n二行目。",
+    "ภาษาไทยไม่มีช่องว่าง",
+    "مرحبا بالعالم. هذا نص.",
+    "😀👨‍👩‍👧‍👦 e\u0301 \u202e hidden \ufeff \u0000 nul",
+    "a " * 30_000,
+    "x" * 200_000,
+    "\n" * 50_000,
+    "lorem ipsum { javascript [1] [citation needed] terms of use\n" * 400,
+    "\r\n\t\v\f \u2028 \u2029 \u0085",
+    "'''\"\"\"...…___---,,,;;;!!!???",
+    "<p>markup <script>alert(1)</script> &amp; &nbsp; </div></div>",
+]
+
+
+@cache
+def opened(name: str) -> Scorer:
+    scorer = build_scorer(installed_scorers()[name], {})
+    scorer.open()
+    return scorer
+
+
+def column(name: str, texts: list[str | None]) -> pa.Array:
+    """Values of a column that a scorer reads, made of the texts."""
+    if name in ("text.text", "text.edited", "page.content", "text.title"):
+        return pa.array(texts, pa.string())
+    if name == "page.form":
+        return pa.array(["html" if i % 3 else "text" for i in range(len(texts))])
+    if name == "page.url":
+        return pa.array([None if i % 7 == 6 else f"http://h{i % 3}.example/{i}?utm_source=x#y" for i in range(len(texts))])
+    if name == "language.label":
+        return pa.array([("en", "de", "ja", "xx", None)[i % 5] for i in range(len(texts))])
+    if name == "language.script":
+        return pa.array([("Latn", "Jpan", None)[i % 3] for i in range(len(texts))])
+    if name.startswith("language."):
+        return pa.array([i / max(1, len(texts)) for i in range(len(texts))], pa.float32())
+    raise NotImplementedError(f"the contract suite does not know how to make {name}: add it here")
+
+
+def batch(scorer: Scorer, texts: list[str | None]) -> pa.RecordBatch:
+    names = list(scorer.inputs)
+    return pa.RecordBatch.from_arrays([column(name, texts) for name in names], names=names)
+
+
+@pytest.mark.parametrize("name", NAMES)
+class TestContract:
+    def test_it_is_a_frozen_dataclass_with_a_name_and_a_version(self, name: str) -> None:
+        scorer = opened(name)
+        assert isinstance(scorer, Scorer)
+        assert dataclasses.is_dataclass(scorer)
+        assert scorer.name == name
+        assert scorer.version >= 1
+        assert not scorer.schema.names or len(set(scorer.schema.names)) == len(scorer.schema.names)
+        assert not {"id", "error", "scored"} & set(scorer.schema.names)
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            scorer.anything = 1  # type: ignore[attr-defined]
+
+    def test_it_gives_the_same_rows_as_declared(self, name: str) -> None:
+        scorer = opened(name)
+        result = scorer.score(batch(scorer, TEXTS))
+        assert len(result) == len(TEXTS)
+        assert result.schema.equals(scorer.schema)
+        result.validate(full=True)
+        assert len(scorer.score(batch(scorer, []))) == 0
+
+    def test_each_row_stands_for_itself(self, name: str) -> None:
+        scorer = opened(name)
+        given_ = batch(scorer, TEXTS)
+        whole = scorer.score(given_)
+        for cut in (1, 5, len(TEXTS) - 1):
+            halves = [scorer.score(given_.slice(0, cut)), scorer.score(given_.slice(cut))]
+            assert pa.Table.from_batches(halves).combine_chunks().to_pydict() == pa.Table.from_batches([whole]).to_pydict() or (
+                str(pa.Table.from_batches(halves).to_pylist()) == str(whole.to_pylist())  # NaN is not equal to itself
+            )
+        assert str(scorer.score(given_).to_pylist()) == str(whole.to_pylist())
+
+    def test_it_pickles_and_equals_one_with_the_same_parameters(self, name: str) -> None:
+        scorer = opened(name)
+        again = pickle.loads(pickle.dumps(scorer))
+        assert again == scorer == build_scorer(installed_scorers()[name], {})
+        assert again.weights_digest() == scorer.weights_digest()
+        again.open()
+        assert str(again.score(batch(scorer, TEXTS[:6])).to_pylist()) == str(scorer.score(batch(scorer, TEXTS[:6])).to_pylist())
+
+    def test_it_says_what_its_columns_mean(self, name: str) -> None:
+        scorer = opened(name)
+        for field in scorer.schema:
+            metadata = field.metadata or {}
+            if field.type not in (CUT, MASK):
+                assert len(metadata.get(b"doc", b"")) > 3, field.name
+            if b"range" in metadata:
+                low, high = metadata[b"range"].decode().split("..")
+                assert float(low) < float(high)
+        assert inspect.getdoc(type(scorer))
+        module = inspect.getmodule(type(scorer))
+        assert module is not None
+        assert len(ast.get_docstring(ast.parse(inspect.getsource(module))) or "") > 40
+
+    def test_spans_are_sorted_disjoint_and_split_no_character(self, name: str) -> None:
+        scorer = opened(name)
+        result = scorer.score(batch(scorer, TEXTS))
+        for field in scorer.schema:
+            if field.type not in (CUT, MASK):
+                continue
+            for text, spans in zip(TEXTS, result.column(field.name).to_pylist(), strict=True):
+                raw, end = (text or "").encode(), 0
+                for span in spans or []:
+                    assert end <= span["start"] < span["end"] <= len(raw)
+                    end = span["end"]
+                    raw[span["start"] : span["end"]].decode()
+
+    @settings(deadline=None, max_examples=30)
+    @given(texts=st.lists(st.one_of(st.none(), st.text(max_size=200)), min_size=1, max_size=6))
+    def test_any_text_survives(self, name: str, texts: list[str | None]) -> None:
+        scorer = opened(name)
+        texts = [None if t is None else t.encode("utf-8", "replace").decode() for t in texts]
+        result = scorer.score(batch(scorer, texts))
+        assert len(result) == len(texts)
+        one_by_one = [scorer.score(batch(scorer, texts).slice(i, 1)).to_pylist()[0] for i in range(len(texts))]
+        assert str(result.to_pylist()) == str(one_by_one)
