@@ -16,7 +16,7 @@ test: $(VENV)/dev.done
 # Lint and types.
 check: $(VENV)/dev.done
 	$(BIN)/ruff check .
-	$(BIN)/pyright
+	$(BIN)/pyright --pythonpath $(BIN)/python
 
 lock: $(VENV)/dev.done
 	PATH="$(abspath $(BIN)):$$PATH" requirements/compile.sh

@@ -28,7 +28,7 @@ _HEAT, _FINALISTS = 2048, 6
 #: How much a language is held against an encoding: by its ASCII letters (a share of their bits, up to a limit),
 #: and by the language that the page declares.
 #: Bits that a declaration is trusted for, and more for each byte that the better reading reads differently.
-_TRUST, _TRUST_A_BYTE = 10.0, 20.0
+_TRUST, _TRUST_A_BYTE = 10.0, 12.0
 _ASCII_WEIGHT, _MAX_HANDICAP, _HINT_BITS = 0.1, 12.0, 6.0
 
 _WEST = "en de fr es it pt nl da sv nb fi is ca gl eu ga fo sq af lb xx"
@@ -44,8 +44,8 @@ LANGUAGES: dict[str, tuple[str, ...]] = {
         "iso-8859-2": _EAST,
         "windows-1253": "el",
         "iso-8859-7": "el",
-        "windows-1254": "tr",
-        "windows-1255": "he",
+        "windows-1254": "tr ku",
+        "windows-1255": "he yi",
         "iso-8859-8": "he",
         "windows-1256": "ar fa",
         "iso-8859-6": "ar",
@@ -62,7 +62,7 @@ LANGUAGES: dict[str, tuple[str, ...]] = {
         "x-mac-cyrillic": "ru uk bg sr mk",
         "iso-8859-15": _WEST + " et",
         "iso-8859-1": _WEST,
-        "iso-8859-9": "tr",
+        "iso-8859-9": "tr ku",
         "iso-8859-16": "ro pl hu sl sh fr",
         "iso-8859-3": "eo mt tr",
         "iso-8859-10": "is fo nb sv fi et lt",

@@ -18,6 +18,7 @@ from ingest.parts import Part
 from ingest.records import RawRecord
 from ingest.slices import SliceReader
 from ingest.sniff import HTML_TYPES, content_type
+from ingest.wet import conversion_type, is_text
 
 Note = Callable[[int, int], None]
 
@@ -122,9 +123,9 @@ class PartReader:
             self._read_response(row, parse_response(record.block))
         elif row.kind == "resource" and row.url.startswith(_WEB):
             self._read_body(row, Response(None, {"content-type": declared}, record.block))
-        elif row.kind == "conversion" and self.part.format == "wet":
-            row.type = media_type(declared) or "text/plain"
-            self._decode(row, record.block, charset_parameter(declared), "text")
+        elif self.part.format == "wet" and is_text(record):
+            row.type, charset = conversion_type(record)
+            self._decode(row, record.block, charset, "text")
         else:
             row.type = media_type(declared)
             row.reason = "revisit" if row.kind == "revisit" else "not_response"

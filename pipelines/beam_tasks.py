@@ -4,6 +4,10 @@ On the DirectRunner all tasks of a step come to one place, which deals them out 
 on Flink and Spark each task is an element of its own and the engine deals them out.
 """
 
+# Beam's own types are loose: its transforms are checked less strictly than the rest.
+# pyright: basic, reportPrivateImportUsage=false, reportIncompatibleMethodOverride=false, reportReturnType=false
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportAssignmentType=false
+
 from __future__ import annotations
 
 import json

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.ipc
+import pyarrow.ipc as ipc
 
 from core.files import Beside, storage_errors
 from core.hashing import digest
@@ -64,7 +64,7 @@ def write_samples(folder: Path, payload: pa.Table, seed: int) -> str:
     samples = samples_of(flat(payload.column("id")), None, seed)
     batch = with_order(payload, samples.rows, samples.orders)
     sink = pa.BufferOutputStream()
-    with pa.ipc.new_file(sink, batch.schema) as writer:
+    with ipc.new_file(sink, batch.schema) as writer:
         writer.write_batch(batch)
     data = sink.getvalue()
     place = Beside(folder)
@@ -79,7 +79,7 @@ def write_samples(folder: Path, payload: pa.Table, seed: int) -> str:
 def read_orders(path: str) -> Orders:
     """The orders in a file of `write_samples`; the texts are not read."""
     with pa.memory_map(path) as source:
-        return orders_of(pa.ipc.open_file(source).get_batch(0))
+        return orders_of(ipc.open_file(source).get_batch(0))
 
 
 def flat(column: pa.ChunkedArray | pa.Array) -> pa.Array:

@@ -6,7 +6,6 @@ among the sorted part names, shifted by 32 bits, plus the place in the part.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -182,7 +181,7 @@ def _partition(k0: U64, partitions: int) -> npt.NDArray[np.int64]:
     return (k0 >> np.uint64(64 - bits)).astype(np.int64) if bits else np.zeros(len(k0), np.int64)
 
 
-def _describe(members: U64, rows: Sequence[list[Any]]) -> tuple[Candidates, npt.NDArray[np.bool_]]:
+def _describe(members: U64, rows: list[list[Any]]) -> tuple[Candidates, npt.NDArray[np.bool_]]:
     """What the order looks at, for the rows in `members` (sorted), taken from each part's file."""
     pieces: list[pa.Table] = []
     ordinals = (members >> _SHIFT).astype(np.int64)

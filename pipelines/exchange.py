@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.ipc
+import pyarrow.ipc as ipc
 
 from core.errors import StorageError
 from core.files import storage_errors
@@ -41,11 +41,11 @@ def write_chunks(
         return {}
     final = store.path("tmp", "exchange", f"g{store.generation}", name)
     temporary = store.temporary(final.name)
-    options = pa.ipc.IpcWriteOptions(compression=compression)
+    options = ipc.IpcWriteOptions(compression=compression)
     pointers: dict[int, Pointer] = {}
     with storage_errors(temporary):
         try:
-            with pa.OSFile(str(temporary), "wb") as sink, pa.ipc.new_file(sink, schema, options=options) as writer:
+            with pa.OSFile(str(temporary), "wb") as sink, ipc.new_file(sink, schema, options=options) as writer:
                 for index, (destination, batch) in enumerate(sorted(chunks.items())):
                     writer.write_batch(batch)
                     pointers[destination] = Pointer(str(final), index)
@@ -62,7 +62,7 @@ def read_chunks(pointers: Iterable[Pointer]) -> list[pa.RecordBatch]:
     for pointer in sorted(pointers, key=lambda p: (Path(p.path).name, p.index)):
         try:
             with pa.memory_map(pointer.path) as source:
-                batches.append(pa.ipc.open_file(source).get_batch(pointer.index))
+                batches.append(ipc.open_file(source).get_batch(pointer.index))
         except (pa.ArrowInvalid, OSError) as error:
             raise StorageError(f"{pointer.path}: the exchange file is damaged ({error})", "run the same command again") from error
     return batches

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pyarrow as pa
-import pyarrow.ipc
+import pyarrow.ipc as ipc
 
 from core.scorer import Scorer
 
@@ -112,7 +112,7 @@ def _fork_and_score(scorer: Scorer, batch: pa.RecordBatch, limits: Limits) -> Sc
             _limit_memory(limits.memory_bytes)
             result = score(scorer, batch)
             columns = result.columns.append_column("\0error", result.errors)
-            with pa.output_stream(os.fdopen(write_end, "wb")) as sink, pa.ipc.new_stream(sink, columns.schema) as out:
+            with pa.output_stream(os.fdopen(write_end, "wb")) as sink, ipc.new_stream(sink, columns.schema) as out:
                 out.write_batch(columns)
             code = 0
         os._exit(code)
@@ -128,7 +128,7 @@ def _fork_and_score(scorer: Scorer, batch: pa.RecordBatch, limits: Limits) -> Sc
         return f"killed its process by {signal.Signals(-code).name}"
     if code:
         return f"ended its process with code {code} (memory limit {limits.memory_bytes >> 20} MiB)"
-    with pa.ipc.open_stream(data) as reader:
+    with ipc.open_stream(data) as reader:
         table = reader.read_all().combine_chunks()
     errors = table.column("\0error").combine_chunks()
     table = table.drop_columns(["\0error"])

@@ -69,7 +69,7 @@ class LayerWriter:
         with storage_errors(self._temporary):
             self._writer = pq.ParquetWriter(
                 self._temporary, self.schema, compression="zstd", compression_level=1, write_page_checksum=True,
-                use_dictionary=_dictionary_columns(self.schema), column_encoding=None, store_schema=True,
+                use_dictionary=_dictionary_columns(self.schema),  # pyright: ignore[reportArgumentType] - a list is fine
             )  # fmt: skip
 
     def write(self, ids: pa.Array, columns: pa.RecordBatch) -> None:
@@ -178,6 +178,7 @@ class RowReader:
                     raise damaged(self.path, error) from error
                 self._batch, self._at = _one_batch(table.select(self._names), self.schema), 0
                 self._group += 1
+            assert self._batch is not None
             piece = self._batch.slice(self._at, wanted)
             self._at += len(piece)
             wanted -= len(piece)

@@ -14,6 +14,7 @@ import time
 import uuid
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import psutil
 
@@ -47,7 +48,7 @@ class Lease:
             folder.mkdir(parents=True, exist_ok=True)
         while True:
             newest = _newest(folder)
-            if newest and self._alive(newest):
+            if newest and self.alive(newest):
                 holder = _read(lease_path(self.root, newest))
                 raise LeaseError(
                     f"{self.root}: a run is writing here (process {holder.get('pid')} on {holder.get('host')}, "
@@ -101,7 +102,8 @@ class Lease:
                 draft.unlink(missing_ok=True)
         return True
 
-    def _alive(self, generation: int) -> bool:
+    def alive(self, generation: int) -> bool:
+        """Whether the holder of a generation still runs; waits up to `silence_seconds` for one on another machine."""
         path = lease_path(self.root, generation)
         holder = _read(path)
         if not holder or holder.get("released"):
@@ -135,7 +137,7 @@ class Lease:
 def holder(root: str) -> dict[str, object] | None:
     """Who holds the out folder now, None if nobody does. Asking about a run on another machine takes seconds."""
     newest = _newest(Path(root, "lease"))
-    if newest and Lease(root, 3 * BEAT_SECONDS)._alive(newest):
+    if newest and Lease(root, 3 * BEAT_SECONDS).alive(newest):
         return _read(lease_path(root, newest))
     return None
 
@@ -144,7 +146,7 @@ def _newest(folder: Path) -> int:
     return max((int(p.stem) for p in folder.glob("*.json") if p.stem.isdigit()), default=0)
 
 
-def _read(path: Path) -> dict[str, object]:
+def _read(path: Path) -> dict[str, Any]:
     text = _text(path)
     if not text:
         return {}
@@ -162,7 +164,7 @@ def _text(path: Path) -> str:
         return ""
 
 
-def _replace(path: Path, holder: dict[str, object]) -> None:
+def _replace(path: Path, holder: dict[str, Any]) -> None:
     draft = path.with_name(f"{uuid.uuid4().hex}.draft")
     draft.write_text(json.dumps(holder))
     os.replace(draft, path)

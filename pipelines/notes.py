@@ -53,6 +53,10 @@ class NoteBook:
         """The record at `offset` of the input is being read."""
         self._write(0, 0, offset, "")
 
+    def reading_record(self, number: int, offset: int) -> None:
+        """`reading`, as readers call it."""
+        self.reading(offset)
+
     def done(self, rows: int) -> None:
         """`rows` more rows of the task are through; nothing is at hand."""
         self._rows += rows

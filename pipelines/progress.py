@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -74,7 +74,7 @@ class Counting:
 
 
 @contextmanager
-def watched(progress: Progress, counting: Counting, every: float = 0.25) -> Iterator[None]:
+def watched(progress: Progress, counting: Counting, every: float = 0.25) -> Generator[None]:
     """Tells `progress` of what `counting` counts until the block ends."""
     stop = threading.Event()
 

@@ -10,7 +10,7 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -378,7 +378,7 @@ def _cause(folder: Path, error: Exception) -> Exception:
 
 
 @contextmanager
-def reading(out: str) -> Iterator[Context]:
+def reading(out: str) -> Generator[Context]:
     """The context of a finished or unfinished run, for commands that only read."""
     from pipelines.runfile import recipe_of
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 
 import apache_beam as beam
@@ -38,10 +38,10 @@ class Engine:
         return self.runner == "FnApiRunner"
 
     @contextlib.contextmanager
-    def pipeline(self) -> Iterator[beam.Pipeline]:
+    def pipeline(self) -> Generator[beam.Pipeline]:
         """A pipeline that runs when the block ends, and is waited for."""
         if self.local:
-            from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+            from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
 
             options = PipelineOptions(flags=[], direct_num_workers=1, direct_running_mode="in_memory")
             with _quiet(), beam.Pipeline(runner=FnApiRunner(), options=options) as pipeline:
@@ -61,7 +61,7 @@ def engine(name: str, options: Sequence[str] = ()) -> Engine:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def _quiet() -> Generator[None]:
     """A task's own error is reported by the driver; Beam's log of the same would bury it."""
     loggers = [logging.getLogger(name) for name in ("apache_beam", "root")]
     levels = [logger.level for logger in loggers]

@@ -67,7 +67,11 @@ def whole_index(folder: Path) -> Index | None:
     """The index of an output if it can be read and all its shards are there in the stated sizes."""
     try:
         index = read_index(folder)
-        whole = all((folder / shard.name).stat().st_size == shard.bytes for shard in index.shards)
+        whole = all(
+            (folder / name).stat().st_size == size
+            for shard in index.shards
+            for name, size in ((shard.name, shard.bytes), (shard.sidecar, shard.sidecar_bytes)) if name
+        )  # fmt: skip
     except (StorageError, OSError):
         return None
     return index if whole else None

@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from core.errors import StorageError
 from ingest.parts import Part
@@ -45,7 +46,7 @@ class Survey:
     parts: Sequence[Part]
     damaged: list[str] = field(default_factory=list[str])
     #: What tells cheaply that a part's input is as it was when it was last read or digested.
-    stamps: dict[str, dict[str, int]] = field(default_factory=dict[str, dict[str, int]])
+    stamps: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
     #: True: what was read of the input is taken as it is, and the input is not looked at (it may be gone).
     frozen: bool = False
 
@@ -93,7 +94,7 @@ def verify_file(path: Path) -> int:
 
 
 def write_manifest(
-    store: Store, table: str, layer: str, footers: Footers, stamps: Mapping[str, dict[str, int]] | None = None
+    store: Store, table: str, layer: str, footers: Footers, stamps: Mapping[str, dict[str, Any]] | None = None
 ) -> None:  # fmt: skip
     """Writes `_layer.json`: parts, rows and digests, so that nobody has to open every footer.
 
@@ -223,7 +224,7 @@ def _layer_reason(plan: Plan, layer: Layer, footer: Footer | None, page: Footer 
     return ""
 
 
-def _read_manifest(path: Path) -> dict[str, dict[str, object]]:
+def _read_manifest(path: Path) -> dict[str, dict[str, Any]]:
     try:
         parts = json.loads(path.read_bytes())["parts"]
         return {

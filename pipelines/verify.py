@@ -183,7 +183,8 @@ def _outputs(
             told(f"shards/{name}")
         for problem in check_output(folder):
             # A run looks at the sizes of shards; what is of the right size is made anew once it is gone.
-            mend = problem.mend if not (folder / problem.file).exists() else problem.mend.replace(RUN_AGAIN, f"delete the file and {RUN_AGAIN}")
+            there = problem.mend.startswith(RUN_AGAIN) and (folder / problem.file).exists()
+            mend = f"delete the file and {problem.mend}" if there else problem.mend
             checked.problems.append(Problem(f"shards/{name}/{problem.file}", problem.what, mend))
         try:
             index = read_index(folder)
@@ -210,7 +211,7 @@ def _sums(path: Path, counts: dict[str, int], checked: Checked) -> None:
     problems += [
         f"{what}: {told[what]:,} in the report, {counts[what]:,} in the layers" for what in counts if told[what] != counts[what]
     ]
-    checked.problems += [Problem(name, what, "run the same command again") for what in problems]
+    checked.problems += [Problem(name, what, RUN_AGAIN) for what in problems]
 
 
 def _short(store: Store, path: Path) -> str:

@@ -16,6 +16,7 @@ import signal
 import socket
 import sys
 import traceback
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from core.errors import UserError, error_to_json
@@ -30,7 +31,7 @@ def main() -> None:
     wake_read, wake_write = os.pipe()
     os.set_blocking(wake_write, False)
     os.set_blocking(wake_read, False)
-    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.signal(signal.SIGCHLD, _nothing)
     signal.set_wakeup_fd(wake_write)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the driver's to handle
     message, _ = receive(control)
@@ -69,10 +70,13 @@ def main() -> None:
             continue
 
 
+def _nothing(signal_number: int, frame: FrameType | None) -> None:
+    """A handler, so that the signal wakes the loop by its descriptor."""
+
+
 def _preload(setup: dict[str, Any]) -> tuple[Context | None, dict[str, Any] | None]:
     """The context with its scorers open, or the error for the driver."""
     try:
-        from pipelines import tasks  # noqa: F401 - imported here, before the first fork, so that workers share it
         from pipelines.context import Context
 
         context = Context.from_setup(setup).open()

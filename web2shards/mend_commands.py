@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import warnings
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from web2shards import options
 from web2shards.console import count, grid, plain, results, say, size
+
+if TYPE_CHECKING:
+    from pipelines.removal import Takedown
 
 PANEL = "Results"
 MOST_LISTED = 20
@@ -79,8 +82,10 @@ def remove(
         if dry_run:
             results().print(f"would remove {count(taken.documents, 'document')}")
             return
+        from pipelines.run import RunOptions
+
         with progress_for(verbose) as progress:
-            taken = take_down(out, taken, note, workers, progress)
+            taken = take_down(RunOptions(out, workers=workers), taken, note, progress)
     done = taken.redacted
     files = f"; {count(done.files, 'layer file')} and {count(done.shards, 'shard')} cleaned" if done is not None else ""
     results().print(
@@ -89,7 +94,7 @@ def remove(
     )
 
 
-def _takedowns(out: str, urls: list[str], hosts: list[str], ids: list[str], file: str | None) -> list:
+def _takedowns(out: str, urls: list[str], hosts: list[str], ids: list[str], file: str | None) -> list[Takedown]:
     from pathlib import Path
 
     from core.errors import InputError

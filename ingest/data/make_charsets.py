@@ -20,11 +20,11 @@ import numpy as np
 
 #: wordfreq's languages that were written in an 8-bit encoding, and those taken from the Declaration.
 WORDFREQ = (
-    "ar bg ca cs da de el en es fa fi fr he hu is it lt lv mk nb nl pl pt ro ru sh sk sl sv tr uk vi".split()
+    ["ar", "bg", "ca", "cs", "da", "de", "el", "en", "es", "fa", "fi", "fr", "he", "hu", "is", "it", "lt", "lv", "mk", "nb", "nl", "pl", "pt", "ro", "ru", "sh", "sk", "sl", "sv", "tr", "uk", "vi"]
 )
 #: `xx` is every language of the Declaration that windows-1252 can write, for those without a model of their own.
 DECLARATION = {"et": "et", "be": "be", "th": "th", "sr": "sr-Cyrl", "gl": "gl", "eu": "eu", "ga": "ga", "fo": "fo",
-               "sq": "als", "af": "af", "lb": "lb", "cy": "cy", "eo": "eo", "mt": "mt"}
+               "sq": "als", "af": "af", "lb": "lb", "cy": "cy", "eo": "eo", "mt": "mt", "ku": "ku", "yi": "yi"}
 CJK = ("zh", "ja", "ko")
 
 #: Pseudo-count of the unigram distribution behind each letter, per thousand words.

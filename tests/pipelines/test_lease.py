@@ -50,7 +50,7 @@ def test_a_driver_on_another_machine_lives_while_its_beat_changes(tmp_path: Path
         holder = json.loads(path.read_text()) | {"host": "elsewhere"}
         path.write_text(json.dumps(holder))
         path.with_suffix(".beat").write_text("7")
-        assert not Lease(str(tmp_path), silence_seconds=0.2)._alive(1)
+        assert not Lease(str(tmp_path), silence_seconds=0.2).alive(1)
 
         import threading
 
@@ -64,7 +64,7 @@ def test_a_driver_on_another_machine_lives_while_its_beat_changes(tmp_path: Path
         thread = threading.Thread(target=beat)
         thread.start()
         try:
-            assert Lease(str(tmp_path), silence_seconds=2.0)._alive(1)
+            assert Lease(str(tmp_path), silence_seconds=2.0).alive(1)
         finally:
             stop.set()
             thread.join()

@@ -87,7 +87,8 @@ def test_a_changed_parameter_computes_its_layer_only(out: Path, tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    ("layer", "damage"), [("page", "truncated"), ("text", "flipped"), ("exact", "missing"), ("duplicates", "flipped"), ("fate", "truncated")]
+    ("layer", "damage"),
+    [("page", "truncated"), ("text", "flipped"), ("exact", "missing"), ("duplicates", "flipped"), ("fate", "truncated")],
 )
 def test_a_damaged_layer_file_is_computed_again(out: Path, finished: Path, layer: str, damage: str) -> None:
     path = sorted((out / "documents" / layer).glob("*.parquet"))[1]

@@ -1,0 +1,117 @@
+"""`doctor` and `warm-up`: what they find when something is wrong."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import sys
+import time
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines import doctor, warm
+from pipelines.recipe_scorers import InstalledScorers
+
+from .conftest import Cli
+
+
+def states(name: str) -> list[str]:
+    return [probe.state for probe in doctor.probes() if probe.name == name]
+
+
+def test_a_sound_installation(cli: Cli) -> None:
+    result = cli("doctor")
+    assert result.exit_code == 0, result.stdout
+    assert "✗" not in result.stdout
+    told = json.loads(cli("doctor", "--json").stdout)
+    assert {probe["name"] for probe in told} >= {"python", "packages", "rooms", "fasttext", "language model", "scorers"}
+    assert all(probe["mend"] for probe in told if probe["state"] != "ok")
+
+
+def test_another_fasttext(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = metadata.packages_distributions
+    monkeypatch.setattr(metadata, "packages_distributions", lambda: {**real(), "fasttext": ["fasttext-community", "fasttext-wheel"]})
+    result = cli("doctor")
+    assert result.exit_code == 1
+    assert "pip uninstall fasttext-wheel" in result.stdout
+
+
+def test_a_folder_that_shadows_a_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "ingest").mkdir()
+    (tmp_path / "ingest" / "__init__.py").write_text("")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for name in [name for name in sys.modules if name.partition(".")[0] == "ingest"]:
+        monkeypatch.delitem(sys.modules, name)
+    (probe,) = [probe for probe in doctor._rooms()]  # pyright: ignore[reportPrivateUsage]
+    assert probe.state == "failed"
+    assert str(tmp_path) in probe.told
+
+
+def test_a_package_that_is_too_old(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = metadata.version
+    monkeypatch.setattr(metadata, "version", lambda name: "1.0" if name == "pyarrow" else real(name))
+    (probe,) = [probe for probe in doctor._packages()]  # pyright: ignore[reportPrivateUsage]
+    assert probe.state == "failed"
+    assert "pyarrow 1.0 is not" in probe.told
+    assert "pip install 'pyarrow" in probe.mend
+
+
+def test_a_scorer_that_does_not_load(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    import pipelines.recipe_scorers as recipe_scorers
+
+    scorers = InstalledScorers()
+    scorers.entries["broken"] = [metadata.EntryPoint("broken", "no_such_module:Scorer", "web2shards.scorers")]
+    monkeypatch.setattr(recipe_scorers, "installed_scorers", lambda: scorers)
+    assert "failed" in states("scorers")
+    result = cli("warm-up")
+    assert result.exit_code == 1
+    assert "no_such_module" in result.stderr
+
+
+def test_a_probe_that_breaks_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> Any:
+        raise RuntimeError("planted")
+
+    monkeypatch.setattr(doctor, "_disk", fail)
+    assert states("disk") == ["failed"]
+
+
+def test_warm_up_names_every_scorer(cli: Cli) -> None:
+    result = cli("warm-up")
+    assert result.exit_code == 0, result.stderr
+    for name in ("text", "language", "exact"):
+        assert f"✓ {name} " in result.stdout
+    assert "ready in" in result.stdout
+
+
+def _hold(path: Path) -> None:
+    with warm.compiling():
+        path.write_text(f"{time.monotonic()}")
+        time.sleep(0.3)
+        path.write_text(f"{path.read_text()} {time.monotonic()}")
+
+
+def test_only_one_process_compiles_at_a_time(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    paths = [tmp_path / "a", tmp_path / "b"]
+    workers = [context.Process(target=_hold, args=(path,)) for path in paths]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    (a0, a1), (b0, b1) = sorted([float(t) for t in path.read_text().split()] for path in paths)
+    assert a0 < a1 <= b0 < b1
+
+
+def test_the_user_is_told_why_nothing_moves(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(warm, "PATIENCE_SECONDS", 0.01)
+    told: list[str] = []
+    with warm.compiling(told.append):
+        time.sleep(0.1)
+    assert told
+    assert "compiling kernels" in told[0]
+    with warm.compiling(None):
+        pass
