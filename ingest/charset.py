@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from ingest.detection import Fit, best_fit, fit, sample_of
+from ingest.detection import UTF8, Fit, best_fit, fit, sample_of
 from ingest.encodings import decode_as, encoding_name
 
 PRESCAN = 8192
@@ -72,7 +72,7 @@ def decode(body: bytes, header: str = "", *, url: str = "", html: bool = True) -
     declared = [named, encoding_name(meta_charset(body)) if html else ""]
     found = _wide(body, declared) or _mostly_utf8(body, "utf-8" in declared)
     if found is None:
-        found = _legacy(body, [name for name in declared if name and not name.startswith("utf-")], html)
+        found = _legacy(body, [name for name in declared if name and not name.startswith("utf-16")], html)
     return _said(found, header, declared)
 
 
@@ -162,7 +162,7 @@ def _legacy(body: bytes, declared: list[str], html: bool) -> Decoded:
     high = _high_bytes(sample)
     hint = _hint(body)
     for place, name in enumerate(declared):
-        if name not in declared[:place]:
+        if name != UTF8 and name not in declared[:place]:
             found = fit(sample, name)
             limit = _PLAIN_LATIN if name in _LATIN else _PLAIN_OTHER
             if found.malformed * 200 <= high and found.bits <= limit * high:
@@ -174,6 +174,8 @@ def _decoded(body: bytes, found: Fit, declared: Iterable[str]) -> Decoded:
     """Named as declared where that reads the same."""
     text = decode_as(body, found.encoding)
     name = found.encoding
+    if name == UTF8:
+        return Decoded(text.encode("utf-8", "replace"), UTF8, "header", f"{found.malformed:,} broken sequences in UTF-8")
     source: Source = "detected"
     for place, other in enumerate(declared):
         if other == name or decode_as(body, other) == text:

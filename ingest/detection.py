@@ -7,22 +7,18 @@ International Unicode Conference, 2001; and chardetng, github.com/hsivonen/chard
 
 from __future__ import annotations
 
-import functools
 import re
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from ingest.encodings import decode_as
+from ingest.letters import STEP, cases, models
 
 SAMPLE = 16 << 10
-_STEP = 8.0
-_UNKNOWN = 20 * 8
-_HAN_UNKNOWN = 19 * 8
+_UNKNOWN = 20 * STEP
 #: A long sample's candidates are cut down on its first bytes.
 _HEAT, _FINALISTS = 2048, 6
 #: How much a language is held against an encoding: by its ASCII letters (a share of their bits, up to a limit),
@@ -30,6 +26,9 @@ _HEAT, _FINALISTS = 2048, 6
 #: Bits that a declaration is trusted for, and more for each byte that the better reading reads differently.
 _TRUST, _TRUST_A_BYTE = 10.0, 12.0
 _ASCII_WEIGHT, _MAX_HANDICAP, _HINT_BITS = 0.1, 12.0, 6.0
+#: What a malformed sequence costs, and up to how many bytes count as few.
+_BROKEN, _FEW = 30.0, 20
+UTF8 = "utf-8"
 
 _WEST = "en de fr es it pt nl da sv nb fi is ca gl eu ga fo sq af lb xx"
 _EAST = "pl cs sk hu sl sh ro de en"
@@ -105,9 +104,6 @@ CANDIDATES: dict[str, float] = {
 }
 
 _CJK = {"shift_jis", "euc-jp", "iso-2022-jp", "euc-kr", "gb18030", "gbk", "big5"}
-_COMMON = "«»“”„‘’–—…"
-_TYPOGRAPHIC = "‚·•©®™°§€£¡¿№ªº‹›´\xad"
-_WIDE = "、。，．・：；？！「」『』（）【】《》〈〉〜～ー…—“”‘’　％"
 _MARKUP = re.compile(rb"<(?:script|style)\b.*?</(?:script|style)|<!--.*?-->|<[a-zA-Z/!?][^<>]{0,4096}>", re.I | re.S)
 
 
@@ -119,49 +115,6 @@ class Fit:
     bits: float
     language: str
     malformed: int
-
-
-@dataclass(frozen=True)
-class _Pairs:
-    index: npt.NDArray[np.uint8]  # of a UTF-16 unit: 0 no letter, 255 a letter the language lacks
-    bits: npt.NDArray[np.uint8]
-
-
-@functools.cache
-def _models() -> tuple[dict[str, _Pairs], dict[str, npt.NDArray[np.uint8]], npt.NDArray[np.uint8], npt.NDArray[np.bool_]]:
-    """Pair models, character bits of CJK tables, bits of what is no letter, and which units are letters."""
-    letter = np.zeros(1 << 16, bool)
-    symbol = np.full(1 << 16, 14 * 8, np.uint8)
-    for code in range(1 << 16):
-        category = unicodedata.category(chr(code))
-        letter[code] = category[0] in "LM"
-        if category in ("Cc", "Cn", "Co", "Cs"):
-            symbol[code] = 24 * 8
-    symbol[:128] = 0
-    symbol[:32] = 24 * 8
-    symbol[[9, 10, 12, 13]] = 0
-    symbol[[ord(c) for c in _TYPOGRAPHIC + _WIDE]] = 7 * 8
-    symbol[[ord(c) for c in _COMMON]] = 5 * 8
-    symbol[0xA0] = 2 * 8
-    symbol[0x2500:0x25A0] = 18 * 8
-    symbol[0xFFFD] = 255
-    symbol[0xFF61:0xFFA0] = 16 * 8
-    letter[0xFF61:0xFFA0] = False  # half-width kana are mostly a sign of the wrong encoding
-    pairs: dict[str, _Pairs] = {}
-    frequencies: dict[str, npt.NDArray[np.uint8]] = {}
-    with np.load(Path(__file__).parent / "data" / "charsets.npz", allow_pickle=False) as arrays:
-        for key in arrays.files:
-            kind, _, language = key.partition("_")
-            if kind == "pairs":
-                index = np.where(letter, 255, 0).astype(np.uint8)
-                letters = arrays[f"letters_{language}"]
-                index[letters] = np.arange(1, len(letters) + 1)
-                pairs[language] = _Pairs(index, arrays[key])
-            elif kind == "bits":
-                bits = np.where(letter, _HAN_UNKNOWN, symbol).astype(np.uint8)
-                bits[arrays[f"chars_{language}"]] = np.minimum(arrays[key], _HAN_UNKNOWN)
-                frequencies[language] = bits
-    return pairs, frequencies, symbol, letter
 
 
 def sample_of(body: bytes) -> bytes:
@@ -182,7 +135,7 @@ def sample_of(body: bytes) -> bytes:
 
 def fit(sample: bytes, encoding: str, handicaps: dict[str, float] | None = None) -> Fit:
     """The code length of `sample` read as `encoding`; `handicaps` are bits to add by language."""
-    pairs, frequencies, symbol, letter = _models()
+    pairs, frequencies, symbol, letter = models()
     text = decode_as(sample, encoding)
     malformed = text.count("\ufffd")
     units: npt.NDArray[np.uint16] = np.frombuffer(text.encode("utf-16-le", "replace"), np.uint16)
@@ -191,16 +144,16 @@ def fit(sample: bytes, encoding: str, handicaps: dict[str, float] | None = None)
         eaten = np.count_nonzero(np.frombuffer(sample, np.uint8) < 128) - np.count_nonzero(units < 128)
         high = units[units >= 128]
         language = languages[0]
-        bits = float(frequencies[language][high].sum()) / _STEP + 4.0 * max(0, int(eaten))
-        return Fit(encoding, bits + 30 * malformed, language, malformed)
+        bits = float(frequencies[language][high].sum()) / STEP + 4.0 * max(0, int(eaten))
+        return Fit(encoding, bits + _BROKEN * malformed, language, malformed)
     lower: npt.NDArray[np.uint16] = np.frombuffer(_folded(text).encode("utf-16-le", "replace"), np.uint16)
     before, after = lower[:-1].astype(np.uint32), lower[1:].astype(np.uint32)
     foreign = (units >= 128) & letter[units]
     near = foreign[:-1] | foreign[1:]
     kinds, counts = np.unique(before[near] << 16 | after[near], return_counts=True)
     left, right = kinds >> 16, kinds & 0xFFFF
-    fixed = float(symbol[units[(units >= 128) & ~foreign]].sum()) / _STEP
-    fixed += 30.0 * malformed + _case_bits(units) + _odd_bits(units, letter)
+    fixed = float(symbol[units[(units >= 128) & ~foreign]].sum()) / STEP
+    fixed += _BROKEN * malformed + _case_bits(units) + _odd_bits(units, letter)
     best, shortest = languages[0], float("inf")
     for language in languages:
         model = pairs[language]
@@ -208,7 +161,7 @@ def fit(sample: bytes, encoding: str, handicaps: dict[str, float] | None = None)
         known = (i != 255) & (j != 255)
         cost = np.full(len(kinds), _UNKNOWN, np.int64)
         cost[known] = model.bits[i[known], j[known]]
-        bits = float((cost * counts).sum()) / _STEP + (handicaps.get(language, 0.0) if handicaps else 0.0)
+        bits = float((cost * counts).sum()) / STEP + (handicaps.get(language, 0.0) if handicaps else 0.0)
         if bits < shortest:
             best, shortest = language, bits
     return Fit(encoding, fixed + shortest, best, malformed)
@@ -221,20 +174,37 @@ def best_fit(sample: bytes, declared: Sequence[str] = (), hint: str = "") -> Fit
     the language that the page declares, if any.
     """
     handicaps = _handicaps(sample, hint)
-    names = list(dict.fromkeys([*declared, *CANDIDATES]))
+    legacy = [name for name in declared if name in LANGUAGES]
+    names = list(dict.fromkeys([*legacy, *CANDIDATES]))
     if len(sample) > 2 * _HEAT:
         first = _ranked(sample[:_HEAT], names, handicaps)[:_FINALISTS]
-        names = list(dict.fromkeys([*declared, *(found.encoding for found in first)]))
+        names = list(dict.fromkeys([*legacy, *(found.encoding for found in first)]))
     fits = _ranked(sample, names, handicaps)
     best = fits[0]
     for found in fits[1:]:
         times = declared.count(found.encoding) - declared.count(best.encoding)
         if times > 0:
             differing = _differing(sample, found.encoding, best.encoding)
-            doubt = min(handicaps.get(language, 0.0) for language in LANGUAGES[best.encoding]) / _MAX_HANDICAP
-            if found.bits - best.bits <= times * _TRUST + _TRUST_A_BYTE * min(1.0, doubt) * differing:
+            if found.bits - best.bits <= times * _TRUST + _TRUST_A_BYTE * _doubt(best, handicaps) * differing:
                 best = found
-    return best
+    return _broken_utf8(sample, best, handicaps, declared.count(UTF8)) or best
+
+
+def _doubt(found: Fit, handicaps: dict[str, float]) -> float:
+    """How little the page's ASCII letters look like the languages of an encoding, 0 to 1."""
+    return min(1.0, min(handicaps.get(language, 0.0) for language in LANGUAGES[found.encoding]) / _MAX_HANDICAP)
+
+
+def _broken_utf8(sample: bytes, best: Fit, handicaps: dict[str, float], times: int) -> Fit | None:
+    """UTF-8 with few broken bytes and none that are right, where it is declared and little speaks for another."""
+    if not times:
+        return None
+    doubt = _doubt(best, handicaps)
+    malformed = sample.decode("utf-8", "replace").count("\ufffd")
+    bits = (_BROKEN - 0.5 * _BROKEN * doubt) * malformed
+    high = min(_FEW, int(np.count_nonzero(np.frombuffer(sample, np.uint8) >= 128)))
+    trusted = times * _TRUST + _TRUST_A_BYTE * doubt * high
+    return Fit(UTF8, bits, "", malformed) if bits - best.bits <= trusted else None
 
 
 def _ranked(sample: bytes, names: Iterable[str], handicaps: dict[str, float]) -> list[Fit]:
@@ -257,7 +227,7 @@ def _differing(sample: bytes, one: str, other: str) -> int:
 
 def _handicaps(sample: bytes, hint: str) -> dict[str, float]:
     """Bits for languages that the ASCII letters do not look like, and that the page does not declare."""
-    pairs = _models()[0]
+    pairs = models()[0]
     letters: npt.NDArray[np.uint8] = np.frombuffer(sample.lower(), np.uint8)
     before, after = letters[:-1].astype(np.int64), letters[1:].astype(np.int64)
     is_letter = (letters >= 97) & (letters <= 122)
@@ -271,7 +241,7 @@ def _handicaps(sample: bytes, hint: str) -> dict[str, float]:
         known = (i != 255) & (j != 255)
         bits = np.full(len(kinds), _UNKNOWN, np.int64)
         bits[known] = model.bits[i[known], j[known]]
-        costs[language] = float((bits * counts).sum()) / _STEP
+        costs[language] = float((bits * counts).sum()) / STEP
     least = min(costs.values())
     handicaps = {language: min(_MAX_HANDICAP, _ASCII_WEIGHT * (bits - least)) for language, bits in costs.items()}
     if np.count_nonzero(is_letter) > 4 * np.count_nonzero(letters >= 128):
@@ -290,7 +260,7 @@ def _folded(text: str) -> str:
 
 def _case_bits(units: npt.NDArray[np.uint16]) -> float:
     """What capitals after small letters cost, where one of the two is no ASCII."""
-    upper, lower = _cases()
+    upper, lower = cases()
     a, b = units[:-1], units[1:]
     near = (a >= 128) | (b >= 128)
     odd = np.count_nonzero(near & lower[a] & upper[b])
@@ -305,13 +275,3 @@ def _odd_bits(units: npt.NDArray[np.uint16], letter: npt.NDArray[np.bool_]) -> f
     lone = np.count_nonzero(high & is_letter[1:-1] & ~is_letter[:-2] & ~is_letter[2:])
     inside = high & ~is_letter[1:-1] & is_letter[:-2] & is_letter[2:] & (inner != 0x2019) & (inner != 0xAD)
     return 4.0 * lone + 8.0 * np.count_nonzero(inside & (inner != 0xA0)) + 5.0 * np.count_nonzero(inside & (inner == 0xA0))
-
-
-@functools.cache
-def _cases() -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-    upper, lower = np.zeros(1 << 16, bool), np.zeros(1 << 16, bool)
-    for code in range(1 << 16):
-        category = unicodedata.category(chr(code))
-        upper[code], lower[code] = category == "Lu", category == "Ll"
-    return upper, lower
-

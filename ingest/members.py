@@ -85,12 +85,12 @@ class GzipMember:
         inflate = self._inflate
         while True:
             chunk = self._source.at(self._at, CHUNK)
-            if not chunk:
-                raise Damaged("truncated_file", "the file ends inside the gzip member")
             try:
                 out = inflate.decompress(chunk, n)
             except zlib.error as error:
                 raise Damaged("damaged_gzip", f"gzip member is damaged ({error})") from None
+            if not chunk and not out and not inflate.eof:
+                raise Damaged("truncated_file", "the file ends inside the gzip member")
             if inflate.eof:
                 self._at += len(chunk) - len(inflate.unused_data)
                 self.end = self._at
@@ -217,12 +217,6 @@ def _zstd_dictionary(source: ByteSource) -> zstandard.ZstdCompressionDict | None
         reader = zstandard.ZstdDecompressor(max_window_size=ZSTD_MAX_WINDOW).stream_reader(data)
         data = reader.read(64 << 20)
     return zstandard.ZstdCompressionDict(data) if data else None
-
-
-def is_record_start(codec: Codec, source: ByteSource, offset: int) -> bool:
-    """Whether a member that holds a WARC record starts at `offset`."""
-    magic = codec.magic
-    return bytes(source.at(offset, len(magic))) == magic and codec.peek(source, offset, 5) == b"WARC/"
 
 
 def find_record(codec: Codec, source: ByteSource, offset: int) -> int:

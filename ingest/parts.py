@@ -5,6 +5,7 @@ A record belongs to the slice that it starts in, as in Hadoop's input splits (ha
 
 from __future__ import annotations
 
+import itertools
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -88,7 +89,7 @@ def list_parts(patterns: Sequence[str], *, format: str | None = None, part_bytes
             if known is None or (len(file.name), file.name) < (len(known.name), known.name):
                 names[file.uri] = file
     files = sorted(names.values(), key=lambda f: (f.name, f.uri))
-    for one, other in zip(files, files[1:], strict=False):
+    for one, other in itertools.pairwise(files):
         if one.name == other.name:
             raise InputError(
                 f"{one.uri} and {other.uri} would both be called {one.name}",

@@ -6,7 +6,6 @@ gzip recovery tools (gzrecover), and what was passed over is one row.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 
 from ingest.files import ByteSource
@@ -18,7 +17,6 @@ from ingest.members import (
     Member,
     Zstd,
     find_record,
-    is_record_start,
     skippable_end,
 )
 from ingest.options import IngestOptions
@@ -176,9 +174,3 @@ def _salvaged_header(codec: Codec, source: ByteSource, at: int) -> dict[str, str
     end = head.find(b"\r\n\r\n")
     return parse_header(head[: end if end >= 0 else head.rfind(b"\n") + 1]) if head[:5] == b"WARC/" else {}
 
-
-def file_label(path: str) -> str:
-    return os.path.basename(path)
-
-
-__all__ = ["SliceReader", "is_record_start"]

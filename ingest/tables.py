@@ -6,9 +6,7 @@ JSON Lines: jsonlines.org; CSV: RFC 4180, read by pyarrow.csv.
 from __future__ import annotations
 
 import datetime as dt
-import io
 import json
-import zlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -16,12 +14,12 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 import xxhash
-import zstandard
 
 from core.errors import InputError
 from core.hashing import digest, document_id
 from ingest.batches import BatchBuilder, IngestBatch, parse_date
 from ingest.files import BLOCK, ByteSource, file_system
+from ingest.lines import blocks, inflated, split_lines
 from ingest.options import TABLE_COLUMNS, IngestOptions
 from ingest.parts import Part
 
@@ -109,17 +107,18 @@ class TableReader:
         source = ByteSource(part.uri, part.start, part.stop)
         try:
             head = bytes(source.at(0, 4))
-            if head[:2] == b"\x1f\x8b" or head == b"\x28\xb5\x2f\xfd":
-                lines = _lines(_inflated(source), 0, 1 << 62, self.options.max_record)
+            limit = self.options.max_record
+            compressed = head[:2] == b"\x1f\x8b" or head == b"\x28\xb5\x2f\xfd"
+            if compressed:
+                lines = split_lines(inflated(source), 0, 1 << 62, limit)
             else:
                 at = self._first_line(source)
                 self.first_offset = self.next_offset = at
-                lines = _lines(_blocks(source, at), at, part.stop, self.options.max_record)
+                lines = split_lines(blocks(source, at), at, part.stop, limit)
             seen, known = 0, False
-            for offset, line in lines:
-                if source.size == part.size or offset < part.stop:
-                    self.next_offset = offset + len(line)
-                row = _parse(line, self.options.max_record)
+            for offset, length, line in lines:
+                self.next_offset = part.stop if compressed else offset + length
+                row = _parse(line, limit)
                 if row is None:
                     continue
                 if not isinstance(row, str) and not known:
@@ -127,7 +126,7 @@ class TableReader:
                     known = self._names["text"] in row
                     if seen >= _PATIENCE and not known:
                         self._refuse(list(row))
-                yield offset, len(line), row
+                yield offset, length, row
             self.next_offset = max(self.next_offset, part.stop)
             self.digest = source.digest()
         finally:
@@ -203,7 +202,9 @@ class TableReader:
                         yield at, 0, bad.pop(0)
                         at += 1
         except pa.ArrowInvalid as error:
-            raise InputError(f"{self.part.uri} cannot be read as CSV: {error}", "check the file, or convert it to Parquet") from None
+            raise InputError(
+                f"{self.part.uri} cannot be read as CSV: {error}", "check the file, or convert it to Parquet"
+            ) from None
 
     def _refuse(self, names: list[str]) -> None:
         raise InputError(
@@ -236,78 +237,6 @@ def table_digest(part: Part) -> str:
                     state.update(data)
                     left -= len(data)
     return state.hexdigest()
-
-
-def _blocks(source: ByteSource, at: int) -> Iterator[bytes]:
-    while block := bytes(source.at(at, BLOCK)):
-        yield block
-        at += len(block)
-
-
-def _inflated(source: ByteSource) -> Iterator[bytes]:
-    """The content of a gzip or zstd file; what is left of a damaged one is lost, with an error line in its place."""
-    raw = io.BufferedReader(_Raw(source), BLOCK)
-    try:
-        if bytes(source.at(0, 2)) == b"\x1f\x8b":
-            yield from _gunzipped(raw)
-        else:
-            reader = zstandard.ZstdDecompressor(max_window_size=1 << 27).stream_reader(raw, read_across_frames=True)
-            while data := reader.read(BLOCK):
-                yield data
-    except (zlib.error, EOFError, zstandard.ZstdError):
-        yield b"\n{damaged"
-
-
-def _gunzipped(raw: io.BufferedReader) -> Iterator[bytes]:
-    inflate = zlib.decompressobj(31)
-    data = b""
-    while data or (data := raw.read(1 << 16)):
-        out = inflate.decompress(data, BLOCK)
-        if out:
-            yield out
-        if inflate.eof:
-            data = inflate.unused_data
-            inflate = zlib.decompressobj(31)
-        else:
-            data = inflate.unconsumed_tail
-
-
-class _Raw(io.RawIOBase):
-    def __init__(self, source: ByteSource) -> None:
-        self._source, self._at = source, 0
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        data = self._source.at(self._at, len(buffer))
-        buffer[: len(data)] = data
-        self._at += len(data)
-        return len(data)
-
-
-def _lines(blocks: Iterator[bytes], at: int, stop: int, max_line: int) -> Iterator[tuple[int, bytes]]:
-    """Lines with their ends that start before `stop`; of a line longer than `max_line` no more than that is held."""
-    held: list[bytes] = []
-    size = dropped = 0
-    for block in blocks:
-        begin = 0
-        while (end := block.find(b"\n", begin)) >= 0:
-            held.append(block[begin : end + 1])
-            length = size + dropped + end + 1 - begin
-            yield at, b"".join(held)
-            at += length
-            held, size, dropped, begin = [], 0, 0, end + 1
-            if at >= stop:
-                return
-        rest = block[begin:]
-        if size <= max_line:
-            held.append(rest)
-            size += len(rest)
-        else:
-            dropped += len(rest)
-    if size and at < stop:
-        yield at, b"".join(held)
 
 
 def _parse(line: bytes, max_line: int) -> Mapping[str, Any] | str | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import collections
 import gzip
+import itertools
 import json
 import math
 import unicodedata
@@ -20,7 +21,8 @@ import numpy as np
 
 #: wordfreq's languages that were written in an 8-bit encoding, and those taken from the Declaration.
 WORDFREQ = (
-    ["ar", "bg", "ca", "cs", "da", "de", "el", "en", "es", "fa", "fi", "fr", "he", "hu", "is", "it", "lt", "lv", "mk", "nb", "nl", "pl", "pt", "ro", "ru", "sh", "sk", "sl", "sv", "tr", "uk", "vi"]
+    *("ar", "bg", "ca", "cs", "da", "de", "el", "en", "es", "fa", "fi", "fr", "he", "hu", "is", "it", "lt", "lv"),
+    *("mk", "nb", "nl", "pl", "pt", "ro", "ru", "sh", "sk", "sl", "sv", "tr", "uk", "vi"),
 )
 #: `xx` is every language of the Declaration that windows-1252 can write, for those without a model of their own.
 DECLARATION = {"et": "et", "be": "be", "th": "th", "sr": "sr-Cyrl", "gl": "gl", "eu": "eu", "ga": "ga", "fo": "fo",
@@ -55,7 +57,7 @@ def letter_pairs(words: Iterable[tuple[str, float]]) -> tuple[str, np.ndarray]:
     pairs: collections.Counter[tuple[str, str]] = collections.Counter()
     for word, weight in words:
         letters = ["", *(c if unicodedata.category(c)[0] in "LM" else "" for c in word.lower()), ""]
-        for a, b in zip(letters, letters[1:], strict=False):
+        for a, b in itertools.pairwise(letters):
             pairs[a, b] += weight
     after = collections.Counter[str]()
     for (_, b), n in pairs.items():

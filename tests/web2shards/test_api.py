@@ -95,7 +95,7 @@ def test_duckdb_reads_the_table_and_a_reader(opened: web2shards.Run) -> None:
     documents = opened.documents
     query = 'select "fate.reason" as reason, count(*) as n from {} group by 1 order by 1'
     by_table = duckdb.sql(query.format("documents")).fetchall()
-    reader = documents.reader(["fate.reason"])
+    reader = documents.reader(["fate.reason"])  # noqa: F841 - DuckDB finds it by its name
     assert duckdb.sql(query.format("reader")).fetchall() == by_table
     reasons = opened.stats["tables"][0]["reasons"]
     assert dict(by_table) == {"": opened.stats["tables"][0]["kept"], **reasons}
@@ -127,7 +127,7 @@ def test_mistakes_say_what_is_meant(opened: web2shards.Run, tmp_path: Path) -> N
     with pytest.raises(InputError) as error:
         opened.documents.reader(["language.lable"])
     assert "language.label" in error.value.mend
-    with pytest.raises(InputError, match="no column `nowhere.at_all`"):
+    with pytest.raises(InputError, match="no column `nowhere"):
         opened.documents.count_rows("nowhere.at_all >= 1")
     with pytest.raises(RecipeError):
         opened.documents.count_rows("language.score >=")

@@ -32,8 +32,8 @@ def test_a_sound_installation(cli: Cli) -> None:
 
 
 def test_another_fasttext(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = metadata.packages_distributions
-    monkeypatch.setattr(metadata, "packages_distributions", lambda: {**real(), "fasttext": ["fasttext-community", "fasttext-wheel"]})
+    found = {**metadata.packages_distributions(), "fasttext": ["fasttext-community", "fasttext-wheel"]}
+    monkeypatch.setattr(metadata, "packages_distributions", lambda: found)
     result = cli("doctor")
     assert result.exit_code == 1
     assert "pip uninstall fasttext-wheel" in result.stdout
@@ -45,7 +45,7 @@ def test_a_folder_that_shadows_a_room(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.syspath_prepend(str(tmp_path))
     for name in [name for name in sys.modules if name.partition(".")[0] == "ingest"]:
         monkeypatch.delitem(sys.modules, name)
-    (probe,) = [probe for probe in doctor._rooms()]  # pyright: ignore[reportPrivateUsage]
+    (probe,) = list(doctor._rooms())  # pyright: ignore[reportPrivateUsage]
     assert probe.state == "failed"
     assert str(tmp_path) in probe.told
 
@@ -53,7 +53,7 @@ def test_a_folder_that_shadows_a_room(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_a_package_that_is_too_old(monkeypatch: pytest.MonkeyPatch) -> None:
     real = metadata.version
     monkeypatch.setattr(metadata, "version", lambda name: "1.0" if name == "pyarrow" else real(name))
-    (probe,) = [probe for probe in doctor._packages()]  # pyright: ignore[reportPrivateUsage]
+    (probe,) = list(doctor._packages())  # pyright: ignore[reportPrivateUsage]
     assert probe.state == "failed"
     assert "pyarrow 1.0 is not" in probe.told
     assert "pip install 'pyarrow" in probe.mend
