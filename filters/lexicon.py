@@ -5,8 +5,8 @@ Lists are short (tens to hundreds of words), so that comparing the few words wit
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -33,13 +33,12 @@ def make_lexicon(lists: Sequence[Iterable[str]]) -> Lexicon:
         firsts = np.array([word[0] for word in entries], np.int64)
         head[g, :257] = before + np.searchsorted(firsts, np.arange(257))
         before += len(entries)
-        bits = head[g, 257:].view(np.uint32)
+        possible = np.zeros(4096, bool)
         for word in entries:
-            seconds = range(256) if len(word) < 2 else word[1:2]
-            thirds = range(256) if len(word) < 3 else word[2:3]
-            for second, third in itertools.product(seconds, thirds):
-                h = _prefix_hash(word[0], second, third)
-                bits[h >> 5] |= np.uint32(1 << int(h & 31))
+            seconds = np.arange(256) if len(word) < 2 else np.array([word[1]])
+            thirds = np.arange(256) if len(word) < 3 else np.array([word[2]])
+            possible[_prefix_hash(word[0], seconds[:, None], thirds)] = True
+        head[g, 257:] = np.packbits(possible, bitorder="little").view("<i4")
     lengths = [len(word) for word in words]
     places = base + len(words) + 1 + np.cumsum([0, *lengths])
     lexicon = np.concatenate([head.ravel(), places, np.frombuffer(b"".join(words), np.uint8)]).astype(np.int32)
@@ -47,7 +46,7 @@ def make_lexicon(lists: Sequence[Iterable[str]]) -> Lexicon:
     return lexicon
 
 
-def _prefix_hash(a: Int, b: Int, c: Int) -> Int:
+def _prefix_hash(a: Any, b: Any, c: Any) -> Any:
     return (a * 97 + b * 11 + c) & 4095
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from ingest.detection import UTF8, Fit, best_fit, fit, sample_of
+from ingest.detection import SAMPLE, UTF8, Fit, best_fit, fit, sample_of
 from ingest.encodings import decode_as, encoding_name
 
 PRESCAN = 8192
@@ -26,6 +26,7 @@ _HINTS = {"no": "nb", "nn": "nb", "hr": "sh", "bs": "sh", "iw": "he"}
 _META = re.compile(rb"<meta[\s/][^>]{0,2048}>?", re.I)
 _META_CHARSET = re.compile(rb"charset\s*=\s*[\"']?\s*([^\s\"'/>;]{1,40})", re.I)
 _XML = re.compile(rb"\s*<\?xml[^>]{0,200}?encoding\s*=\s*[\"']([^\"']{1,40})", re.I)
+_HIGH = re.compile(rb"[\x80-\xff]")
 _COMMENT = re.compile(rb"<!--.*?(?:-->|\Z)", re.S)
 _LANG = re.compile(rb"<html[^>]{0,1024}?\slang\s*=\s*[\"']?([a-zA-Z]{2,3})\b", re.I)
 
@@ -156,9 +157,10 @@ def _mostly_utf8(body: bytes, declared: bool) -> Decoded | None:
 
 
 def _legacy(body: bytes, declared: list[str], html: bool) -> Decoded:
-    sample = sample_of(body) if html else body[: 1 << 14]
-    if not sample or sample.isascii():
-        sample = body[-(1 << 14) :] if body[: 1 << 14].isascii() else body[: 1 << 14]
+    sample = sample_of(body) if html else b""
+    if sample.isascii():  # what is not ASCII is all in the markup
+        first = _HIGH.search(body)
+        sample = body[max(0, first.start() - 64) :][:SAMPLE] if first else body[:SAMPLE]
     high = _high_bytes(sample)
     hint = _hint(body)
     for place, name in enumerate(declared):
