@@ -19,6 +19,7 @@ CHUNK = 1 << 16
 BOMB_RATIO = 100
 ZSTD_MAX_WINDOW = 1 << 27
 _PROBE = 4096
+_STEP = 32
 _SEARCH = 1 << 20
 
 
@@ -53,42 +54,58 @@ class Codec(Protocol):
 
     def open(self, source: ByteSource, offset: int) -> Member: ...
     def peek(self, source: ByteSource, offset: int, n: int) -> bytes: ...
+    def salvage(self, source: ByteSource, offset: int, n: int) -> bytes: ...
 
 
 class GzipMember:
-    """A gzip member at `offset`."""
+    """A gzip member at `offset`. What was inflated before damage is given out before Damaged is raised."""
 
     def __init__(self, source: ByteSource, offset: int) -> None:
         self._source = source
         self._start = self._at = offset
         self._inflate = zlib.decompressobj(31)
-        self._ready = b""
+        self._given = 0
+        self._damage: Damaged | None = None
         self.end: int | None = None
 
     def read(self, n: int) -> bytes:
         data = self._some(n)
-        if len(data) == n or self.end is not None:
-            return data
-        parts, missing = [data], n - len(data)
-        while missing and self.end is None:
-            data = self._some(missing)
-            parts.append(data)
-            missing -= len(data)
-        return b"".join(parts)
+        if len(data) < n and self.end is None:
+            parts, missing = [data], n - len(data)
+            while missing and self.end is None:
+                try:
+                    data = self._some(missing)
+                except Damaged as damage:
+                    self._damage = damage
+                    break
+                parts.append(data)
+                missing -= len(data)
+            data = b"".join(parts)
+        self._given += len(data)
+        return data
 
     def consumed(self) -> int:
         return self._at - self._start
 
     def _some(self, n: int) -> bytes:
+        if self._damage is not None:
+            raise self._damage
         if self.end is not None:
             return b""
-        inflate = self._inflate
         while True:
+            inflate = self._inflate
             chunk = self._source.at(self._at, CHUNK)
+            # Only a member of many records is worth a copy that lets what precedes damage be read to the byte.
+            saved = inflate.copy() if self._given >= CHUNK else None
             try:
                 out = inflate.decompress(chunk, n)
             except zlib.error as error:
-                raise Damaged("damaged_gzip", f"gzip member is damaged ({error})") from None
+                damage = Damaged("damaged_gzip", f"gzip member is damaged ({error})")
+                out = _before_damage(saved, chunk, n) if saved is not None else b""
+                if not out:
+                    raise damage from None
+                self._damage = damage
+                return out
             if not chunk and not out and not inflate.eof:
                 raise Damaged("truncated_file", "the file ends inside the gzip member")
             if inflate.eof:
@@ -98,6 +115,19 @@ class GzipMember:
             self._at += len(chunk) - len(inflate.unconsumed_tail)
             if out:
                 return out
+
+
+def _before_damage(inflate: zlib._Decompress, chunk: memoryview, n: int) -> bytes:  # pyright: ignore[reportPrivateUsage]
+    """What of a damaged chunk can be inflated, up to `n` bytes."""
+    out = b""
+    try:
+        for at in range(0, len(chunk), _STEP):
+            out += inflate.decompress(chunk[at : at + _STEP], n)
+            if len(out) >= n:
+                break
+    except zlib.error:
+        pass
+    return out[:n]
 
 
 class Gzip:
@@ -113,6 +143,10 @@ class Gzip:
             return zlib.decompressobj(31).decompress(source.at(offset, max(_PROBE, n)), n)
         except zlib.error:
             return b""
+
+    def salvage(self, source: ByteSource, offset: int, n: int) -> bytes:
+        """Up to `n` bytes of content of a damaged member, as far as it can be read."""
+        return _before_damage(zlib.decompressobj(31), source.at(offset, n), n)
 
 
 class _Range:
@@ -172,6 +206,9 @@ class Zstd:
             return ZstdMember(source, offset, self._decoder).read(n)
         except Damaged:
             return b""
+
+    def salvage(self, source: ByteSource, offset: int, n: int) -> bytes:
+        return self.peek(source, offset, n)
 
 
 def zstd_frame_end(source: ByteSource, offset: int) -> int:

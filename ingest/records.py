@@ -57,7 +57,7 @@ def block_length(fields: dict[str, str]) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
 
 
-def whole_record(data: bytes) -> tuple[dict[str, str], bytes] | None:
+def whole_record(data: bytes, max_block: int) -> tuple[dict[str, str], bytes] | None:
     """Header and block of `data` if it is exactly one well-formed record; None if it needs a closer look."""
     if data[:5] != b"WARC/":
         return None
@@ -66,7 +66,7 @@ def whole_record(data: bytes) -> tuple[dict[str, str], bytes] | None:
         return None
     fields = parse_header(data[: end.start()])
     size = block_length(fields)
-    if size is None or len(data) - end.end() < size or data[end.end() + size :].strip(b"\r\n"):
+    if size is None or size > max_block or len(data) - end.end() < size or data[end.end() + size :].strip(b"\r\n"):
         return None
     return fields, data[end.end() : end.end() + size]
 

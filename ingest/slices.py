@@ -97,7 +97,7 @@ class SliceReader:
             member = codec.open(self._source, at)
             first = member.read(_FIRST)
             if member.end is not None:
-                whole = whole_record(first)
+                whole = whole_record(first, self._options.max_record)
                 if whole is not None:
                     yield RawRecord(at, member.end - at, *whole)
                     return member.end
@@ -127,11 +127,17 @@ class SliceReader:
     def _window_records(self, window: Window, member: Member, at: int) -> Iterator[RawRecord]:
         previous: RawRecord | None = None
         several = False
-        for record in stream_records(window, max_block=self._options.max_record, sole=True):
-            if previous is not None:
-                several = True
+        try:
+            for record in stream_records(window, max_block=self._options.max_record, sole=True):
+                if previous is not None:
+                    several = True
+                    yield _placed(previous, at, previous.length)
+                previous = record
+        except Damaged:
+            # A member of one record is its row or that of the damage, one of several is both.
+            if previous is not None and (several or window.data[window.at :].strip(b"\r\n")):
                 yield _placed(previous, at, previous.length)
-            previous = record
+            raise
         if previous is not None:
             length = previous.length if several or member.end is None else member.end - at
             yield _placed(previous, at, length)
@@ -170,7 +176,7 @@ def _bounded(member: Member, max_record: int) -> Callable[[int], bytes]:
 
 def _salvaged_header(codec: Codec, source: ByteSource, at: int) -> dict[str, str]:
     """What can still be read of a damaged member's WARC header."""
-    head = codec.peek(source, at, 1 << 13)
+    head = codec.salvage(source, at, 1 << 13)
     end = head.find(b"\r\n\r\n")
     return parse_header(head[: end if end >= 0 else head.rfind(b"\n") + 1]) if head[:5] == b"WARC/" else {}
 

@@ -43,9 +43,11 @@ class _Pass:
         """Seconds to go, None before the first part is done."""
         return self.seconds * (1 - self.fraction) / self.fraction if 0 < self.fraction < 1 else None
 
-    def numbers(self) -> list[str]:
+    def numbers(self, finished: bool = False) -> list[str]:
         """Parts, rows, rate and kept share as texts."""
-        texts = [f"{self.done:,} of {count(self.parts, 'part')}"]
+        # A pass that ends in shards counts those, of which there may be more or fewer than parts.
+        other = finished and self.done != self.parts
+        texts = [] if other else [f"{self.done:,} of {count(self.parts, 'part')}"]
         if self.rows:
             texts += [count(self.rows, "row"), f"{self.rows / max(self.seconds, 1e-3):,.0f} rows/s"]
         if self.kept is not None and self.rows:
@@ -83,7 +85,7 @@ class Lines:
     def finished(self, seconds: float) -> None:
         with self._lock:
             if self._pass is not None:
-                rest = [text for text in self._pass.numbers()[1:] if not text.endswith("rows/s")]
+                rest = [text for text in self._pass.numbers(True) if not text.endswith((" parts", " part"))]
                 self._line(f"{self._pass.name}: {', '.join(['done in ' + duration(seconds), *rest])}")
             self._pass = None
 
@@ -136,7 +138,7 @@ class Bars:
     def finished(self, seconds: float) -> None:
         with self._lock:
             if self._pass is not None:
-                numbers = " · ".join(self._pass.numbers())
+                numbers = " · ".join(self._pass.numbers(True))
                 self._bars.update(self._task, completed=1.0, numbers=numbers, time=duration(seconds))
             self._pass = None
 

@@ -62,6 +62,21 @@ def out(finished: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(finished, tmp_path / "out", copy_function=shutil.copy2))
 
 
+@pytest.fixture(scope="session")
+def finished_small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same over the 38 pages of the second WARC, in three parts."""
+    folder = tmp_path_factory.mktemp("finished_small")
+    run_inline(write_recipe(folder, EXAMPLES / "more" / "second.warc.gz", part="80kB"), folder / "out")
+    return folder / "out"
+
+
+@pytest.fixture
+def small(finished_small: Path, tmp_path: Path) -> Path:
+    """A copy of the small run; its recipe is `small.yaml` beside it."""
+    shutil.copy(finished_small.parent / "small.yaml", tmp_path / "small.yaml")
+    return Path(shutil.copytree(finished_small, tmp_path / "small", copy_function=shutil.copy2))
+
+
 @pytest.fixture
 def recipe(finished: Path) -> Path:
     """The recipe of the finished run."""

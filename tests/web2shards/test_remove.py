@@ -52,24 +52,24 @@ def everything(out: Path) -> str:
     return "\n".join(seen)
 
 
-def test_the_text_is_nowhere_and_the_rest_is_as_it_was(cli: Cli, out: Path, finished: Path) -> None:
-    page = a_kept_page(out)
+def test_the_text_is_nowhere_and_the_rest_is_as_it_was(cli: Cli, small: Path, finished_small: Path) -> None:
+    page = a_kept_page(small)
     text = max(str(page["text.text"]).split("\n"), key=len)
-    assert json.dumps(text, ensure_ascii=False)[1:-1] in everything(out)
-    before = web2shards.open(out).stats["tables"][0]["kept"]
-    told = cli("remove", out, "--url", page["page.url"], "--note", "request 7", "--workers", "1")
+    assert json.dumps(text, ensure_ascii=False)[1:-1] in everything(small)
+    before = web2shards.open(small).stats["tables"][0]["kept"]
+    told = cli("remove", small, "--url", page["page.url"], "--note", "request 7", "--workers", "1")
     assert told.exit_code == 0, told.stderr
     assert "removed 1 document" in told.stdout
-    assert json.dumps(text, ensure_ascii=False)[1:-1] not in everything(out)
-    run = web2shards.open(out)
+    assert json.dumps(text, ensure_ascii=False)[1:-1] not in everything(small)
+    run = web2shards.open(small)
     assert run.stats["tables"][0]["kept"] == before - 1
     (row,) = run.get(page["id"].hex())  # type: ignore[attr-defined]
     assert (row["fate.reason"], row["fate.kept"], row["page.url"]) == ("removed", False, page["page.url"])
     assert all(row[name] is None for name in row if name.partition(".")[0] in ("text", "language", "exact", "duplicates"))
-    assert cli("check", out).exit_code == 0
-    log = [json.loads(line) for line in (out / "removed.jsonl").read_text().splitlines()]
+    assert cli("check", small).exit_code == 0
+    log = [json.loads(line) for line in (small / "removed.jsonl").read_text().splitlines()]
     assert [log[0]["kind"], log[0]["note"], log[1]["documents"]] == ["url", "request 7", 1]
-    others = {row["id"]: row for row in web2shards.open(finished).documents.to_table().to_pylist()}
+    others = {row["id"]: row for row in web2shards.open(finished_small).documents.to_table().to_pylist()}
     after = {row["id"]: row for row in run.documents.to_table().to_pylist()}
     assert list(others) == list(after)
     del others[page["id"]], after[page["id"]]
@@ -112,18 +112,18 @@ def test_a_warc_added_later_honours_the_list(tmp_path: Path) -> None:
     assert added.column("text.text").null_count < len(added)
 
 
-def test_the_same_bytes_as_if_it_had_never_been_there(recipe: Path, out: Path, tmp_path: Path) -> None:
+def test_the_same_bytes_as_if_it_had_never_been_there(small: Path, tmp_path: Path) -> None:
     """Shards do not tell whether a page was removed before or after the run."""
     from pipelines.removal import add_takedowns
 
-    page = Takedown("id", a_kept_page(out)["id"].hex())  # type: ignore[attr-defined]
-    remove(out, page)
+    page = Takedown("id", a_kept_page(small)["id"].hex())  # type: ignore[attr-defined]
+    remove(small, page)
     fresh = tmp_path / "fresh"
-    run_inline(recipe, fresh, limit=1)
+    run_inline(small.parent / "small.yaml", fresh, limit=1)
     with Lease(str(fresh)) as lease:
         add_takedowns(lease.store, [page])
-    run_inline(recipe, fresh)
-    for path in (out / "shards" / "text").iterdir():
+    run_inline(small.parent / "small.yaml", fresh)
+    for path in (small / "shards" / "text").iterdir():
         if path.name != "index.json":
             assert path.read_bytes() == (fresh / "shards" / "text" / path.name).read_bytes()
 
@@ -145,16 +145,16 @@ def test_another_copy_takes_its_place_unless_copies_go_too(cli: Cli, out: Path, 
     assert web2shards.open(other).documents.count_rows("fate.reason is removed") == page["duplicates.size"]
 
 
-def test_a_list_of_all_kinds(cli: Cli, out: Path, tmp_path: Path) -> None:
-    page = a_kept_page(out)
+def test_a_list_of_all_kinds(cli: Cli, small: Path, tmp_path: Path) -> None:
+    page = a_kept_page(small)
     listed = tmp_path / "list.txt"
     listed.write_text(f"# a comment\n{page['page.url']}\n\n{'0' * 32}\nnever-crawled.example\n")
-    told = cli("remove", out, "--file", listed, "--workers", "1")
+    told = cli("remove", small, "--file", listed, "--workers", "1")
     assert told.exit_code == 0, told.stderr
     assert "removed 1 document" in told.stdout
-    assert {t.kind for t in read_removals(str(out)).takedowns} == {"url", "id", "host"}
-    assert len(read_removals(str(out)).takedowns) == 3
-    assert "would remove 0 documents" in cli("remove", out, "--file", listed, "--dry-run").stdout
+    assert {t.kind for t in read_removals(str(small)).takedowns} == {"url", "id", "host"}
+    assert len(read_removals(str(small)).takedowns) == 3
+    assert "would remove 0 documents" in cli("remove", small, "--file", listed, "--dry-run").stdout
 
 
 def test_without_the_input(tmp_path: Path) -> None:
@@ -167,61 +167,61 @@ def test_without_the_input(tmp_path: Path) -> None:
     assert web2shards.open(tmp_path / "out").documents.count_rows("fate.reason is removed") == 1
 
 
-def test_a_takedown_that_was_cut_short_is_finished_by_the_next_run(recipe: Path, out: Path) -> None:
+def test_a_takedown_that_was_cut_short_is_finished_by_the_next_run(small: Path) -> None:
     from pipelines.removal import add_takedowns
 
-    page = a_kept_page(out)
-    with Lease(str(out)) as lease:
+    page = a_kept_page(small)
+    with Lease(str(small)) as lease:
         add_takedowns(lease.store, [Takedown("id", page["id"].hex())])  # type: ignore[attr-defined]
-    assert not read_removals(str(out)).settled
-    run_inline(recipe, out)
-    assert read_removals(str(out)).settled
-    assert web2shards.open(out).get(page["id"].hex())[0]["text.text"] is None  # type: ignore[attr-defined]
+    assert not read_removals(str(small)).settled
+    run_inline(small.parent / "small.yaml", small)
+    assert read_removals(str(small)).settled
+    assert web2shards.open(small).get(page["id"].hex())[0]["text.text"] is None  # type: ignore[attr-defined]
 
 
-def test_shards_are_clean_before_they_are_made_anew(out: Path) -> None:
+def test_shards_are_clean_before_they_are_made_anew(small: Path) -> None:
     from pipelines.redaction import settle
     from pipelines.removal import add_takedowns
 
-    page = a_kept_page(out)
+    page = a_kept_page(small)
     text = max(str(page["text.text"]).split("\n"), key=len)
-    with Lease(str(out)) as lease:
+    with Lease(str(small)) as lease:
         add_takedowns(lease.store, [Takedown("id", page["id"].hex())])  # type: ignore[attr-defined]
         done = settle(lease.store)
     assert done is not None
     assert (done.documents, done.shards) == (1, 1)
-    assert json.dumps(text, ensure_ascii=False)[1:-1] not in everything(out)
-    assert not (out / "shards" / "text" / "index.json").exists()
+    assert json.dumps(text, ensure_ascii=False)[1:-1] not in everything(small)
+    assert not (small / "shards" / "text" / "index.json").exists()
 
 
-def test_other_formats(recipe: Path, out: Path) -> None:
+def test_other_formats(small: Path) -> None:
     from pipelines.redaction import settle
     from pipelines.removal import add_takedowns
 
-    run_inline(recipe, out, ["output.text.format=parquet", "output.lines={from: documents, format: jsonl, samples: 50}"])
-    page = a_kept_page(out)
-    shards = {name: len(list((out / "shards" / name).iterdir())) for name in ("text", "lines")}
-    with Lease(str(out)) as lease:
+    run_inline(small.parent / "small.yaml", small, ["output.text.format=parquet", "output.lines={from: documents, format: jsonl, samples: 50}"])
+    page = a_kept_page(small)
+    shards = {name: len(list((small / "shards" / name).iterdir())) for name in ("text", "lines")}
+    with Lease(str(small)) as lease:
         add_takedowns(lease.store, [Takedown("id", page["id"].hex())])  # type: ignore[attr-defined]
         done = settle(lease.store)
     assert done is not None
     assert done.shards == 2
     for name, files in shards.items():
-        assert len(list((out / "shards" / name).iterdir())) == files - 2
+        assert len(list((small / "shards" / name).iterdir())) == files - 2
 
 
-def test_not_beside_a_run(out: Path) -> None:
-    page = a_kept_page(out)
-    with Lease(str(out)), pytest.raises(LeaseError):
-        remove(out, Takedown("id", page["id"].hex()))  # type: ignore[attr-defined]
-    assert not (out / "removed.jsonl").exists()
+def test_not_beside_a_run(small: Path) -> None:
+    page = a_kept_page(small)
+    with Lease(str(small)), pytest.raises(LeaseError):
+        remove(small, Takedown("id", page["id"].hex()))  # type: ignore[attr-defined]
+    assert not (small / "removed.jsonl").exists()
 
 
-def test_a_damaged_list_stops_everything(cli: Cli, recipe: Path, out: Path) -> None:
-    (out / "removed.jsonl").write_text('{"kind": "host", "val')
+def test_a_damaged_list_stops_everything(cli: Cli, small: Path) -> None:
+    (small / "removed.jsonl").write_text('{"kind": "host", "val')
     with pytest.raises(StorageError, match=r"removed\.jsonl:1"):
-        read_removals(str(out))
-    result = cli("run", recipe, "--out", out, "--workers", "1")
+        read_removals(str(small))
+    result = cli("run", small.parent / "small.yaml", "--out", small, "--workers", "1")
     assert result.exit_code == 4
     assert "would come back" in result.stderr
 
