@@ -5,8 +5,6 @@ The rules are those of spaCy 3.8 for English (lang/punctuation.py, lang/en/punct
 
 from __future__ import annotations
 
-from numba import njit
-
 from core.characters import (
     AFFIX_ALPHA,
     AFFIX_BEFORE_STOP,
@@ -25,23 +23,24 @@ from core.characters import (
     decode,
 )
 from core.english_exceptions import Exceptions, is_unit, may_end_with_unit
+from core.kernels import helper
 
 _LONGEST_UNIT = 16  # bytes
 
 
-@njit(error_model="numpy")
+@helper
 def is_digit(b: Int) -> Truth:
     return 48 <= b <= 57
 
 
-@njit(error_model="numpy")
+@helper
 def may_have_prefix(data: Bytes, a: Int, b: Int, classes: Classes) -> Truth:
     """False for what starts like a word; A$, C$ and US$ are prefixes too."""
     cp, _ = decode(data, a)
     return not classes[cp] & ALNUM or (a + 1 < b and data[a + 1] == 0x24) or (a + 2 < b and data[a + 2] == 0x24)
 
 
-@njit(error_model="numpy")
+@helper
 def may_have_suffix(data: Bytes, a: Int, b: Int, digits: Truth) -> Truth:
     """False for what ends like a word; 's is a suffix, and so are units behind digits."""
     if a >= b:
@@ -52,7 +51,7 @@ def may_have_suffix(data: Bytes, a: Int, b: Int, digits: Truth) -> Truth:
     return not is_digit(last)
 
 
-@njit(error_model="numpy")
+@helper
 def find_prefix(data: Bytes, a: Int, b: Int, classes: Classes) -> Int:
     """Bytes of the prefix to split from `data[a:b]`, 0 if there is none."""
     cp, width = decode(data, a)
@@ -72,7 +71,7 @@ def find_prefix(data: Bytes, a: Int, b: Int, classes: Classes) -> Int:
     return 0
 
 
-@njit(error_model="numpy")
+@helper
 def find_suffix(data: Bytes, a: Int, b: Int, classes: Classes, exceptions: Exceptions) -> Int:
     """Bytes of the longest suffix to split from `data[a:b]`, 0 if there is none."""
     if a >= b:
@@ -108,7 +107,7 @@ def find_suffix(data: Bytes, a: Int, b: Int, classes: Classes, exceptions: Excep
     return 0
 
 
-@njit(error_model="numpy")
+@helper
 def _stop_is_suffix(data: Bytes, a: Int, j: Int, classes: Classes) -> Truth:
     """Whether the full stop at `j` is split from what stands before it in `data[a:j]`."""
     if j <= a:
@@ -125,7 +124,7 @@ def _stop_is_suffix(data: Bytes, a: Int, j: Int, classes: Classes) -> Truth:
     return earlier == 0xB0 and (cp | 0x20 == 0x63 or cp | 0x20 == 0x66 or cp | 0x20 == 0x6B)
 
 
-@njit(error_model="numpy")
+@helper
 def find_infix(data: Bytes, i: Int, b: Int, previous: Int, classes: Classes) -> Int:
     """Bytes of the infix at `i` of a string that ends at `b`, 0 if there is none."""
     cp, width = decode(data, i)

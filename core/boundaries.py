@@ -6,9 +6,9 @@ Rules: unicode.org/reports/tr29 (Unicode 16.0), as in uniseg 0.10, which DCLM co
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from core.characters import ALNUM, PICTOGRAPHIC, WORD_BREAK_SHIFT, Bytes, Classes, Int, Truth, decode
+from core.kernels import helper
 from core.words import Spans
 
 # Word_Break values by their place in data/character_classes.tsv
@@ -17,22 +17,22 @@ _HEBREW, _ALETTER, _SINGLE_QUOTE, _DOUBLE_QUOTE = 9, 10, 11, 12
 _MIDNUMLET, _MIDLETTER, _MIDNUM, _NUMERIC, _EXTENDNUMLET = 13, 14, 15, 16, 17
 
 
-@njit(error_model="numpy")
+@helper
 def _word_break(classes: Classes, cp: Int) -> Int:
     return np.int64((classes[cp] >> WORD_BREAK_SHIFT) & 31)
 
 
-@njit(error_model="numpy")
+@helper
 def _is_letter(value: Int) -> Truth:
     return value in (_ALETTER, _HEBREW)
 
 
-@njit(error_model="numpy")
+@helper
 def _is_skipped(value: Int) -> Truth:
     return value in (_EXTEND, _ZWJ, _FORMAT)
 
 
-@njit(error_model="numpy")
+@helper
 def _next_value(data: Bytes, i: Int, end: Int, classes: Classes) -> Int:
     """Word_Break of the first code point from byte `i` on that WB4 does not skip, -1 at the end."""
     while i < end:
@@ -44,7 +44,7 @@ def _next_value(data: Bytes, i: Int, end: Int, classes: Classes) -> Int:
     return -1
 
 
-@njit(error_model="numpy")
+@helper
 def _joins_next(previous: Int, value: Int, following: Int) -> Truth:
     """WB6, WB7b and WB12: a mark that stays with what is before it for the sake of what follows it."""
     if _is_letter(previous) and value in (_MIDLETTER, _MIDNUMLET, _SINGLE_QUOTE) and _is_letter(following):
@@ -54,7 +54,7 @@ def _joins_next(previous: Int, value: Int, following: Int) -> Truth:
     return previous == _NUMERIC and value in (_MIDNUM, _MIDNUMLET, _SINGLE_QUOTE) and following == _NUMERIC
 
 
-@njit(error_model="numpy")
+@helper
 def _joins(earlier: Int, previous: Int, value: Int) -> Truth:
     """WB5, WB7, WB7a, WB7c, WB8–WB11, WB13–WB13b: no boundary between `previous` and `value`."""
     letter = _is_letter(value)
@@ -75,7 +75,7 @@ def _joins(earlier: Int, previous: Int, value: Int) -> Truth:
     return value == _SINGLE_QUOTE and previous == _HEBREW
 
 
-@njit(error_model="numpy")
+@helper
 def split_boundaries(data: Bytes, start: Int, end: Int, classes: Classes, starts: Spans, ends: Spans) -> Int:
     """Words between UAX #29 boundaries whose first character is a letter or digit (str.isalnum).
 

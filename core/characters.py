@@ -11,7 +11,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, types
+from numba import types
+
+from core.kernels import helper
 
 SPACE = 1 << 0  # str.isspace
 ALPHA = 1 << 1  # str.isalpha
@@ -59,7 +61,7 @@ def _load() -> Classes:
 CLASSES: Classes = _load()
 
 
-@njit(error_model="numpy")
+@helper
 def decode(data: Bytes, i: Int) -> tuple[Int, Int]:
     """The code point at byte `i` of valid UTF-8, and the number of bytes it takes."""
     b = np.int64(data[i])
@@ -77,7 +79,7 @@ def decode(data: Bytes, i: Int) -> tuple[Int, Int]:
     ), 4
 
 
-@njit(error_model="numpy")
+@helper
 def before(data: Bytes, i: Int) -> Int:
     """The first byte of the code point that ends at byte `i` (exclusive)."""
     i -= 1
@@ -86,7 +88,7 @@ def before(data: Bytes, i: Int) -> Int:
     return i
 
 
-@njit(error_model="numpy")
+@helper
 def char_length(data: Bytes, start: Int, end: Int) -> Int:
     """The number of code points in `data[start:end]`."""
     n = 0
@@ -95,7 +97,7 @@ def char_length(data: Bytes, start: Int, end: Int) -> Int:
     return n
 
 
-@njit(error_model="numpy")
+@helper
 def strip(data: Bytes, start: Int, end: Int, classes: Classes) -> tuple[Int, Int]:
     """The span that str.strip leaves."""
     while start < end:

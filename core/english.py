@@ -5,8 +5,6 @@ The procedure is that of spaCy 3.8 (spacy/tokenizer.pyx), which datatrove counts
 
 from __future__ import annotations
 
-from numba import njit
-
 from core.affixes import find_infix, find_prefix, find_suffix, is_digit, may_have_prefix, may_have_suffix
 from core.characters import (
     AFFIX_ALPHA,
@@ -31,6 +29,7 @@ from core.english_exceptions import (
     merge_exceptions,
     split_exception,
 )
+from core.kernels import helper
 from core.unspaced import split_unspaced
 from core.url_tokens import is_url
 from core.words import Spans
@@ -40,7 +39,7 @@ __all__ = ["EXCEPTIONS", "EXCEPTIONS_TYPE", "Exceptions", "split_english"]
 _MOST_MERGED = 1000  # tokens between two spaces; more are not text, and exceptions are not looked for among them
 
 
-@njit(error_model="numpy")
+@helper
 def _split_infixes(data: Bytes, a: Int, b: Int, classes: Classes, starts: Spans, ends: Spans, n: Int) -> Int:
     """Appends the tokens of `data[a:b]`, which has no affixes left, from index `n` on; the new number of tokens."""
     first = n
@@ -76,7 +75,7 @@ def _split_infixes(data: Bytes, a: Int, b: Int, classes: Classes, starts: Spans,
     return n
 
 
-@njit(error_model="numpy")
+@helper
 def _split_chunk(
     data: Bytes, a: Int, b: Int, digits: Truth, classes: Classes, exceptions: Exceptions, starts: Spans, ends: Spans,
     n: Int,
@@ -125,7 +124,7 @@ def _split_chunk(
     return n
 
 
-@njit(error_model="numpy")
+@helper
 def split_english(data: Bytes, start: Int, end: Int, classes: Classes, exceptions: Exceptions, starts: Spans, ends: Spans) -> Int:
     """Words as of spaCy's blank English pipeline, without the tokens that are whitespace. `exceptions` is EXCEPTIONS.
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from numba import njit, types
 
 from core.characters import Bytes, Int, Truth
+from core.kernels import helper
 from core.words import Spans, hash_span
 
 Exceptions = npt.NDArray[np.uint64]
@@ -40,7 +41,7 @@ def _ends(tokens: str) -> int:
     return mask
 
 
-@njit(error_model="numpy")
+@helper
 def _key(data: Bytes, start: Int, end: Int, kind: np.uint64) -> np.uint64:
     return hash_span(data, start, end) ^ kind | np.uint64(1)
 
@@ -86,7 +87,7 @@ def _load() -> Exceptions:
     return table
 
 
-@njit(error_model="numpy")
+@helper
 def _find(data: Bytes, start: Int, end: Int, kind: np.uint64, exceptions: Exceptions) -> Int:
     """The row of the key that is `data[start:end]`, -1 if there is none."""
     key = _key(data, start, end, kind)
@@ -98,19 +99,19 @@ def _find(data: Bytes, start: Int, end: Int, kind: np.uint64, exceptions: Except
     return -1
 
 
-@njit(error_model="numpy")
+@helper
 def may_end_with_unit(last: Int, exceptions: Exceptions) -> Truth:
     """Whether a unit or currency ends with this byte."""
     return exceptions[_SLOTS + np.int64(last), 2] != 0
 
 
-@njit(error_model="numpy")
+@helper
 def is_unit(data: Bytes, start: Int, end: Int, exceptions: Exceptions) -> Truth:
     """Whether `data[start:end]` is a unit or currency, which is split off behind a digit."""
     return _find(data, start, end, _UNIT, exceptions) >= 0
 
 
-@njit(error_model="numpy")
+@helper
 def find_exception(data: Bytes, start: Int, end: Int, exceptions: Exceptions) -> Int:
     """The row of the exception that is `data[start:end]`, -1 if there is none."""
     size = end - start
@@ -122,7 +123,7 @@ def find_exception(data: Bytes, start: Int, end: Int, exceptions: Exceptions) ->
     return _find(data, start, end, _EXCEPTION, exceptions)
 
 
-@njit(error_model="numpy")
+@helper
 def split_exception(a: Int, ends_mask: np.uint64, starts: Spans, ends: Spans, n: Int) -> Int:
     """Appends the tokens of an exception that starts at byte `a`."""
     at = 0
@@ -137,7 +138,7 @@ def split_exception(a: Int, ends_mask: np.uint64, starts: Spans, ends: Spans, n:
     return n
 
 
-@njit(error_model="numpy")
+@helper
 def _mergeable(data: Bytes, i: Int, n: Int, exceptions: Exceptions, starts: Spans, ends: Spans) -> tuple[Int, Int]:
     """The most tokens from `i` on that make an exception (0 if none do), and its row. Marks of signs are overlooked."""
     start = max(np.int64(starts[i]), -1 - np.int64(starts[i]))
@@ -156,7 +157,7 @@ def _mergeable(data: Bytes, i: Int, n: Int, exceptions: Exceptions, starts: Span
     return best, row
 
 
-@njit(error_model="numpy")
+@helper
 def merge_exceptions(data: Bytes, first: Int, n: Int, exceptions: Exceptions, starts: Spans, ends: Spans) -> Int:
     """Tokens from `first` on that together are an exception become its tokens: hello : ) → hello :).
 

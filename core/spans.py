@@ -16,6 +16,7 @@ from numba import njit, types
 
 from core.characters import BYTES_TYPE, OFFSETS_TYPE, Int
 from core.columns import utf8_view
+from core.kernels import helper
 from core.scorer import CUT, MASK
 
 I32 = npt.NDArray[np.int32]
@@ -112,7 +113,7 @@ def _is_sorted(rows: I32, starts: I32) -> bool:
     return bool(np.all(~same_row | (starts[1:] >= starts[:-1])))
 
 
-@njit(error_model="numpy")
+@helper
 def _valid(data: U8, row_end: Int, start: Int, end: Int, row_start: Int) -> bool:
     if start < row_start or end < start or end > row_end:
         return False
@@ -121,7 +122,7 @@ def _valid(data: U8, row_end: Int, start: Int, end: Int, row_start: Int) -> bool
     return end == row_end or data[end] & 0xC0 != 0x80
 
 
-@njit(error_model="numpy")
+@helper
 def _cut_after(starts: I32, ends: I32, low: Int, high: Int, position: Int) -> Int:
     """The first of the disjoint cuts `low:high` that ends after `position`."""
     while low < high:
@@ -133,14 +134,14 @@ def _cut_after(starts: I32, ends: I32, low: Int, high: Int, position: Int) -> In
     return low
 
 
-@njit(error_model="numpy")
+@helper
 def _copy(data: U8, start: Int, end: Int, out: U8, at: Int) -> Int:
     if len(out) > 0:
         out[at : at + end - start] = data[start:end]
     return at + end - start
 
 
-@njit(error_model="numpy")
+@helper
 def _copy_uncut(data: U8, start: Int, end: Int, starts: I32, ends: I32, low: Int, high: Int, out: U8, at: Int) -> Int:
     """Copies what the cuts `low:high` leave of `data[start:end]`."""
     i = _cut_after(starts, ends, low, high, start)

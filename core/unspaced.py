@@ -8,9 +8,9 @@ Gopher's repetition rules then decide as with SudachiPy's words on 98% of pages;
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from core.characters import ALNUM, UNSPACED, WORD_BREAK_SHIFT, Bytes, Classes, Int, Truth, decode
+from core.kernels import helper
 from core.words import Spans, mix
 
 # Odds of a cut, in 1024ths, that give as many words as jieba and SudachiPy do (of manuals), and PyThaiNLP (of the
@@ -21,17 +21,17 @@ _EAST = 0x2E80  # the first code point of the blocks of Han and kana
 _EXTEND = 4  # Word_Break of marks
 
 
-@njit(error_model="numpy")
+@helper
 def _is_katakana(cp: Int) -> Truth:
     return 0x30A1 <= cp <= 0x30FF or 0x31F0 <= cp <= 0x31FF or 0xFF66 <= cp <= 0xFF9F
 
 
-@njit(error_model="numpy")
+@helper
 def _is_wide_punctuation(cp: Int, classes: Classes) -> Truth:
     return (0x3000 <= cp <= 0x303F or 0xFF00 <= cp <= 0xFF65) and not classes[cp] & ALNUM
 
 
-@njit(error_model="numpy")
+@helper
 def _is_cut(previous: Int, cp: Int, classes: Classes) -> Truth:
     """Whether one piece ends with the code point `previous` and the next starts with `cp`."""
     if (classes[previous] ^ classes[cp]) & UNSPACED:
@@ -54,7 +54,7 @@ def _is_cut(previous: Int, cp: Int, classes: Classes) -> Truth:
     return np.int64(mix((np.uint64(previous) << np.uint64(21)) | np.uint64(cp)) >> np.uint64(54)) < odds
 
 
-@njit(error_model="numpy")
+@helper
 def split_unspaced(data: Bytes, first: Int, n: Int, classes: Classes, starts: Spans, ends: Spans) -> Int:
     """Cuts the words from index `first` on wherever they hold such a script; the new number of words."""
     moved = len(starts) - n  # to the arrays' far end, as there will be more of them

@@ -5,17 +5,16 @@ The pattern is URL_PATTERN of spaCy 3.8 (lang/tokenizer_exceptions.py, after Die
 
 from __future__ import annotations
 
-from numba import njit
-
 from core.characters import AFFIX_LOWER, ALNUM, Bytes, Classes, Int, Truth, decode
+from core.kernels import helper
 
 
-@njit(error_model="numpy")
+@helper
 def _is_host_char(cp: Int) -> Truth:
     return (0x61 <= cp <= 0x7A) or (0x41 <= cp <= 0x5A) or (0x30 <= cp <= 0x39) or (0xA1 <= cp <= 0xFFFF)
 
 
-@njit(error_model="numpy")
+@helper
 def _tail_is_url(data: Bytes, i: Int, b: Int) -> Truth:
     """Whether `data[i:b]` is an optional port and an optional path."""
     if i < b and data[i] == 0x3A:  # :
@@ -28,7 +27,7 @@ def _tail_is_url(data: Bytes, i: Int, b: Int) -> Truth:
     return i == b or data[i] == 0x2F or data[i] == 0x3F or data[i] == 0x23  # / ? #
 
 
-@njit(error_model="numpy")
+@helper
 def _is_address(data: Bytes, i: Int, b: Int) -> Truth:
     """Whether `data[i:b]` starts with a public IPv4 address (as the pattern takes it) and is a URL."""
     o0, o1, o2, o3 = -1, -1, -1, -1
@@ -66,7 +65,7 @@ def _is_address(data: Bytes, i: Int, b: Int) -> Truth:
     return _tail_is_url(data, i, b)
 
 
-@njit(error_model="numpy")
+@helper
 def _is_host(data: Bytes, i: Int, b: Int, classes: Classes) -> Truth:
     """Whether `data[i:b]` is labels of up to 64 characters, a top-level domain in lower case, and port and path."""
     labels = 0
@@ -100,7 +99,7 @@ def _is_host(data: Bytes, i: Int, b: Int, classes: Classes) -> Truth:
         return labels > 0 and lower and 2 <= length <= 63 and _tail_is_url(data, i, b)
 
 
-@njit(error_model="numpy")
+@helper
 def is_url(data: Bytes, a: Int, b: Int, classes: Classes) -> Truth:
     """Whether `data[a:b]` as a whole is (scheme://)? (user(:password)?@)? host (:port)? (path)?."""
     if _is_host(data, a, b, classes) or _is_address(data, a, b):

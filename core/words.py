@@ -9,22 +9,22 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from core.characters import ALPHA, LINE_BREAK, SPACE, Bytes, Classes, Int, Truth, decode
+from core.kernels import helper
 
 Spans = npt.NDArray[np.int32]
 
 _MULTIPLIER = np.uint64(0x9FB21C651E98DF25)  # odd; of xxh3's avalanche (github.com/Cyan4973/xxHash)
 
 
-@njit(error_model="numpy")
+@helper
 def max_spans(size: Int) -> Int:
     """An upper bound on the spans (of any splitter in core) of a text of `size` bytes."""
     return size + 1
 
 
-@njit(error_model="numpy")
+@helper
 def split_whitespace(data: Bytes, start: Int, end: Int, classes: Classes, starts: Spans, ends: Spans) -> Int:
     """Words as of str.split()."""
     n = 0
@@ -45,7 +45,7 @@ def split_whitespace(data: Bytes, start: Int, end: Int, classes: Classes, starts
     return n
 
 
-@njit(error_model="numpy")
+@helper
 def split_lines(data: Bytes, start: Int, end: Int, classes: Classes, starts: Spans, ends: Spans) -> Int:
     """Lines as of str.splitlines(): at any Unicode line break, CR LF as one, no empty line at the end."""
     n = 0
@@ -70,7 +70,7 @@ def split_lines(data: Bytes, start: Int, end: Int, classes: Classes, starts: Spa
     return n
 
 
-@njit(error_model="numpy")
+@helper
 def split_newlines(data: Bytes, start: Int, end: Int, starts: Spans, ends: Spans) -> Int:
     """Lines as of str.split("\\n"): at least one, which may be empty."""
     n = 0
@@ -86,7 +86,7 @@ def split_newlines(data: Bytes, start: Int, end: Int, starts: Spans, ends: Spans
     return n + 1
 
 
-@njit(error_model="numpy")
+@helper
 def split_newline_runs(data: Bytes, start: Int, end: Int, shortest: Int, starts: Spans, ends: Spans) -> Int:
     """Pieces as of re.split("\\n{shortest,}"): at least one, which may be empty."""
     n = 0
@@ -109,7 +109,7 @@ def split_newline_runs(data: Bytes, start: Int, end: Int, shortest: Int, starts:
     return n + 1
 
 
-@njit(error_model="numpy")
+@helper
 def hash_span(data: Bytes, start: Int, end: Int) -> np.uint64:
     """A hash of `data[start:end]` whose 64 bits are fit for a table that compares hashes alone."""
     h = np.uint64(end - start) * _MULTIPLIER
@@ -132,7 +132,7 @@ def hash_span(data: Bytes, start: Int, end: Int) -> np.uint64:
     return mix(h)
 
 
-@njit(error_model="numpy")
+@helper
 def mix(h: np.uint64) -> np.uint64:
     """splitmix64's finaliser: spreads every bit over all 64."""
     h = (h ^ (h >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -140,7 +140,7 @@ def mix(h: np.uint64) -> np.uint64:
     return h ^ (h >> np.uint64(31))
 
 
-@njit(error_model="numpy")
+@helper
 def has_alpha(data: Bytes, start: Int, end: Int, classes: Classes) -> Truth:
     """Whether any code point is a letter as of str.isalpha."""
     i = start

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from numba import njit, types
 
 from core.characters import BYTES_TYPE, CLASSES_TYPE, OFFSETS_TYPE, SPACE, Bytes, Classes, Int, decode, strip
+from core.kernels import helper
 from core.words import Spans, split_lines
 from filters import c4_phrases as p
 from filters.c4_phrases import citation_length, count_bad_words, find_phrases
@@ -41,7 +42,7 @@ class Settings(NamedTuple):
     policy: bool
 
 
-@njit(error_model="numpy")
+@helper
 def _words(data: Bytes, start: Int, end: Int, classes: Classes) -> tuple[Int, Int]:
     """How many words a line has (as of str.split), and the code points of the longest."""
     words, longest, length = 0, 0, 0
@@ -58,7 +59,7 @@ def _words(data: Bytes, start: Int, end: Int, classes: Classes) -> tuple[Int, In
     return words, longest
 
 
-@njit(error_model="numpy")
+@helper
 def _ends_sentence(data: Bytes, start: Int, end: Int, apostrophe: bool) -> bool:
     if end == start:
         return False
@@ -68,7 +69,7 @@ def _ends_sentence(data: Bytes, start: Int, end: Int, apostrophe: bool) -> bool:
     return last == 63 or last == 33 or last == 34 or (apostrophe and last == 39)
 
 
-@njit(error_model="numpy")
+@helper
 def _cut(starts: Spans, ends: Spans, first: Int, n: Int, start: Int, end: Int) -> Int:
     """Adds a span to the text's, which begin at `first`; grows the last one if they touch."""
     if start >= end:
@@ -81,7 +82,7 @@ def _cut(starts: Spans, ends: Spans, first: Int, n: Int, start: Int, end: Int) -
     return n + 1
 
 
-@njit(error_model="numpy")
+@helper
 def _judge(
     data: Bytes, a: Int, b: Int, words: Int, longest: Int, settings: Settings, classes: Classes, bad: Lexicon,
     abbreviations: Lexicon, counts: npt.NDArray[np.int32],
@@ -112,7 +113,7 @@ def _judge(
     return True
 
 
-@njit(error_model="numpy")
+@helper
 def _without_citations(data: Bytes, a: Int, b: Int, out: Bytes) -> Int:
     """Copies a line without its citations; the bytes that are left."""
     length = 0
@@ -128,7 +129,7 @@ def _without_citations(data: Bytes, a: Int, b: Int, out: Bytes) -> Int:
     return length
 
 
-@njit(error_model="numpy")
+@helper
 def _cut_citations(
     data: Bytes, a: Int, b: Int, classes: Classes, trim: bool, starts: Spans, ends: Spans, first: Int, n: Int
 ) -> tuple[Int, Int]:
@@ -151,7 +152,7 @@ def _cut_citations(
     return n, content_end
 
 
-@njit(error_model="numpy")
+@helper
 def _room(offsets: Spans, data: Bytes) -> Int:
     """A bound on the spans of a batch: three a line, one a citation."""
     room = 4 * len(offsets)
@@ -164,7 +165,7 @@ def _room(offsets: Spans, data: Bytes) -> Int:
     return room
 
 
-@njit(error_model="numpy")
+@helper
 def _clean(
     data: Bytes, start: Int, end: Int, settings: Settings, classes: Classes, bad: Lexicon,
     abbreviations: Lexicon, lines: Spans, line_ends: Spans, scratch: Bytes, starts: Spans, ends: Spans, first: Int,

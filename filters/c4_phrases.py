@@ -6,16 +6,16 @@ Sources: tensorflow/datasets, text/c4_utils.py; huggingface/datatrove, pipeline/
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from core.characters import ALNUM, Bytes, Classes, Int, decode
+from core.kernels import helper
 from filters.lexicon import Lexicon, ascii_lower, match, may_match
 
 LOREM, JAVASCRIPT, POLICY = 1, 2, 4
 _RARE = (1 << 22) | (1 << 11) | (1 << 6) | (1 << 16) | (1 << 27)  # v k f p {, as the low five bits
 
 
-@njit(error_model="numpy")
+@helper
 def citation_length(data: Bytes, i: Int, end: Int) -> Int:
     """The bytes of a citation at `i` (re: \\[\\d*\\]|\\[edit\\]|\\[citation needed\\]), 0 if there is none."""
     j = i + 1
@@ -32,18 +32,18 @@ def citation_length(data: Bytes, i: Int, end: Int) -> Int:
     return 0
 
 
-@njit(error_model="numpy")
+@helper
 def _stands(data: Bytes, at: Int, start: Int, end: Int, phrase: bytes) -> bool:
     """Whether a phrase in small letters stands at `at`, whatever the case of the text."""
     if at < start or at + len(phrase) > end:
         return False
-    for k in range(len(phrase)):  # noqa: SIM110 (numba compiles no generators)
+    for k in range(len(phrase)):
         if ascii_lower(np.int64(data[at + k])) != phrase[k]:
             return False
     return True
 
 
-@njit(error_model="numpy")
+@helper
 def find_phrases(data: Bytes, start: Int, end: Int) -> tuple[Int, bool]:
     """Which kinds of phrases are in a line, as bits, and whether it has a curly brace.
 
@@ -73,7 +73,7 @@ def find_phrases(data: Bytes, start: Int, end: Int) -> tuple[Int, bool]:
     return found, brace
 
 
-@njit(error_model="numpy")
+@helper
 def _is_edge(data: Bytes, i: Int, classes: Classes, open_edges: bool) -> bool:
     """Whether the code point at `i` bounds a bad word: it is no ASCII letter, with `open_edges` no word character."""
     if not open_edges:
@@ -82,7 +82,7 @@ def _is_edge(data: Bytes, i: Int, classes: Classes, open_edges: bool) -> bool:
     return cp != 95 and not classes[cp] & ALNUM
 
 
-@njit(error_model="numpy")
+@helper
 def count_bad_words(data: Bytes, start: Int, end: Int, classes: Classes, bad: Lexicon, open_edges: bool) -> Int:
     """How many places of a line have a bad word."""
     n = 0

@@ -31,6 +31,7 @@ from core.characters import (
 from core.columns import utf8_view, with_nulls
 from core.english import EXCEPTIONS, EXCEPTIONS_TYPE, Exceptions, split_english
 from core.hashing import digest
+from core.kernels import helper
 from core.scorer import column
 from core.words import Spans, max_spans
 from filters.lexicon import LEXICON_TYPE, STRIDE, Lexicon, find_word, make_lexicon, match, may_match
@@ -158,7 +159,7 @@ def _settings() -> _Settings:
     )
 
 
-@njit(error_model="numpy")
+@helper
 def _bits(n: np.uint64) -> Int:
     count = 0
     while n:
@@ -167,7 +168,7 @@ def _bits(n: np.uint64) -> Int:
     return count
 
 
-@njit(error_model="numpy")
+@helper
 def _words(
     data: Bytes, starts: Spans, ends: Spans, n: Int, classes: Classes, stop_words: Lexicon, language: Int, inside: bool,
     row: npt.NDArray[np.float64],
@@ -201,7 +202,7 @@ def _words(
     row[_STOP] = _bits(seen)
 
 
-@njit(error_model="numpy")
+@helper
 def _stop_words_inside(data: Bytes, start: Int, end: Int, stop_words: Lexicon, language: Int) -> Int:
     """How many different stop words stand anywhere in a text."""
     seen = np.uint64(0)

@@ -11,6 +11,7 @@ from numba import njit
 
 from core.characters import ALPHA, PUNCTUATION, Bytes, Classes, Int, char_length, decode, strip
 from core.english import Exceptions, split_english
+from core.kernels import helper
 from core.words import Spans, hash_span, max_spans, mix, split_lines, split_newline_runs
 from filters import gopher_metrics as m
 from filters.ngrams import (
@@ -31,7 +32,7 @@ _BASE = np.uint64(0xD6E8FEB86659FD93)  # odd, of the polynomial that hashes the 
 _LENGTH = np.uint64(0xA0761D6478BD642F)
 
 
-@njit(error_model="numpy")
+@helper
 def _duplicate_spans(
     data: Bytes, starts: Spans, ends: Spans, n: Int, keys: Keys, found: Spans, sieve: Sieve, table: Spans
 ) -> tuple[Int, Int]:
@@ -48,7 +49,7 @@ def _duplicate_spans(
     return spans, chars
 
 
-@njit(error_model="numpy")
+@helper
 def _lines(
     data: Bytes, start: Int, end: Int, chars: Int, classes: Classes, starts: Spans, ends: Spans, keys: Keys,
     found: Spans, sieve: Sieve, table: Spans, row: m.Row,
@@ -74,7 +75,7 @@ def _lines(
     row[m.DUP_PARA_CHARS] = m.ratio(repeated, chars)
 
 
-@njit(error_model="numpy")
+@helper
 def _words(
     data: Bytes, starts: Spans, ends: Spans, n: Int, classes: Classes, stop_words: m.Table, seen: Spans, text: Int,
     language: Int, hashes: Keys, values: Keys, powers: Keys, chars: Spans, row: m.Row,
@@ -115,7 +116,7 @@ def _words(
     row[m.STOP_WORDS] = stops
 
 
-@njit(error_model="numpy")
+@helper
 def _concatenate(grams: Keys, values: Keys, powers: Keys, length: Int, n: Int) -> Int:
     """Turns hashes of the concatenations of length − 1 words into those of `length` words; returns how many."""
     count = max(n - length + 1, 0)
@@ -125,7 +126,7 @@ def _concatenate(grams: Keys, values: Keys, powers: Keys, length: Int, n: Int) -
     return count
 
 
-@njit(error_model="numpy")
+@helper
 def _duplicate_chars(grams: Keys, count: Int, length: Int, chars: Spans, found: Spans, sieve: Sieve, table: Spans) -> Int:
     """Characters of n-grams seen before, going on behind each: what overlaps it is passed over."""
     repeated = find_repeated(grams, count, sieve, found)

@@ -12,6 +12,7 @@ from numba import njit
 from core.boundaries import split_boundaries
 from core.characters import ALNUM, Bytes, Classes, Int, Real, Truth, char_length, decode, strip
 from core.english import Exceptions
+from core.kernels import helper
 from core.words import Spans, has_alpha, hash_span, max_spans, split_newlines, split_whitespace
 from filters import gopher_metrics as m
 from filters.ngrams import (
@@ -27,7 +28,7 @@ from filters.ngrams import (
 )
 
 
-@njit(error_model="numpy")
+@helper
 def _split_double_newlines(data: Bytes, start: Int, end: Int, starts: Spans, ends: Spans) -> Int:
     """Pieces as of re.split("\\n\\n")."""
     n = 0
@@ -47,7 +48,7 @@ def _split_double_newlines(data: Bytes, start: Int, end: Int, starts: Spans, end
     return n + 1
 
 
-@njit(error_model="numpy")
+@helper
 def _strip_spans(data: Bytes, classes: Classes, starts: Spans, ends: Spans, n: Int) -> Int:
     """Strips the spans and leaves out those that are empty then."""
     kept = 0
@@ -60,7 +61,7 @@ def _strip_spans(data: Bytes, classes: Classes, starts: Spans, ends: Spans, n: I
     return kept
 
 
-@njit(error_model="numpy")
+@helper
 def _repeated_spans(
     data: Bytes, starts: Spans, ends: Spans, n: Int, keys: Keys, found: Spans, sieve: Sieve, table: Spans,
     firsts: Spans, counts: Spans,
@@ -82,13 +83,13 @@ def _repeated_spans(
     return m.ratio(spans, n), m.ratio(chars, total)
 
 
-@njit(error_model="numpy")
+@helper
 def _ends_with_spaced_dots(data: Bytes, start: Int, end: Int) -> Truth:
     """Whether `data[start:end]` ends in ". . ."."""
     return end - start >= 5 and data[end - 1] == data[end - 3] == data[end - 5] == 0x2E and data[end - 2] == data[end - 4] == 0x20
 
 
-@njit(error_model="numpy")
+@helper
 def _count_spaced_dots(data: Bytes, start: Int, end: Int) -> Int:
     """Occurrences of ". . ." that do not overlap."""
     n = 0
@@ -102,7 +103,7 @@ def _count_spaced_dots(data: Bytes, start: Int, end: Int) -> Int:
     return n
 
 
-@njit(error_model="numpy")
+@helper
 def _count_words(data: Bytes, start: Int, end: Int, classes: Classes) -> Int:
     """Words as of fastText's tokenizer (split at ASCII whitespace and NUL) that start with a letter or digit."""
     n = 0
@@ -118,7 +119,7 @@ def _count_words(data: Bytes, start: Int, end: Int, classes: Classes) -> Int:
     return n
 
 
-@njit(error_model="numpy")
+@helper
 def _words(
     data: Bytes, starts: Spans, ends: Spans, n: Int, classes: Classes, stop_words: m.Table, language: Int, row: m.Row
 ) -> None:
@@ -140,7 +141,7 @@ def _words(
     row[m.STOP_WORDS] = stops
 
 
-@njit(error_model="numpy")
+@helper
 def _lines(
     data: Bytes, start: Int, end: Int, classes: Classes, starts: Spans, ends: Spans, keys: Keys, found: Spans,
     sieve: Sieve, table: Spans, firsts: Spans, counts: Spans, row: m.Row,
@@ -161,7 +162,7 @@ def _lines(
     row[m.DUP_PARA_FRAC], row[m.DUP_PARA_CHARS] = _repeated_spans(data, starts, ends, n, keys, found, sieve, table, firsts, counts)
 
 
-@njit(error_model="numpy")
+@helper
 def _longest_top(found: Spans, n: Int, counts: Spans, highest: Int, length: Int, chars: Spans) -> Int:
     """Characters of the n-gram seen most; of several, the longest."""
     longest = 0
@@ -172,7 +173,7 @@ def _longest_top(found: Spans, n: Int, counts: Spans, highest: Int, length: Int,
     return np.int64(longest)
 
 
-@njit(error_model="numpy")
+@helper
 def _covered(found: Spans, n: Int, firsts: Spans, counts: Spans, length: Int, chars: Spans) -> Int:
     """Characters of the words that are part of an n-gram seen more than once, each word once."""
     total = 0

@@ -11,6 +11,7 @@ from numba import njit
 
 from core.characters import ALPHA, Bytes, Classes, Int, Real, char_length, decode
 from core.english import Exceptions
+from core.kernels import helper
 from core.words import Spans, hash_span, max_spans, split_newlines, split_whitespace
 from filters import gopher_metrics as m
 from filters.ngrams import (
@@ -26,7 +27,7 @@ from filters.ngrams import (
 )
 
 
-@njit(error_model="numpy")
+@helper
 def _median_length(chars: Spans, n: Int, histogram: Spans) -> Real:
     """The median of the lengths of `n` words, in characters; 0 if there are none."""
     if n == 0:
@@ -49,7 +50,7 @@ def _median_length(chars: Spans, n: Int, histogram: Spans) -> Real:
     return 0.0
 
 
-@njit(error_model="numpy")
+@helper
 def _words(
     data: Bytes, starts: Spans, ends: Spans, n: Int, classes: Classes, stop_words: m.Table, language: Int,
     hashes: Keys, chars: Spans, histogram: Spans, row: m.Row,
@@ -85,7 +86,7 @@ def _words(
     row[m.STOP_WORDS] = stops
 
 
-@njit(error_model="numpy")
+@helper
 def _lines(
     data: Bytes, start: Int, end: Int, chars: Int, starts: Spans, ends: Spans, keys: Keys, found: Spans,
     sieve: Sieve, table: Spans, firsts: Spans, counts: Spans, row: m.Row,

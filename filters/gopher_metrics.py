@@ -11,6 +11,7 @@ from numba import njit, types
 
 from core.characters import BYTES_TYPE, CLASSES_TYPE, OFFSETS_TYPE, Bytes, Int, Real, Truth
 from core.english import EXCEPTIONS_TYPE
+from core.kernels import helper
 from core.words import Spans, hash_span, mix
 
 Row = npt.NDArray[np.float64]
@@ -31,7 +32,7 @@ STOP_TYPE = types.Array(types.uint64, 1, "C", readonly=True)
 SIGNATURE = types.void(OFFSETS_TYPE, BYTES_TYPE, CLASSES_TYPE, EXCEPTIONS_TYPE, STOP_TYPE, types.int32[::1], types.float64[:, ::1])
 
 
-@njit(error_model="numpy")
+@helper
 def longest_text(offsets: Spans) -> Int:
     """Bytes of the longest text of a batch."""
     longest = 0
@@ -40,7 +41,7 @@ def longest_text(offsets: Spans) -> Int:
     return np.int64(longest)
 
 
-@njit(error_model="numpy")
+@helper
 def count_pattern(data: Bytes, start: Int, end: Int, b0: Int, b1: Int, b2: Int) -> Int:
     """Occurrences of three bytes that do not overlap, as of str.count."""
     n = 0
@@ -54,7 +55,7 @@ def count_pattern(data: Bytes, start: Int, end: Int, b0: Int, b1: Int, b2: Int) 
     return n
 
 
-@njit(error_model="numpy")
+@helper
 def count_byte(data: Bytes, start: Int, end: Int, b: Int) -> Int:
     """Occurrences of a byte."""
     n = 0
@@ -63,25 +64,25 @@ def count_byte(data: Bytes, start: Int, end: Int, b: Int) -> Int:
     return n
 
 
-@njit(error_model="numpy")
+@helper
 def ends_with_dots(data: Bytes, start: Int, end: Int) -> Truth:
     """Whether `data[start:end]` ends in three full stops."""
     return end - start >= 3 and data[end - 1] == 0x2E and data[end - 2] == 0x2E and data[end - 3] == 0x2E
 
 
-@njit(error_model="numpy")
+@helper
 def ends_with_ellipsis(data: Bytes, start: Int, end: Int) -> Truth:
     """Whether `data[start:end]` ends in U+2026."""
     return end - start >= 3 and data[end - 1] == 0xA6 and data[end - 2] == 0x80 and data[end - 3] == 0xE2
 
 
-@njit(error_model="numpy")
+@helper
 def is_bullet(data: Bytes, start: Int, end: Int) -> Truth:
     """Whether `data[start:end]` starts with U+2022."""
     return end - start >= 3 and data[start] == 0xE2 and data[start + 1] == 0x80 and data[start + 2] == 0xA2
 
 
-@njit(error_model="numpy")
+@helper
 def stop_key(word: np.uint64, language: Int) -> np.uint64:
     """The key of a word (its `core.words.hash_span`) among the stop words of a language (its number)."""
     return mix(word + np.uint64(language + 1) * np.uint64(0x9E3779B97F4A7C15)) | np.uint64(1)
@@ -102,7 +103,7 @@ def fill_stop_words(offsets: Spans, data: Bytes, languages: Spans, table: Table)
         table[slot] = key
 
 
-@njit(error_model="numpy")
+@helper
 def find_stop_word(table: Table, key: np.uint64) -> Int:
     """The slot of a key among the stop words, -1 if there is none."""
     mask = len(table) - 1
@@ -114,13 +115,13 @@ def find_stop_word(table: Table, key: np.uint64) -> Int:
     return -1
 
 
-@njit(error_model="numpy")
+@helper
 def ratio(part: Real, whole: Real) -> Real:
     """part / whole, and 0 where there is no whole."""
     return part / whole if whole > 0 else 0.0
 
 
-@njit(error_model="numpy")
+@helper
 def top_gram(found: Spans, n: Int, counts: Spans, highest: Int) -> Int:
     """The index of the n-gram seen most; of several, the one seen first (Counter.most_common)."""
     if highest > 1:

@@ -17,6 +17,7 @@ from numba import njit, types
 
 from core.characters import BYTES_TYPE, CLASSES, CLASSES_TYPE, OFFSETS_TYPE, SPACE, Bytes, Classes, Int, decode, strip
 from core.columns import utf8_view, with_nulls
+from core.kernels import helper
 from core.scorer import column
 from filters.fasttext_model import file_digest, find_model, load_model
 
@@ -147,7 +148,7 @@ def _room(offsets: npt.NDArray[np.int32], characters: int) -> tuple[npt.NDArray[
     return np.zeros(len(offsets), np.int64), np.zeros(int(sizes.sum()), np.uint8)
 
 
-@njit(error_model="numpy")
+@helper
 def _pieces(
     data: Bytes, start: Int, end: Int, classes: Classes, starts: npt.NDArray[np.int32], ends: npt.NDArray[np.int32],
     lengths: npt.NDArray[np.int32],
@@ -176,7 +177,7 @@ def _pieces(
     return n
 
 
-@njit(error_model="numpy")
+@helper
 def _choose(lengths: npt.NDArray[np.int32], n: Int, characters: Int, chosen: npt.NDArray[np.bool_]) -> None:
     """Marks the pieces to show: whole ones evenly spread, or the longest when these are too few."""
     counts = np.zeros(PIECE + 1, np.int32)

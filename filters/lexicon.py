@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, types
+from numba import types
 
 from core.characters import Bytes, Int
+from core.kernels import helper
 
 #: Word w is `lexicon[lexicon[w]:lexicon[w + 1]]`, a byte a number. Those of list g that start with byte b are w =
 #: `lexicon[STRIDE * g + b]` to `lexicon[STRIDE * g + b + 1]`, exclusive. Behind these, 4,096 bits a list: whether a
@@ -50,15 +51,15 @@ def _prefix_hash(a: Any, b: Any, c: Any) -> Any:
     return (a * 97 + b * 11 + c) & 4095
 
 
-_njit_prefix_hash = njit(error_model="numpy")(_prefix_hash)
+_njit_prefix_hash = helper(_prefix_hash)
 
 
-@njit(error_model="numpy")
+@helper
 def ascii_lower(b: Int) -> Int:
     return b + 32 if 65 <= b <= 90 else b
 
 
-@njit(error_model="numpy")
+@helper
 def may_match(lexicon: Lexicon, group: Int, data: Bytes, start: Int, end: Int) -> bool:
     """Whether a word of list `group` may stand at `start`: False for sure, True for one place in ten."""
     if start + 3 > end:
@@ -68,7 +69,7 @@ def may_match(lexicon: Lexicon, group: Int, data: Bytes, start: Int, end: Int) -
     return (lexicon[STRIDE * group + 257 + (h >> 5)] >> (h & 31)) & 1 != 0
 
 
-@njit(error_model="numpy")
+@helper
 def match(lexicon: Lexicon, word: Int, data: Bytes, start: Int, end: Int) -> Int:
     """The length of word `word` if it stands at `start`, before `end`, whatever the case of ASCII letters; else 0."""
     first = lexicon[word]
@@ -81,7 +82,7 @@ def match(lexicon: Lexicon, word: Int, data: Bytes, start: Int, end: Int) -> Int
     return length
 
 
-@njit(error_model="numpy")
+@helper
 def find_word(lexicon: Lexicon, group: Int, data: Bytes, start: Int, end: Int) -> Int:
     """The word of list `group` that is `data[start:end]`, whatever the case of ASCII letters; -1 if there is none."""
     if start >= end:

@@ -6,14 +6,14 @@ Source: huggingface/datatrove 0.10, pipeline/filters/fineweb_quality_filter.py (
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from core.characters import SPACE, TERMINAL, Bytes, Classes, Int, before, char_length, decode
+from core.kernels import helper
 from core.words import Spans, split_newlines
 from filters.ngrams import Keys, Sieve, clear, find_repeated, first_equal, hash_spans
 
 
-@njit(error_model="numpy")
+@helper
 def _is_blank(data: Bytes, start: Int, end: Int, classes: Classes) -> bool:
     while start < end:
         cp, width = decode(data, start)
@@ -23,7 +23,7 @@ def _is_blank(data: Bytes, start: Int, end: Int, classes: Classes) -> bool:
     return True
 
 
-@njit(error_model="numpy")
+@helper
 def measure_lines(
     data: Bytes, start: Int, end: Int, classes: Classes, short: Int, starts: Spans, ends: Spans, keys: Keys,
     found: Spans, sieve: Sieve, table: Spans,
@@ -54,7 +54,7 @@ def measure_lines(
     return n, terminal, few, again, characters
 
 
-@njit(error_model="numpy")
+@helper
 def count_newlines(data: Bytes, start: Int, end: Int) -> tuple[Int, Int]:
     """Newlines, and runs of them with nothing but white space of ASCII between."""
     newlines, runs = 0, 0

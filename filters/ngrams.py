@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from core.characters import Bytes, Int
+from core.kernels import helper
 from core.words import Spans, hash_span
 
 Keys = npt.NDArray[np.uint64]
@@ -23,7 +23,7 @@ _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _COUNTERS = 8  # counters a key, of which one in nine is then shared by chance
 
 
-@njit(error_model="numpy")
+@helper
 def sieve_size(n: Int) -> Int:
     """Bytes of the sieve for `n` keys."""
     size = 64
@@ -32,7 +32,7 @@ def sieve_size(n: Int) -> Int:
     return size
 
 
-@njit(error_model="numpy")
+@helper
 def table_size(n: Int) -> Int:
     """Slots of a table for `n` keys: a power of two, at least 2 n."""
     size = 16
@@ -41,7 +41,7 @@ def table_size(n: Int) -> Int:
     return size
 
 
-@njit(error_model="numpy")
+@helper
 def _shift(size: Int) -> np.uint64:
     """What leaves the uppermost bits of a product as a place in a power of two."""
     shift = 64
@@ -51,7 +51,7 @@ def _shift(size: Int) -> np.uint64:
     return np.uint64(shift)
 
 
-@njit(error_model="numpy")
+@helper
 def find_repeated(keys: Keys, n: Int, sieve: Sieve, found: Spans) -> Int:
     """Fills `found` with the indices, ascending, of those of the first `n` keys that another may equal.
 
@@ -70,7 +70,7 @@ def find_repeated(keys: Keys, n: Int, sieve: Sieve, found: Spans) -> Int:
     return count
 
 
-@njit(error_model="numpy")
+@helper
 def clear(table: Spans, n: Int) -> tuple[np.uint64, Int]:
     """Empties as much of the table as `n` keys need; the shift and mask that `first_equal` takes."""
     size = table_size(n)
@@ -79,7 +79,7 @@ def clear(table: Spans, n: Int) -> tuple[np.uint64, Int]:
     return _shift(size), size - 1
 
 
-@njit(error_model="numpy")
+@helper
 def first_equal(table: Spans, shift: np.uint64, mask: Int, keys: Keys, i: Int) -> Int:
     """The index that `keys[i]` was first put in with, which is `i` itself if it was not there yet."""
     slot = np.int64((keys[i] * _GOLDEN) >> shift)
@@ -94,7 +94,7 @@ def first_equal(table: Spans, shift: np.uint64, mask: Int, keys: Keys, i: Int) -
     return i
 
 
-@njit(error_model="numpy")
+@helper
 def count_repeated(keys: Keys, found: Spans, n: Int, table: Spans, firsts: Spans, counts: Spans) -> Int:
     """How often each of the `n` keys at the indices `found` occurs; the highest of these, at least 1.
 
@@ -112,14 +112,14 @@ def count_repeated(keys: Keys, found: Spans, n: Int, table: Spans, firsts: Spans
     return np.int64(highest)
 
 
-@njit(error_model="numpy")
+@helper
 def hash_spans(data: Bytes, starts: Spans, ends: Spans, n: Int, keys: Keys) -> None:
     """`keys[i]` becomes the hash of the bytes of span i."""
     for i in range(n):
         keys[i] = hash_span(data, starts[i], ends[i])
 
 
-@njit(error_model="numpy")
+@helper
 def extend_grams(grams: Keys, words: Keys, length: Int, n: Int) -> Int:
     """Turns hashes of (length − 1)-grams of `n` words into those of length-grams; returns how many there are."""
     count = max(n - length + 1, 0)
@@ -128,7 +128,7 @@ def extend_grams(grams: Keys, words: Keys, length: Int, n: Int) -> Int:
     return count
 
 
-@njit(error_model="numpy")
+@helper
 def copy_keys(source: Keys, target: Keys, n: Int) -> None:
     """Copies the first `n` keys."""
     for i in range(n):

@@ -7,9 +7,9 @@ replaced by two short lists.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from core.characters import AFFIX_LOWER, AFFIX_UPPER, ALNUM, SPACE, Bytes, Classes, Int, before, decode
+from core.kernels import helper
 from filters.lexicon import Lexicon, find_word, make_lexicon
 
 ABBREVIATIONS = (  # noqa: SIM905
@@ -32,15 +32,15 @@ _CLOSERS = b"\"')]}*"
 _OPENERS = b"\"'([{*"
 
 
-@njit(error_model="numpy")
+@helper
 def _among(b: Int, chars: bytes) -> bool:
-    for c in chars:  # noqa: SIM110 (numba compiles no generators)
+    for c in chars:
         if b == c:
             return True
     return False
 
 
-@njit(error_model="numpy")
+@helper
 def _is_abbreviation(data: Bytes, start: Int, end: Int, lexicon: Lexicon) -> bool:
     """Whether a word before a full stop is listed, or is letters between stops (e.g, U.S)."""
     for i in range(start, end):
@@ -59,14 +59,14 @@ def _is_abbreviation(data: Bytes, start: Int, end: Int, lexicon: Lexicon) -> boo
     return bool((end - start) % 2 == 1)
 
 
-@njit(error_model="numpy")
+@helper
 def _starts_sentence(data: Bytes, start: Int, end: Int, lexicon: Lexicon) -> bool:
     while end > start and not (48 <= data[end - 1] <= 57 or 97 <= data[end - 1] | 32 <= 122):
         end -= 1
     return bool(find_word(lexicon, 1, data, start, end) >= 0)
 
 
-@njit(error_model="numpy")
+@helper
 def _is_break(data: Bytes, a: Int, b: Int, next_a: Int, next_b: Int, classes: Classes, lexicon: Lexicon) -> bool:
     """Whether a sentence ends with the token `a:b`, which `next_a:next_b` follows."""
     while b > a and _among(data[b - 1], _CLOSERS):
@@ -100,14 +100,14 @@ def _is_break(data: Bytes, a: Int, b: Int, next_a: Int, next_b: Int, classes: Cl
     return True
 
 
-@njit(error_model="numpy")
+@helper
 def _is_space(data: Bytes, i: Int, classes: Classes) -> Int:
     """The width of the white space at `i`, 0 if there is none."""
     cp, width = decode(data, i)
     return width if classes[cp] & SPACE else 0
 
 
-@njit(error_model="numpy")
+@helper
 def count_sentences(data: Bytes, start: Int, end: Int, classes: Classes, lexicon: Lexicon) -> Int:
     """The sentences of `data[start:end]`, one line without white space at its ends; 0 if it is empty.
 

@@ -32,6 +32,7 @@ from core.characters import (
     decode,
 )
 from core.columns import utf8_view, with_nulls
+from core.kernels import helper
 from core.scorer import column
 from core.unspaced import split_unspaced
 from core.words import Spans, max_spans, mix
@@ -99,7 +100,7 @@ class Vocabulary:
         return pa.RecordBatch.from_arrays(columns, schema=self.schema)
 
 
-@njit(error_model="numpy")
+@helper
 def _hash(data: Bytes, start: Int, end: Int) -> np.uint64:
     h = np.uint64(end - start)
     for i in range(start, end):
@@ -108,7 +109,7 @@ def _hash(data: Bytes, start: Int, end: Int) -> np.uint64:
     return mix(h)
 
 
-@njit(error_model="numpy")
+@helper
 def _trim(data: Bytes, start: Int, end: Int, classes: Classes) -> tuple[Int, Int]:
     """A token without the punctuation around it."""
     while start < end:
@@ -125,17 +126,17 @@ def _trim(data: Bytes, start: Int, end: Int, classes: Classes) -> tuple[Int, Int
     return start, end
 
 
-@njit(error_model="numpy")
+@helper
 def _is_small(bits: Int) -> bool:
     return bits & AFFIX_LOWER != 0 and bits & AFFIX_UPPER == 0
 
 
-@njit(error_model="numpy")
+@helper
 def _is_capital(bits: Int) -> bool:
     return bits & AFFIX_UPPER != 0 and bits & AFFIX_LOWER == 0
 
 
-@njit(error_model="numpy")
+@helper
 def _ends_sentence(data: Bytes, word_end: Int, token_end: Int, classes: Classes) -> bool:
     """Whether a small letter and one of . ? ! end a token, quotes and brackets aside."""
     if word_end == token_end:

@@ -72,6 +72,7 @@ class BatchBuilder:
     def record(self, *row: Any) -> None:
         """A row of RECORD_SCHEMA, in its order."""
         self._records.append(row)
+        self._bytes += len(row[2]) + len(row[9])
 
     def document(self, *row: Any) -> None:
         """A row of PAGE_SCHEMA, in its order; the content last, as UTF-8 bytes or str."""

@@ -1,93 +1,149 @@
-"""Lines of a file, plain or compressed, with bounded memory: where each begins, and no line held past a limit."""
+"""Lines of a text file, plain or compressed, with bounded memory however long a line is.
+
+A line belongs to the slice that it starts in, as in Hadoop's TextInputFormat (hadoop.apache.org).
+"""
 
 from __future__ import annotations
 
-import io
-import zlib
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 import zstandard
 
 from ingest.files import BLOCK, ByteSource
+from ingest.members import BOMB_RATIO, CHUNK, ZSTD_MAX_WINDOW, Damaged, Gzip, Zstd, skippable_end, zstd_frame_end
+
+#: A compressed table that inflates past this at more than BOMB_RATIO is not read on.
+_BOMB_BYTES = 256 << 20
+_STEP = 1 << 14
 
 
-def blocks(source: ByteSource, at: int) -> Iterator[bytes]:
-    """The file from `at` on."""
+@dataclass(slots=True)
+class Line:
+    """One line with its newline; `data` is None if it is longer than the limit."""
+
+    offset: int
+    data: bytes | None
+    length: int
+
+
+def is_packed(source: ByteSource) -> bool:
+    """Whether the file is compressed, by its first bytes."""
+    head = bytes(source.at(0, 4))
+    return head[:3] == Gzip.magic or head == Zstd.magic or skippable_end(source, 0) is not None
+
+
+def line_start(source: ByteSource, offset: int) -> int:
+    """Where the first line that starts at or after `offset` starts; the file's size if none does."""
+    if offset <= 0:
+        return 0
+    at = offset - 1
     while block := bytes(source.at(at, BLOCK)):
-        yield block
+        end = block.find(b"\n")
+        if end >= 0:
+            return at + end + 1
         at += len(block)
+    return source.size
 
 
-def inflated(source: ByteSource) -> Iterator[bytes]:
-    """The content of a gzip or zstd file; what is left of a damaged one is lost, with a line that is no JSON there."""
-    raw = io.BufferedReader(_Raw(source), BLOCK)
-    try:
-        if bytes(source.at(0, 2)) == b"\x1f\x8b":
-            yield from _gunzipped(raw)
-        else:
-            reader = zstandard.ZstdDecompressor(max_window_size=1 << 27).stream_reader(raw, read_across_frames=True)
-            while data := reader.read(BLOCK):
-                yield data
-    except (zlib.error, EOFError, zstandard.ZstdError):
-        yield b"\n{damaged"
+def blocks(source: ByteSource, offset: int) -> Iterator[bytes]:
+    """The file from `offset` on, as stored."""
+    while data := bytes(source.at(offset, BLOCK)):
+        yield data
+        offset += len(data)
 
 
-def _gunzipped(raw: io.BufferedIOBase) -> Iterator[bytes]:
-    inflate = zlib.decompressobj(31)
-    data = b""
-    while True:
-        data = data or raw.read(1 << 16)
-        out = inflate.decompress(data, BLOCK)
-        if out:
-            yield out
-        if inflate.eof:
-            data = inflate.unused_data or raw.read(1 << 16)
-            if data[:1] != b"\x1f":
-                return
-            inflate = zlib.decompressobj(31)
-        elif not data and not out:
-            raise EOFError("the file ends inside a gzip member")
-        else:
-            data = inflate.unconsumed_tail
+def unpacked(source: ByteSource) -> Iterator[bytes]:
+    """The content of a gzip or zstd file of any number of members; Damaged where it cannot be read on."""
+    total = 0
+    for data, stored in _zstd_blocks(source) if bytes(source.at(0, 3)) != Gzip.magic else _gzip_blocks(source):
+        yield data
+        total += len(data)
+        if total > _BOMB_BYTES and total > BOMB_RATIO * stored:
+            raise Damaged("too_large", f"inflates to more than {total:,} bytes from {stored:,}")
 
 
-class _Raw(io.RawIOBase):
-    def __init__(self, source: ByteSource) -> None:
-        self._source, self._at = source, 0
+def _gzip_blocks(source: ByteSource) -> Iterator[tuple[bytes, int]]:
+    codec, at = Gzip(), 0
+    while at < source.size:
+        if bytes(source.at(at, 3)) != codec.magic:
+            if bytes(source.at(at, CHUNK)).strip(b"\x00"):
+                raise Damaged("damaged_gzip", f"no gzip member at byte {at:,}")
+            return
+        member = codec.open(source, at)
+        while data := member.read(_STEP):
+            yield data, at + member.consumed()
+        assert member.end is not None
+        at = member.end
 
-    def readable(self) -> bool:
-        return True
 
-    def readinto(self, buffer: Any) -> int:
-        data = self._source.at(self._at, len(buffer))
-        buffer[: len(data)] = data
-        self._at += len(data)
-        return len(data)
+def _zstd_blocks(source: ByteSource) -> Iterator[tuple[bytes, int]]:
+    decoder = zstandard.ZstdDecompressor(max_window_size=ZSTD_MAX_WINDOW)
+    at = 0
+    while at < source.size:
+        skip = skippable_end(source, at)
+        if skip is not None:
+            at = skip
+            continue
+        cut: Damaged | None = None
+        try:
+            end = zstd_frame_end(source, at)
+        except Damaged as damage:
+            end, cut = source.size, damage
+        stored = _Stored(source, at, end)
+        reader = decoder.stream_reader(stored, read_size=CHUNK)  # pyright: ignore[reportArgumentType]
+        try:
+            while data := reader.read(_STEP):
+                yield data, stored.at
+        except zstandard.ZstdError as error:
+            raise Damaged("damaged_zstd", f"zstd frame is damaged ({error})") from None
+        if cut is not None:
+            raise cut
+        at = end
 
 
-def split_lines(blocks: Iterator[bytes], at: int, stop: int, max_line: int) -> Iterator[tuple[int, int, bytes]]:
-    """(offset, length, bytes) of the lines that start before `stop`, `at` being the place of the first.
+class _Stored:
+    """The bytes `[at, end)` of a source as a file, for zstandard's stream reader."""
 
-    Of a line longer than `max_line` no more than that and a block is held.
+    def __init__(self, source: ByteSource, at: int, end: int) -> None:
+        self._source, self.at, self._end = source, at, end
+
+    def read(self, size: int = -1) -> bytes:
+        n = self._end - self.at if size < 0 else min(size, self._end - self.at)
+        data = bytes(self._source.at(self.at, n)) if n > 0 else b""
+        self.at += len(data)
+        return data
+
+
+def lines(content: Iterable[bytes], offset: int, stop: int, limit: int) -> Iterator[Line]:
+    """The lines that start in `[offset, stop)`; `offset` is the place of `content` in the file or its content.
+
+    Of a line longer than `limit` bytes only the length is kept.
     """
     held: list[bytes] = []
-    size = dropped = 0
-    for block in blocks:
-        begin = 0
-        while (end := block.find(b"\n", begin)) >= 0:
-            held.append(block[begin : end + 1])
-            length = size + dropped + end + 1 - begin
-            yield at, length, b"".join(held)
-            at += length
-            held, size, dropped, begin = [], 0, 0, end + 1
-            if at >= stop:
+    start, size = offset, 0
+    if start >= stop:
+        return
+    for block in content:
+        at = 0
+        while (end := block.find(b"\n", at)) >= 0:
+            size += end + 1 - at
+            data: bytes | None = None
+            if size <= limit:
+                data = block[at : end + 1]
+                if held:
+                    held.append(data)
+                    data = b"".join(held)
+            yield Line(start, data, size)
+            start += size
+            if start >= stop:
                 return
-        rest = block[begin:]
-        if size <= max_line:
-            held.append(rest)
-            size += len(rest)
-        else:
-            dropped += len(rest)
-    if size and at < stop:
-        yield at, size + dropped, b"".join(held)
+            held, size, at = [], 0, end + 1
+        if at < len(block):
+            size += len(block) - at
+            if size <= limit:
+                held.append(block[at:])
+            else:
+                held.clear()
+    if size:
+        yield Line(start, b"".join(held) if size <= limit else None, size)

@@ -169,15 +169,21 @@ class ZstdMember:
         self._start, self._stop = offset, zstd_frame_end(source, offset)
         self._range = _Range(source, offset, self._stop)
         self._reader = decoder.stream_reader(self._range, read_size=CHUNK)  # pyright: ignore[reportArgumentType]
+        self._damage: Damaged | None = None
         self.end: int | None = None
 
     def read(self, n: int) -> bytes:
+        if self._damage is not None:
+            raise self._damage
         parts: list[bytes] = []
         while n and self.end is None:
             try:
-                data = self._reader.read(n)
+                data = self._reader.read(min(n, CHUNK))
             except zstandard.ZstdError as error:
-                raise Damaged("damaged_zstd", f"zstd frame is damaged ({error})") from None
+                self._damage = Damaged("damaged_zstd", f"zstd frame is damaged ({error})")
+                if not parts:
+                    raise self._damage from None
+                break
             if not data:
                 self.end = self._stop
             parts.append(data)

@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Protocol
+from collections.abc import Callable
 
-from ingest.batches import IngestBatch
+from ingest.files import ByteSource
 from ingest.options import IngestOptions
+from ingest.parquet_rows import parquet_digest
 from ingest.parts import Part
-from ingest.tables import Note, TableReader, table_digest
+from ingest.tables import TABLE_FORMATS, TableReader
 from ingest.warc import PartReader
-
-
-class Reader(Protocol):
-    """Iterates over the batches of a part; the attributes are set once it was read to its end."""
-
-    digest: str
-    first_offset: int
-    next_offset: int
-
-    def __iter__(self) -> Iterator[IngestBatch]: ...
 
 
 def open_part(
@@ -27,14 +17,20 @@ def open_part(
     options: IngestOptions | None = None,
     *,
     start_at: int | None = None,
-    note: Note | None = None,
+    note: Callable[[int, int], None] | None = None,
     skip: frozenset[int] = frozenset(),
-) -> Reader:
-    """The reader of a part; see `ingest.warc.PartReader` for the arguments."""
-    kind = PartReader if part.format in ("warc", "wet") else TableReader
-    return kind(part, options, start_at=start_at, note=note, skip=skip)
+) -> PartReader | TableReader:
+    """The reader of a part: an iterable of batches that afterwards has `digest`, `first_offset`, `next_offset`."""
+    reader = TableReader if part.format in TABLE_FORMATS else PartReader
+    return reader(part, options, start_at=start_at, note=note, skip=skip)
 
 
 def slice_digest(part: Part) -> str:
-    """The digest that reading the part would give: 32 hex digits."""
-    return table_digest(part)
+    """The digest that reading the part gives; what it says depends on stored bytes alone, not on options."""
+    if part.format == "parquet":
+        return parquet_digest(part)
+    source = ByteSource(part.uri, part.start, part.stop)
+    try:
+        return source.digest()
+    finally:
+        source.close()

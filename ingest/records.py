@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from ingest.files import ByteSource
+from ingest.members import Damaged
 
 MAX_HEADER = 1 << 18
 _STEP = 1 << 20
@@ -72,11 +73,15 @@ def whole_record(data: bytes, max_block: int) -> tuple[dict[str, str], bytes] | 
 
 
 class Window:
-    """A stream read forward, of which `data[at:]` is held; `offset` is the place of `data[at]` in the stream."""
+    """A stream read forward, of which `data[at:]` is held; `offset` is the place of `data[at]` in the stream.
+
+    A stream that is damaged ends there, and `damage` says so.
+    """
 
     def __init__(self, read: Callable[[int], bytes], data: bytes = b"") -> None:
         self._read = read
         self.data, self.at, self.offset = data, 0, 0
+        self.damage: Damaged | None = None
         self._ended = False
 
     def have(self, n: int) -> int:
@@ -86,7 +91,10 @@ class Window:
             return held
         parts = [self.data[self.at :]]
         while held < n and not self._ended:
-            more = self._read(n - held)
+            try:
+                more = self._read(n - held)
+            except Damaged as damage:
+                self.damage, more = damage, b""
             self._ended = not more
             parts.append(more)
             held += len(more)
@@ -145,23 +153,27 @@ def stream_records(window: Window, *, max_block: int, sole: bool) -> Iterator[Ra
     """The records of a stream of them, each before the next is read; offsets and lengths are places in the stream.
 
     `sole`: the stream is one intact compressed member, whose end is known to be right: a block that it cuts
-    short is whole, and only its Content-Length is wrong. With `max_block=0` nothing is held (a walk).
+    short is whole, and only its Content-Length is wrong. With `max_block=0` nothing is held (a walk). Damaged comes
+    after the last record that is sure to be whole.
     """
     while True:
         _skip_newlines(window)
-        if not window.have(1):
-            return
         start = window.offset
-        fields, size, problem = _read_header(window)
-        if problem:
-            found = _discard_to_header(window, 1)
-            yield RawRecord(start, window.offset - start, reason="bad_header", detail=problem + _onward(window, found))
-            continue
-        if size <= max_block:
-            record = _held_block(window, fields, size, max_block, sole)
-        else:
-            record = _large_block(window, fields, size)
-        record.offset, record.length = start, window.offset - start
+        record: RawRecord | None = None
+        if window.have(1):
+            fields, size, problem = _read_header(window)
+            if problem:
+                found = _discard_to_header(window, 1)
+                record = RawRecord(0, 0, reason="bad_header", detail=problem + _onward(window, found))
+            elif size <= max_block:
+                record = _held_block(window, fields, size, max_block, sole)
+            else:
+                record = _large_block(window, fields, size)
+            record.offset, record.length = start, window.offset - start
+        if window.damage is not None and window.at == len(window.data):
+            raise window.damage
+        if record is None:
+            return
         yield record
 
 

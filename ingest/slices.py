@@ -39,6 +39,7 @@ class SliceReader:
         self._options = options
         self._start_at = start_at
         self._wasted = 0
+        self._inside = 0  # how much of the current member was given out as records
         self.first_offset = start
         self.next_offset = start
 
@@ -89,8 +90,8 @@ class SliceReader:
 
     def _member(self, codec: Codec, at: int) -> Iterator[RawRecord]:
         """The records of the member at `at`; returns where to go on."""
-        window: Window | None = None
         member: Member | None = None
+        self._inside = 0
         try:
             if bytes(self._source.at(at, len(codec.magic))) != codec.magic:
                 raise Damaged(f"damaged_{codec.name}", f"no {codec.name} member here")
@@ -110,7 +111,7 @@ class SliceReader:
             return member.end
         except Damaged as damage:
             found = self._resume(codec, at, member)
-            inside = window.offset if window is not None else 0
+            inside = self._inside
             reason = damage.reason
             if reason == "truncated_file" and found < self._source.size:
                 reason = f"damaged_{codec.name}"
@@ -125,17 +126,19 @@ class SliceReader:
             return found
 
     def _window_records(self, window: Window, member: Member, at: int) -> Iterator[RawRecord]:
+        """One record behind the window, because the first of several has another length than an only one."""
         previous: RawRecord | None = None
         several = False
         try:
             for record in stream_records(window, max_block=self._options.max_record, sole=True):
                 if previous is not None:
                     several = True
+                    self._inside = previous.offset + previous.length
                     yield _placed(previous, at, previous.length)
                 previous = record
         except Damaged:
-            # A member of one record is its row or that of the damage, one of several is both.
-            if previous is not None and (several or window.data[window.at :].strip(b"\r\n")):
+            if previous is not None:
+                self._inside = previous.offset + previous.length
                 yield _placed(previous, at, previous.length)
             raise
         if previous is not None:

@@ -10,10 +10,12 @@ on Flink and Spark each task is an element of its own and the engine deals them 
 
 from __future__ import annotations
 
+import contextlib
 import json
+import threading
 import traceback
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +26,12 @@ from pipelines.pool import Executor, Pool, Task
 
 Json = dict[str, Any]
 
-#: Executors of the runs of this process, by run. A DoFn finds its own here; on a cluster it makes one.
+#: Executors of the runs that this process drives, by run.
 _EXECUTORS: dict[str, Executor] = {}
+#: On a cluster: this process's idle pools of one worker, by run. They outlive a DoFn, so that the steps of a run and
+#: the bundles of an engine share them; they end with the process.
+_IDLE: dict[str, list[Pool]] = {}
+_LOCK = threading.Lock()
 
 
 def share_executor(run: str, executor: Executor) -> None:
@@ -82,12 +88,12 @@ class _NextTasks(beam.PTransform):
 class _Do(beam.DoFn):
     def __init__(self, run: str, setup: Json, results: str) -> None:
         self._run, self._setup, self._results = run, setup, results
-        self._own: Pool | None = None
 
     def process(self, element: list[Json]) -> Iterator[tuple[Any, Any]]:
-        executor = _EXECUTORS.get(self._run)
-        if executor is None:
-            executor = self._own = self._own or Pool(1, self._setup)
+        with _executor(self._run, self._setup) as executor:
+            yield from self._do(executor, element)
+
+    def _do(self, executor: Executor, element: list[Json]) -> Iterator[tuple[Any, Any]]:
         tasks = [Task(e["kind"], e["args"]) for e in element]
         broken: dict[str, list[tuple[Task, Json]]] = {}
         final = Path(self._results, f"{uuid.uuid4().hex}.jsonl")
@@ -106,10 +112,29 @@ class _Do(beam.DoFn):
                 raise
         final.with_suffix(".draft").rename(final)
 
-    def teardown(self) -> None:
-        if self._own is not None:
-            self._own.close()
-            self._own = None
+
+@contextlib.contextmanager
+def _executor(run: str, setup: Json) -> Generator[Executor]:
+    """The executor that the run shares in this process, or one of its idle pools."""
+    shared = _EXECUTORS.get(run)
+    if shared is not None:
+        yield shared
+        return
+    with _LOCK:
+        stale = [_IDLE.pop(other) for other in list(_IDLE) if other != run]
+        pools = _IDLE.setdefault(run, [])
+        pool = pools.pop() if pools else None
+    for old in stale:
+        for finished in old:
+            finished.close()
+    pool = pool or Pool(1, setup)
+    try:
+        yield pool
+    except BaseException:
+        pool.close()
+        raise
+    with _LOCK:
+        _IDLE.setdefault(run, []).append(pool)
 
 
 def _accepting(

@@ -39,7 +39,7 @@ def write_chunks(
     """Writes the chunks of one sender; returns where each destination's is. Nothing is written for no chunks."""
     if not chunks:
         return {}
-    final = store.path("tmp", "exchange", f"g{store.generation}", name)
+    final = store.scratch("exchange", name)
     temporary = store.temporary(final.name)
     options = ipc.IpcWriteOptions(compression=compression)
     pointers: dict[int, Pointer] = {}

@@ -5,6 +5,7 @@ The same command again brings the out folder up to date; a pass that has nothing
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -99,7 +100,8 @@ def run(
     with storage_errors(options.out):
         Path(options.out).mkdir(parents=True, exist_ok=True)
     with Lease(options.out) as lease:
-        _remove_leftovers(options.out)
+        # What earlier runs left: whoever holds the lease has the folder for itself.
+        shutil.rmtree(Path(options.out, "tmp"), ignore_errors=True)
         settle(lease.store)
         context = Context(lease.store, plan)
         driver = _Driver(context, options, chosen, parts, progress or Silent())
@@ -108,12 +110,9 @@ def run(
             return driver.run()
         finally:
             driver.close()
-            _remove_leftovers(options.out)
-
-
-def _remove_leftovers(out: str) -> None:
-    """Removes what earlier attempts left under `tmp/`; whoever holds the lease is alone there."""
-    shutil.rmtree(Path(out, "tmp"), ignore_errors=True)
+            shutil.rmtree(lease.store.scratch(), ignore_errors=True)
+            with contextlib.suppress(OSError):  # another run may have begun
+                Path(options.out, "tmp").rmdir()
 
 
 class _Driver:
@@ -279,7 +278,18 @@ class _Driver:
             about={"method": method, "recipe": self.context.recipe.name, "validation_overlap": left_out},
         )
         write_index(folder, index, self.context.store)
+        self._tell_of_validation(name, output.validation, index.totals)
         return _output_entry(index, output.format)
+
+    def _tell_of_validation(self, name: str, asked: float, totals: Mapping[str, Mapping[str, int]]) -> None:
+        """Says so when whole hosts cannot make the share that was asked for."""
+        counts = {split: total["samples"] for split, total in totals.items()}
+        share = counts.get("validation", 0) / max(1, sum(counts.values()))
+        if counts and (asked > 0 or share > 0) and not asked / 2 <= share <= asked * 2:
+            self.progress.told(
+                f"output {name}: {share:.1%} of the samples are for validation, and the recipe asks for {asked:.1%}: "
+                "a host goes to one side whole, and there are few or uneven hosts"
+            )
 
     def _pass(
         self, name: str, counted: str, tasks: Sequence[Json], steps: Sequence[tuple[str, Json]] = ()
@@ -288,7 +298,7 @@ class _Driver:
         began = time.monotonic()
         bytes_ = sum(int(task["args"].get("bytes", 0)) for task in tasks)
         self.progress.started(name, len(tasks), bytes_)
-        results = self.context.store.path("tmp", "results", uuid.uuid4().hex)
+        results = self.context.store.scratch("results", uuid.uuid4().hex)
         with storage_errors(results):
             results.mkdir(parents=True)
         setup = self.context.to_setup()

@@ -13,6 +13,7 @@ from core.errors import InputError, StorageError
 from ingest.parts import Part
 from pipelines.context import Context, recipe_from_json
 from pipelines.recipe import Recipe
+from pipelines.removal import REMOVED_FILE
 
 RUN = "run.json"
 FORMAT_VERSION = 1
@@ -56,7 +57,7 @@ def require_same_recipe(out: str, recipe: Recipe) -> None:
             "choose another --out, or give the recipe the same `name:` to bring that run up to date",
         )
     folder = Path(out)
-    if not run and folder.is_dir() and any(p.name not in ("lease", "tmp") for p in folder.iterdir()):
+    if not run and folder.is_dir() and any(p.name not in ("lease", "tmp", REMOVED_FILE) for p in folder.iterdir()):
         raise StorageError(f"{out}: is not empty, and holds no run", "choose an empty or a new --out")
 
 

@@ -28,9 +28,13 @@ class Store:
     def path(self, *parts: str) -> Path:
         return Path(self.root, *parts)
 
+    def scratch(self, *parts: str) -> Path:
+        """A path that only this run writes to, removed when it ends."""
+        return self.path("tmp", f"g{self.generation}", *parts)
+
     def temporary(self, name: str) -> Path:
         """A path under `tmp/` that no other attempt uses; its folder exists."""
-        folder = self.path("tmp", f"g{self.generation}")
+        folder = self.scratch("drafts")
         with storage_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
         return folder / f"{uuid.uuid4().hex}-{Path(name).name}"

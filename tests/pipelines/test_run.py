@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import StorageError
+from core.errors import StorageError, UserError
 
 from .runs import EXAMPLES, column, hashes, recipe, small_run
 
@@ -145,3 +145,15 @@ def test_a_limit_takes_the_first_parts(tmp_path: Path, finished: Path) -> None:
     assert hashes(tmp_path / "out") == hashes(finished)
 
 
+
+
+def test_another_runner_gives_the_same_bytes(finished: Path, tmp_path: Path) -> None:
+    """Beam's portable runner, without Java: tasks as elements, workers without the driver's memory."""
+    portable = {"runner": "PortableRunner", "runner_options": ("--job_endpoint=embed", "--environment_type=LOOPBACK")}
+    small_run(tmp_path / "out", inline=False, **portable)
+    assert hashes(tmp_path / "out") == hashes(finished)
+
+
+def test_an_unknown_runner_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="--runner sparkle: there is no such runner"):
+        small_run(tmp_path / "out", runner="sparkle")

@@ -167,6 +167,17 @@ def test_without_the_input(tmp_path: Path) -> None:
     assert web2shards.open(tmp_path / "out").documents.count_rows("fate.reason is removed") == 1
 
 
+def test_a_new_out_folder_may_begin_with_a_list(small: Path, tmp_path: Path) -> None:
+    page = a_kept_page(small)
+    out = tmp_path / "elsewhere"
+    out.mkdir()
+    listed = {"kind": "url", "value": page["page.url"], "at": "2026-01-01T00:00:00+00:00"}
+    (out / "removed.jsonl").write_text(json.dumps(listed) + "\n")
+    run_inline(tmp_path / "small.yaml", out)
+    (row,) = web2shards.open(out).get(str(page["page.url"]))
+    assert (row["fate.reason"], row["text.text"], row["language.label"]) == ("removed", None, None)
+
+
 def test_a_takedown_that_was_cut_short_is_finished_by_the_next_run(small: Path) -> None:
     from pipelines.removal import add_takedowns
 
@@ -198,7 +209,8 @@ def test_other_formats(small: Path) -> None:
     from pipelines.redaction import settle
     from pipelines.removal import add_takedowns
 
-    run_inline(small.parent / "small.yaml", small, ["output.text.format=parquet", "output.lines={from: documents, format: jsonl, samples: 50}"])
+    settings = ["output.text.format=parquet", "output.lines={from: documents, format: jsonl, samples: 50}"]
+    run_inline(small.parent / "small.yaml", small, settings)
     page = a_kept_page(small)
     shards = {name: len(list((small / "shards" / name).iterdir())) for name in ("text", "lines")}
     with Lease(str(small)) as lease:

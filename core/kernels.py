@@ -1,0 +1,12 @@
+"""How functions that only kernels call are compiled: without the wrappers that Python and C would call them through.
+
+Making those wrappers, with an array or ten to unpack in each, is a third of numba's time; see CPUTargetOptions in
+numba/core/options.py.
+"""
+
+from __future__ import annotations
+
+from numba.extending import register_jitable
+
+#: Decorates a function that kernels call; called from Python it is what it is, a Python function.
+helper = register_jitable(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
