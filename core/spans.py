@@ -137,7 +137,8 @@ def _cut_after(starts: I32, ends: I32, low: Int, high: Int, position: Int) -> In
 @helper
 def _copy(data: U8, start: Int, end: Int, out: U8, at: Int) -> Int:
     if len(out) > 0:
-        out[at : at + end - start] = data[start:end]
+        for i in range(start, end):
+            out[at + i - start] = data[i]
     return at + end - start
 
 
@@ -147,10 +148,15 @@ def _copy_uncut(data: U8, start: Int, end: Int, starts: I32, ends: I32, low: Int
     i = _cut_after(starts, ends, low, high, start)
     while i < high and starts[i] < end:
         if starts[i] > start:
-            at = _copy(data, start, starts[i], out, at)
-        start = ends[i]
+            at = _copy(data, start, np.int64(starts[i]), out, at)
+        start = np.int64(ends[i])
         i += 1
     return _copy(data, start, end, out, at) if start < end else at
+
+
+@helper
+def _replace(replacements: U8, offsets: I32, chosen: Int, out: U8, at: Int) -> Int:
+    return _copy(replacements, np.int64(offsets[chosen]), np.int64(offsets[chosen + 1]), out, at)
 
 
 _I32 = types.int32[::1]
@@ -170,11 +176,11 @@ def _edit(
     """Fills `out_offsets`, and `out` unless it is empty; the first row with a bad span, or -1."""
     starts = np.empty(len(cut_starts), np.int32)
     ends = np.empty(len(cut_starts), np.int32)
-    at = 0
+    at = np.int64(0)
     for row in range(len(offsets) - 1):
-        first = offsets[row]
-        last = offsets[row + 1]
-        count = 0
+        first = np.int64(offsets[row])
+        last = np.int64(offsets[row + 1])
+        count = np.int64(0)
         for i in range(cut_rows[row], cut_rows[row + 1]):
             start = first + cut_starts[i]
             end = first + cut_ends[i]
@@ -183,14 +189,15 @@ def _edit(
             if start == end:
                 continue
             if count > 0 and start <= ends[count - 1]:
-                ends[count - 1] = max(end, ends[count - 1])
+                if end > ends[count - 1]:
+                    ends[count - 1] = end
             else:
                 starts[count] = start
                 ends[count] = end
                 count += 1
         position = first
-        open_start = -1
-        open_end = -1
+        open_start = np.int64(-1)
+        open_end = np.int64(-1)
         chosen = -1
         for i in range(mask_rows[row], mask_rows[row + 1]):
             start = first + mask_starts[i]
@@ -199,25 +206,26 @@ def _edit(
                 return row
             c = _cut_after(starts, ends, 0, count, start)
             if c < count and starts[c] <= start:
-                start = ends[c]
+                start = np.int64(ends[c])
             c = _cut_after(starts, ends, 0, count, end - 1)
             if c < count and starts[c] < end:
-                end = starts[c]
+                end = np.int64(starts[c])
             if start >= end:
                 continue
             if chosen >= 0 and start < open_end:
-                open_end = max(end, open_end)
+                if end > open_end:
+                    open_end = end
                 continue
             if chosen >= 0:
                 at = _copy_uncut(data, position, open_start, starts, ends, 0, count, out, at)
-                at = _copy(replacements, replacement_offsets[chosen], replacement_offsets[chosen + 1], out, at)
+                at = _replace(replacements, replacement_offsets, chosen, out, at)
                 position = open_end
             open_start = start
             open_end = end
             chosen = i
         if chosen >= 0:
             at = _copy_uncut(data, position, open_start, starts, ends, 0, count, out, at)
-            at = _copy(replacements, replacement_offsets[chosen], replacement_offsets[chosen + 1], out, at)
+            at = _replace(replacements, replacement_offsets, chosen, out, at)
             position = open_end
         at = _copy_uncut(data, position, last, starts, ends, 0, count, out, at)
         out_offsets[row + 1] = at

@@ -25,6 +25,17 @@ def max_spans(size: Int) -> Int:
 
 
 @helper
+def longest_text(offsets: Spans) -> Int:
+    """Bytes of the longest text of a batch, by its offsets (of n + 1)."""
+    longest = np.int64(0)
+    for row in range(len(offsets) - 1):
+        size = np.int64(offsets[row + 1]) - np.int64(offsets[row])
+        if size > longest:
+            longest = size
+    return longest
+
+
+@helper
 def split_whitespace(data: Bytes, start: Int, end: Int, classes: Classes, starts: Spans, ends: Spans) -> Int:
     """Words as of str.split()."""
     n = 0

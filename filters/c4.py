@@ -103,11 +103,15 @@ class C4:
         n = len(text)
         span_offsets = np.zeros(n + 1, np.int32)
         counts = np.zeros((n, c.N_COUNTS), np.int32)
+        scratch = np.empty(np.diff(offsets).max(initial=0), np.uint8)
+        written = scratch.view()
+        written.setflags(write=False)
         starts, ends = c.clean_texts(
-            offsets, data, CLASSES, self._settings(), _bad_words(self.bad_words), ABBREVIATIONS,
+            offsets, data, CLASSES, self._settings(), _bad_words(self.bad_words), ABBREVIATIONS, scratch, written,
             span_offsets, counts,
         )  # fmt: skip
-        columns = [cut_array(span_offsets, starts, ends, text)] if self.edit else []
+        cuts = span_offsets[-1]
+        columns = [cut_array(span_offsets, starts[:cuts], ends[:cuts], text)] if self.edit else []
         order = (c.LINES, c.KEPT, c.LONG_WORD, c.NO_PUNCTUATION, c.SHORT, c.JAVASCRIPT, c.POLICY, c.SENTENCES, c.WORDS)
         columns += [with_nulls(counts[:, i], text) for i in (*order, c.BAD_WORDS)]
         columns += [with_nulls(counts[:, i] > 0, text) for i in (c.LOREM_IPSUM, c.CURLY_BRACE)]

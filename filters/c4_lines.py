@@ -14,7 +14,7 @@ from numba import njit, types
 
 from core.characters import BYTES_TYPE, CLASSES_TYPE, OFFSETS_TYPE, SPACE, Bytes, Classes, Int, decode, strip
 from core.kernels import helper
-from core.words import Spans, split_lines
+from core.words import Spans, longest_text, max_spans, split_lines
 from filters import c4_phrases as p
 from filters.c4_phrases import citation_length, count_bad_words, find_phrases
 from filters.lexicon import LEXICON_TYPE, Lexicon
@@ -54,7 +54,8 @@ def _words(data: Bytes, start: Int, end: Int, classes: Classes) -> tuple[Int, In
         else:
             words += length == 0
             length += 1
-            longest = max(longest, length)
+            if length > longest:
+                longest = length
         i += width
     return words, longest
 
@@ -156,7 +157,7 @@ def _cut_citations(
 def _room(offsets: Spans, data: Bytes) -> Int:
     """A bound on the spans of a batch: three a line, one a citation."""
     room = 4 * len(offsets)
-    for i in range(offsets[0], offsets[-1]):
+    for i in range(offsets[0], offsets[len(offsets) - 1]):
         b = data[i]
         if b < 32 or b == 0x85 or b == 0xA8 or b == 0xA9:  # the last bytes of all line breaks
             room += 3
@@ -168,16 +169,16 @@ def _room(offsets: Spans, data: Bytes) -> Int:
 @helper
 def _clean(
     data: Bytes, start: Int, end: Int, settings: Settings, classes: Classes, bad: Lexicon,
-    abbreviations: Lexicon, lines: Spans, line_ends: Spans, scratch: Bytes, starts: Spans, ends: Spans, first: Int,
-    counts: npt.NDArray[np.int32],
+    abbreviations: Lexicon, lines: Spans, line_ends: Spans, scratch: Bytes, written: Bytes, starts: Spans, ends: Spans,
+    first: Int, counts: npt.NDArray[np.int32],
 ) -> Int:  # fmt: skip
     """Cuts a text; the number of spans after it."""
     n = first
     content_end = start
     n_lines = split_lines(data, start, end, classes, lines, line_ends)
     for i in range(n_lines):
-        line, line_end = lines[i], line_ends[i]
-        following = lines[i + 1] if i + 1 < n_lines else end
+        line, line_end = np.int64(lines[i]), np.int64(line_ends[i])
+        following = np.int64(lines[i + 1]) if i + 1 < n_lines else end
         a, b = strip(data, line, line_end, classes)
         if a == b:
             n = _cut(starts, ends, first, n, line, following)
@@ -190,9 +191,9 @@ def _clean(
                 cited |= data[k] == 91
         if cited:
             length = _without_citations(data, a, b, scratch)
-            left, _ = _words(scratch, 0, length, classes)
+            left, _ = _words(written, np.int64(0), length, classes)
             checked = words if settings.words_first else left
-            kept = _judge(scratch, 0, length, checked, longest, settings, classes, bad, abbreviations, counts)
+            kept = _judge(written, np.int64(0), length, checked, longest, settings, classes, bad, abbreviations, counts)
         else:
             left = words
             kept = _judge(data, a, b, words, longest, settings, classes, bad, abbreviations, counts)
@@ -219,36 +220,35 @@ _SETTINGS = types.NamedTuple(
     (types.boolean, types.boolean, types.int64, types.int64) + (types.boolean,) * 5, Settings
 )
 _SIGNATURE = types.Tuple((types.int32[::1], types.int32[::1]))(
-    OFFSETS_TYPE, BYTES_TYPE, CLASSES_TYPE, _SETTINGS, LEXICON_TYPE, LEXICON_TYPE, types.int32[::1],
-    types.int32[:, ::1],
+    OFFSETS_TYPE, BYTES_TYPE, CLASSES_TYPE, _SETTINGS, LEXICON_TYPE, LEXICON_TYPE, types.uint8[::1],
+    BYTES_TYPE, types.int32[::1], types.int32[:, ::1],
 )  # fmt: skip
 
 
 @njit(_SIGNATURE, cache=True, nogil=True, error_model="numpy")
 def clean_texts(
     offsets: Spans, data: Bytes, classes: Classes, settings: Settings, bad: Lexicon,
-    abbreviations: Lexicon, span_offsets: Spans, counts: npt.NDArray[np.int32],
+    abbreviations: Lexicon, scratch: Bytes, written: Bytes, span_offsets: Spans, counts: npt.NDArray[np.int32],
 ) -> tuple[Spans, Spans]:  # fmt: skip
     """Starts and ends of the spans to cut, relative to their text; fills `span_offsets` (n + 1,) and `counts`
-    (n, N_COUNTS), which are zero."""
-    longest = 0
-    for row in range(len(offsets) - 1):
-        longest = max(longest, offsets[row + 1] - offsets[row])
-    lines = np.empty(longest + 1, np.int32)
-    line_ends = np.empty(longest + 1, np.int32)
-    scratch = np.empty(longest, np.uint8)
+    (n, N_COUNTS), which are zero.
+
+    `written` is a read-only view of `scratch`, as long as the longest text: a text is read-only, so that what is
+    copied and what is not are of one type, and kernels are compiled once.
+    """
+    room = max_spans(longest_text(offsets))
+    lines, line_ends = np.empty(room, np.int32), np.empty(room, np.int32)
     room = _room(offsets, data)
-    starts = np.empty(room, np.int32)
-    ends = np.empty(room, np.int32)
-    n = 0
+    starts, ends = np.empty(room, np.int32), np.empty(room, np.int32)
+    n = np.int64(0)
     for row in range(len(offsets) - 1):
         first = n
         n = _clean(
-            data, offsets[row], offsets[row + 1], settings, classes, bad, abbreviations, lines, line_ends,
-            scratch, starts, ends, first, counts[row],
+            data, np.int64(offsets[row]), np.int64(offsets[row + 1]), settings, classes, bad, abbreviations, lines,
+            line_ends, scratch, written, starts, ends, first, counts[row],
         )  # fmt: skip
         for i in range(first, n):
             starts[i] -= offsets[row]
             ends[i] -= offsets[row]
         span_offsets[row + 1] = n
-    return starts[:n].copy(), ends[:n].copy()
+    return starts, ends

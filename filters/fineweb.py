@@ -17,7 +17,7 @@ from core.characters import BYTES_TYPE, CLASSES, CLASSES_TYPE, OFFSETS_TYPE, Byt
 from core.columns import utf8_view, with_nulls
 from core.english import EXCEPTIONS, EXCEPTIONS_TYPE, Exceptions, split_english
 from core.scorer import column
-from core.words import Spans, max_spans
+from core.words import Spans, longest_text, max_spans
 from filters.line_metrics import count_newlines, measure_lines
 from filters.ngrams import sieve_size, table_size
 
@@ -82,10 +82,7 @@ class FineWeb:
 def _score(
     offsets: Spans, data: Bytes, classes: Classes, exceptions: Exceptions, short: Int, out: npt.NDArray[np.float64]
 ) -> None:
-    longest = 0
-    for row in range(len(offsets) - 1):
-        longest = max(longest, offsets[row + 1] - offsets[row])
-    room = max_spans(np.int64(longest))
+    room = max_spans(longest_text(offsets))
     starts, ends, found = np.empty(room, np.int32), np.empty(room, np.int32), np.empty(room, np.int32)
     keys = np.empty(room, np.uint64)
     table, sieve = np.empty(table_size(room), np.int32), np.empty(sieve_size(room), np.uint8)

@@ -33,7 +33,7 @@ from core.english import EXCEPTIONS, EXCEPTIONS_TYPE, Exceptions, split_english
 from core.hashing import digest
 from core.kernels import helper
 from core.scorer import column
-from core.words import Spans, max_spans
+from core.words import Spans, longest_text, max_spans
 from filters.lexicon import LEXICON_TYPE, STRIDE, Lexicon, find_word, make_lexicon, match, may_match
 from filters.line_metrics import count_newlines, measure_lines
 from filters.ngrams import sieve_size, table_size
@@ -226,10 +226,7 @@ def _score(
     offsets: Spans, data: Bytes, classes: Classes, exceptions: Exceptions, stop_words: Lexicon,
     inside_words: npt.NDArray[np.bool_], languages: Spans, out: npt.NDArray[np.float64],
 ) -> None:  # fmt: skip
-    longest = 0
-    for row in range(len(offsets) - 1):
-        longest = max(longest, offsets[row + 1] - offsets[row])
-    room = max_spans(np.int64(longest))
+    room = max_spans(longest_text(offsets))
     starts, ends, found = np.empty(room, np.int32), np.empty(room, np.int32), np.empty(room, np.int32)
     keys = np.empty(room, np.uint64)
     table, sieve = np.empty(table_size(room), np.int32), np.empty(sieve_size(room), np.uint8)

@@ -12,7 +12,7 @@ from numba import njit
 from core.characters import ALPHA, PUNCTUATION, Bytes, Classes, Int, char_length, decode, strip
 from core.english import Exceptions, split_english
 from core.kernels import helper
-from core.words import Spans, hash_span, max_spans, mix, split_lines, split_newline_runs
+from core.words import Spans, hash_span, longest_text, max_spans, mix, split_lines, split_newline_runs
 from filters import gopher_metrics as m
 from filters.ngrams import (
     Keys,
@@ -45,7 +45,7 @@ def _duplicate_spans(
         i = np.int64(found[k])
         if first_equal(table, shift, mask, keys, i) != i:
             spans += 1
-            chars += char_length(data, starts[i], ends[i])
+            chars += char_length(data, np.int64(starts[i]), np.int64(ends[i]))
     return spans, chars
 
 
@@ -57,7 +57,7 @@ def _lines(
     n = split_lines(data, start, end, classes, starts, ends)
     bullets, ellipses = 0, 0
     for i in range(n):
-        a, b = strip(data, starts[i], ends[i], classes)
+        a, b = strip(data, np.int64(starts[i]), np.int64(ends[i]), classes)
         bullets += (b > a and data[a] == 0x2D) or m.is_bullet(data, a, b)
         ellipses += m.ends_with_dots(data, a, b) or m.ends_with_ellipsis(data, a, b)
     row[m.BULLET_LINES] = m.ratio(bullets, n)
@@ -87,7 +87,8 @@ def _words(
         value, power = np.uint64(0), np.uint64(1)
         size = 0
         any_of, all_of = np.uint32(0), np.uint32(0xFFFFFFFF)
-        i, end = np.int64(starts[k]), np.int64(ends[k])
+        start, end = np.int64(starts[k]), np.int64(ends[k])
+        i = start
         while i < end:
             cp, width = decode(data, i)
             any_of |= classes[cp]
@@ -101,10 +102,10 @@ def _words(
             length += size
         alphabetic += (any_of & ALPHA) != 0
         hashed = mix(value + np.uint64(size) * _LENGTH)
-        if end - starts[k] <= m.LONGEST_STOP_WORD:
-            slot = m.find_stop_word(stop_words, m.stop_key(hash_span(data, starts[k], end), language))
-            if slot >= 0 and seen[slot] != text:
-                seen[slot] = text
+        if end - start <= m.LONGEST_STOP_WORD:
+            slot = m.find_stop_word(stop_words, m.stop_key(hash_span(data, start, end), language))
+            if slot >= 0 and seen[slot] != text + 1:
+                seen[slot] = text + 1
                 stops += 1
         hashes[k] = hashed
         values[k] = value
@@ -147,17 +148,18 @@ def score_datatrove(
     out: m.Row,
 ) -> None:  # fmt: skip
     """Fills `out`, float64 of shape (texts, METRICS), for the texts of a batch."""
-    room = max_spans(m.longest_text(offsets))
+    room = max_spans(longest_text(offsets))
     starts, ends = np.empty(room, np.int32), np.empty(room, np.int32)
     firsts, counts, chars = np.empty(room, np.int32), np.empty(room, np.int32), np.empty(room + 1, np.int32)
     table, sieve, found = np.empty(table_size(room), np.int32), np.empty(sieve_size(room), np.uint8), ends  # spans are read no more
     hashes, values = np.empty(room, np.uint64), np.empty(room, np.uint64)
     powers, grams = np.empty(room, np.uint64), np.empty(room, np.uint64)
-    seen = np.full(len(stop_words), -1, np.int32)
+    seen = np.zeros(len(stop_words), np.int32)  # the number of the text, from 1 on, that had the stop word last
     for text in range(len(offsets) - 1):
         start, end = np.int64(offsets[text]), np.int64(offsets[text + 1])
         row = out[text]
-        row[:] = 0
+        for place in range(m.METRICS):
+            row[place] = 0
         size = char_length(data, start, end)
         if size == 0:
             continue
@@ -171,7 +173,7 @@ def score_datatrove(
         row[m.ELLIPSES] = m.ratio(ellipses, n)
         row[m.SYMBOLS] = m.ratio(hash_signs + ellipses, n)
         _words(
-            data, starts, ends, n, classes, stop_words, seen, text, languages[text], hashes, values, powers, chars, row
+            data, starts, ends, n, classes, stop_words, seen, text, np.int64(languages[text]), hashes, values, powers, chars, row
         )  # fmt: skip
 
         copy_keys(hashes, grams, n)

@@ -13,7 +13,7 @@ from core.boundaries import split_boundaries
 from core.characters import ALNUM, Bytes, Classes, Int, Real, Truth, char_length, decode, strip
 from core.english import Exceptions
 from core.kernels import helper
-from core.words import Spans, has_alpha, hash_span, max_spans, split_newlines, split_whitespace
+from core.words import Spans, has_alpha, hash_span, longest_text, max_spans, split_newlines, split_whitespace
 from filters import gopher_metrics as m
 from filters.ngrams import (
     Keys,
@@ -192,7 +192,7 @@ def score_dclm(
     out: m.Row,
 ) -> None:  # fmt: skip
     """Fills `out`, float64 of shape (texts, METRICS), for the texts of a batch. `exceptions` is not read."""
-    room = max_spans(m.longest_text(offsets))
+    room = max_spans(longest_text(offsets))
     starts, ends, found = np.empty(room, np.int32), np.empty(room, np.int32), np.empty(room, np.int32)
     firsts, counts, chars = np.empty(room, np.int32), np.empty(room, np.int32), np.empty(room + 1, np.int32)
     table, sieve = np.empty(table_size(room), np.int32), np.empty(sieve_size(room), np.uint8)

@@ -12,7 +12,7 @@ from numba import njit
 from core.characters import ALPHA, Bytes, Classes, Int, Real, char_length, decode
 from core.english import Exceptions
 from core.kernels import helper
-from core.words import Spans, hash_span, max_spans, split_newlines, split_whitespace
+from core.words import Spans, hash_span, longest_text, max_spans, split_newlines, split_whitespace
 from filters import gopher_metrics as m
 from filters.ngrams import (
     Keys,
@@ -118,7 +118,7 @@ def score_dolma(
     out: m.Row,
 ) -> None:  # fmt: skip
     """Fills `out`, float64 of shape (texts, METRICS), for the texts of a batch. `exceptions` is not read."""
-    room = max_spans(m.longest_text(offsets))
+    room = max_spans(longest_text(offsets))
     starts, ends, found = np.empty(room, np.int32), np.empty(room, np.int32), np.empty(room, np.int32)
     firsts, counts, chars = np.empty(room, np.int32), np.empty(room, np.int32), np.empty(room + 1, np.int32)
     table, sieve = np.empty(table_size(room), np.int32), np.empty(sieve_size(room), np.uint8)

@@ -33,15 +33,6 @@ SIGNATURE = types.void(OFFSETS_TYPE, BYTES_TYPE, CLASSES_TYPE, EXCEPTIONS_TYPE, 
 
 
 @helper
-def longest_text(offsets: Spans) -> Int:
-    """Bytes of the longest text of a batch."""
-    longest = 0
-    for row in range(len(offsets) - 1):
-        longest = max(longest, offsets[row + 1] - offsets[row])
-    return np.int64(longest)
-
-
-@helper
 def count_pattern(data: Bytes, start: Int, end: Int, b0: Int, b1: Int, b2: Int) -> Int:
     """Occurrences of three bytes that do not overlap, as of str.count."""
     n = 0
@@ -96,7 +87,7 @@ def fill_stop_words(offsets: Spans, data: Bytes, languages: Spans, table: Table)
     """Puts words, each with the number of its language, into a table: a power of two of keys, 0 where empty."""
     mask = len(table) - 1
     for i in range(len(languages)):
-        key = stop_key(hash_span(data, offsets[i], offsets[i + 1]), languages[i])
+        key = stop_key(hash_span(data, np.int64(offsets[i]), np.int64(offsets[i + 1])), np.int64(languages[i]))
         slot = np.int64(key >> np.uint64(8)) & mask
         while table[slot] != 0 and table[slot] != key:
             slot = (slot + 1) & mask

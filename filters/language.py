@@ -19,6 +19,7 @@ from core.characters import BYTES_TYPE, CLASSES, CLASSES_TYPE, OFFSETS_TYPE, SPA
 from core.columns import utf8_view, with_nulls
 from core.kernels import helper
 from core.scorer import column
+from core.words import longest_text, max_spans
 from filters.fasttext_model import file_digest, find_model, load_model
 
 PIECE = 100  # code points: 4 pieces of 100 from full lines find the language of more pages than the first 1,000 do
@@ -222,24 +223,20 @@ def _sample(
     characters: Int, out_offsets: npt.NDArray[np.int64], out: Bytes, scripts: npt.NDArray[np.int32],
 ) -> None:  # fmt: skip
     """Writes what the model is shown of each text, and the number of the script of most of its letters."""
-    longest = 0
+    room = max_spans(longest_text(offsets))
+    starts, ends, lengths = np.empty(room, np.int32), np.empty(room, np.int32), np.empty(room, np.int32)
+    chosen = np.empty(room, np.bool_)
+    at = np.int64(0)
     for row in range(len(offsets) - 1):
-        longest = max(longest, offsets[row + 1] - offsets[row])
-    starts = np.empty(longest + 1, np.int32)
-    ends = np.empty(longest + 1, np.int32)
-    lengths = np.empty(longest + 1, np.int32)
-    chosen = np.empty(longest + 1, np.bool_)
-    at = 0
-    for row in range(len(offsets) - 1):
-        n = _pieces(data, offsets[row], offsets[row + 1], classes, starts, ends, lengths)
+        n = _pieces(data, np.int64(offsets[row]), np.int64(offsets[row + 1]), classes, starts, ends, lengths)
         _choose(lengths, n, characters, chosen)
         letters = np.zeros(n_scripts, np.int32)
         for piece in range(n):
             if not chosen[piece]:
                 continue
-            i = starts[piece]
+            i, stop = np.int64(starts[piece]), np.int64(ends[piece])
             gap = at > out_offsets[row]
-            while i < ends[piece]:
+            while i < stop:
                 cp, width = decode(data, i)
                 if classes[cp] & SPACE or cp == 0:
                     gap = at > out_offsets[row]

@@ -50,7 +50,7 @@ def measure_lines(
         i = np.int64(found[k])
         if first_equal(table, shift, mask, keys, i) != i:
             again += 1
-            characters += char_length(data, starts[i], ends[i])
+            characters += char_length(data, np.int64(starts[i]), np.int64(ends[i]))
     return n, terminal, few, again, characters
 
 

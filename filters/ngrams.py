@@ -59,10 +59,12 @@ def find_repeated(keys: Keys, n: Int, sieve: Sieve, found: Spans) -> Int:
     """
     size = sieve_size(n)
     shift = _shift(size)
-    sieve[:size] = 0
+    for i in range(size):
+        sieve[i] = 0
     for i in range(n):
         slot = np.int64((keys[i] * _GOLDEN) >> shift)
-        sieve[slot] = min(sieve[slot] + 1, 2)
+        if sieve[slot] < 2:
+            sieve[slot] += 1
     count = 0
     for i in range(n):
         found[count] = i
@@ -101,22 +103,23 @@ def count_repeated(keys: Keys, found: Spans, n: Int, table: Spans, firsts: Spans
     For the index i: `firsts[i]` is the first index of an equal key, `counts[firsts[i]]` how many there are.
     """
     shift, mask = clear(table, n)
-    highest = 1
+    highest = np.int64(1)
     for k in range(n):
         i = np.int64(found[k])
         j = first_equal(table, shift, mask, keys, i)
         firsts[i] = j
         counts[i] = 0
         counts[j] += 1
-        highest = max(highest, counts[j])
-    return np.int64(highest)
+        if counts[j] > highest:
+            highest = np.int64(counts[j])
+    return highest
 
 
 @helper
 def hash_spans(data: Bytes, starts: Spans, ends: Spans, n: Int, keys: Keys) -> None:
     """`keys[i]` becomes the hash of the bytes of span i."""
     for i in range(n):
-        keys[i] = hash_span(data, starts[i], ends[i])
+        keys[i] = hash_span(data, np.int64(starts[i]), np.int64(ends[i]))
 
 
 @helper

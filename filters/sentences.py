@@ -28,16 +28,16 @@ STARTERS = (  # noqa: SIM905
 LEXICON = make_lexicon([ABBREVIATIONS, STARTERS])
 
 _MARKS = (1 << 33) | (1 << 46) | (1 << 63)  # ! . ?
-_CLOSERS = b"\"')]}*"
-_OPENERS = b"\"'([{*"
 
 
 @helper
-def _among(b: Int, chars: bytes) -> bool:
-    for c in chars:
-        if b == c:
-            return True
-    return False
+def _is_closer(b: Int) -> bool:
+    return b == 34 or b == 39 or b == 41 or b == 42 or b == 93 or b == 125  # " ' ) * ] }
+
+
+@helper
+def _is_opener(b: Int) -> bool:
+    return b == 34 or b == 39 or b == 40 or b == 42 or b == 91 or b == 123  # " ' ( * [ {
 
 
 @helper
@@ -69,7 +69,7 @@ def _starts_sentence(data: Bytes, start: Int, end: Int, lexicon: Lexicon) -> boo
 @helper
 def _is_break(data: Bytes, a: Int, b: Int, next_a: Int, next_b: Int, classes: Classes, lexicon: Lexicon) -> bool:
     """Whether a sentence ends with the token `a:b`, which `next_a:next_b` follows."""
-    while b > a and _among(data[b - 1], _CLOSERS):
+    while b > a and _is_closer(data[b - 1]):
         b -= 1
     if b == a:
         return False
@@ -77,9 +77,9 @@ def _is_break(data: Bytes, a: Int, b: Int, next_a: Int, next_b: Int, classes: Cl
         return True
     if data[b - 1] != 46:
         return False
-    while a < b and _among(data[a], _OPENERS):
+    while a < b and _is_opener(data[a]):
         a += 1
-    while next_a < next_b and _among(data[next_a], _OPENERS):
+    while next_a < next_b and _is_opener(data[next_a]):
         next_a += 1
     if next_a == next_b:
         return True
@@ -122,7 +122,7 @@ def count_sentences(data: Bytes, start: Int, end: Int, classes: Classes, lexicon
         i += 1
         if b > 63 or not (_MARKS >> np.int64(b)) & 1:
             continue
-        while i < end and _among(data[i], _CLOSERS):
+        while i < end and _is_closer(data[i]):
             i += 1
         if i == end:
             break

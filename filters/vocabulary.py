@@ -35,7 +35,7 @@ from core.columns import utf8_view, with_nulls
 from core.kernels import helper
 from core.scorer import column
 from core.unspaced import split_unspaced
-from core.words import Spans, max_spans, mix
+from core.words import Spans, longest_text, max_spans, mix
 from filters.lexicon import ascii_lower
 from filters.ngrams import count_repeated, find_repeated, sieve_size, table_size
 
@@ -151,10 +151,7 @@ def _ends_sentence(data: Bytes, word_end: Int, token_end: Int, classes: Classes)
 @njit(types.void(OFFSETS_TYPE, BYTES_TYPE, CLASSES_TYPE, types.float64[:, ::1]),
       cache=True, nogil=True, error_model="numpy")  # fmt: skip
 def _score(offsets: Spans, data: Bytes, classes: Classes, out: Row) -> None:
-    longest = 0
-    for row in range(len(offsets) - 1):
-        longest = max(longest, offsets[row + 1] - offsets[row])
-    room = max_spans(np.int64(longest))
+    room = max_spans(longest_text(offsets))
     keys = np.empty(room, np.uint64)
     found, firsts, counts = np.empty(room, np.int32), np.empty(room, np.int32), np.empty(room, np.int32)
     starts, ends = np.empty(room, np.int32), np.empty(room, np.int32)

@@ -44,19 +44,17 @@ class JsonRows:
             begin = self._start_at if self._start_at is not None else line_start(source, part.start)
             stop, content = part.stop, blocks(source, begin)
         self.first_offset = at = begin
-        number = 0
         try:
-            for number, line in enumerate(lines(content, begin, stop, self._options.max_record), 1):
+            for line in lines(content, begin, stop, self._options.max_record):
                 at = line.offset + line.length
-                place = f"line {number:,}" if self._packed else f"line at byte {line.offset:,}"
+                place = f"row at {line.offset:,}"
                 if line.data is None:
                     limit = self._options.max_record
                     yield RawRow(line.offset, line.length, place, None, "too_large", f"longer than {limit:,} bytes")
                 elif data := line.data.strip(b" \t\r\n"):
                     yield RawRow(line.offset, line.length, place, data)
         except Damaged as damage:
-            place = f"after line {number:,}"
-            yield RawRow(at, 0, place, None, damage.reason, f"{damage.what}; nothing is read after it", True)
+            yield RawRow(at, 0, f"row at {at:,}", None, damage.reason, f"{damage.what}; nothing is read after it", True)
         self.next_offset = source.size if self._packed else at
 
     def read(self, raw: RawRow) -> Row:
@@ -66,7 +64,7 @@ class JsonRows:
         try:
             value = json.loads(data.decode())
         except UnicodeDecodeError as error:
-            return Row(reason="bad_utf8", detail=f"no UTF-8 at its byte {error.start:,}")
+            return Row(reason="bad_json", detail=f"no UTF-8 at its byte {error.start:,}")
         except (ValueError, RecursionError) as error:
             self._check_array(data, raw.offset)
             return Row(reason="bad_json", detail=str(error) or "nested too deeply")

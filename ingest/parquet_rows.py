@@ -72,14 +72,14 @@ class ParquetRows:
                     return
                 values = [_values(batch, name) for name in self._columns]
                 for row in zip(*values, strict=True):
-                    yield RawRow(at, len(row[0] or b""), f"row {at:,}", row)
+                    yield RawRow(at, len(row[0] or b""), f"row at {at:,}", row)
                     at += 1
         except (pa.ArrowException, OSError, MemoryError, OverflowError) as error:
             why = " ".join(str(error).split())[:200]
             yield self._lost(group, at, first + rows - at, "damaged_parquet", why)
 
     def _lost(self, group: int, at: int, rows: int, reason: str, why: str) -> RawRow:
-        return RawRow(at, 0, f"row {at:,}", None, reason, f"row group {group}, {rows:,} rows are lost: {why}", True)
+        return RawRow(at, 0, f"row at {at:,}", None, reason, f"row group {group}, {rows:,} rows are lost: {why}", True)
 
     def read(self, raw: RawRow) -> Row:
         return make_row(*raw.data)
@@ -122,6 +122,7 @@ def parquet_digest(part: Part, metadata: pq.FileMetaData | None = None) -> str:
         file = _open(part.uri)
         metadata = file.metadata
         file.close(force=True)
+    assert metadata is not None
     schema = metadata.schema
     columns = [f"{schema.column(c).path} {schema.column(c).physical_type}" for c in range(metadata.num_columns)]
     first = sum(metadata.row_group(g).num_rows for g in range(part.start))

@@ -6,7 +6,6 @@ A table's text is taken as it is; only what cannot be UTF-8 or is no text at all
 from __future__ import annotations
 
 import datetime as dt
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -18,7 +17,6 @@ from ingest.options import TABLE_COLUMNS, IngestOptions
 #: A longer URL or id is left out: no client sends one, and batches hold thousands of them.
 MAX_NAME = 1 << 16
 
-_SURROGATES = re.compile("[\ud800-\udfff]")
 _KINDS = {"dict": "an object", "list": "a list", "bool": "true or false", "int": "a number", "float": "a number"}
 
 
@@ -105,8 +103,8 @@ def make_row(text: object, url: object, key: object, date: object) -> Row:
         try:
             row.text = text.encode()
         except UnicodeEncodeError:
-            row.text = _whole(text).encode()
-            row.detail = row.detail or "halves of surrogate pairs became U+FFFD"
+            row.text = text.encode("utf-8", "replace")
+            row.detail = row.detail or "it held halves of surrogate pairs"
     elif isinstance(text, bytes):
         try:
             text.decode()
@@ -119,10 +117,6 @@ def make_row(text: object, url: object, key: object, date: object) -> Row:
     return row
 
 
-def _whole(text: str) -> str:
-    return _SURROGATES.sub("\ufffd", text)
-
-
 def _name(value: object) -> str:
     """A URL or an id; empty for what cannot be one."""
     if isinstance(value, bytes):
@@ -131,7 +125,7 @@ def _name(value: object) -> str:
         value = str(value) if value.bit_length() < 128 else ""
     if not isinstance(value, str) or len(value) > MAX_NAME:
         return ""
-    return value if value.isascii() else _whole(value)
+    return value if value.isascii() else value.encode("utf-8", "replace").decode()
 
 
 def _date(value: object) -> dt.datetime | None:

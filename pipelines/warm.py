@@ -1,7 +1,8 @@
 """Kernels compiled once a machine: whoever imports the scorers first holds a lock, and the others wait for its cache.
 
 numba keeps compiled kernels beside the source or in NUMBA_CACHE_DIR (numba.readthedocs.io, "Notes on caching"), and
-two processes that compile the same kernel at the same time both pay for it.
+two processes that compile the same kernel at the same time both pay for it. It compiles one at a time in a process, so
+that several processes share the kernels out.
 """
 
 from __future__ import annotations
@@ -10,15 +11,26 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import subprocess
+import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 #: After this long the user is told why nothing moves.
 PATIENCE_SECONDS = 3.0
+#: Modules of kernels, in groups that take about as long; neighbours have most functions in common.
+GROUPS = (
+    ("filters.fineweb", "filters.fineweb2"),
+    ("filters.gopher_metrics", "filters.gopher_datatrove", "core.components", "dedup.election"),
+    ("filters.c4_lines", "core.spans"),
+    ("ingest.taming", "filters.vocabulary", "filters.language", "core.english_exceptions"),
+)
+#: After this long a process that compiles is taken to hang: what it left is compiled where it is needed.
+LONGEST_SECONDS = 600.0
 
 
 @dataclass(frozen=True)
@@ -39,7 +51,7 @@ def lock_path() -> Path:
 
 @contextlib.contextmanager
 def compiling(told: Callable[[str], None] | None = None) -> Generator[None]:
-    """Holds the lock while the block imports kernels; `told` hears why, if that takes long."""
+    """Holds the lock while kernels are compiled and the block imports them; `told` hears why, if that takes long."""
     done = threading.Event()
     waiting = [True]
 
@@ -55,6 +67,7 @@ def compiling(told: Callable[[str], None] | None = None) -> Generator[None]:
     try:
         with _locked():
             waiting[0] = False
+            compile_kernels()
             yield
     finally:
         done.set()
@@ -73,6 +86,46 @@ def _locked() -> Generator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def compile_kernels(groups: Sequence[Sequence[str]] = GROUPS) -> int:
+    """Compiles what the cache lacks, in as many processes as there are cores; how many modules that were.
+
+    Nothing depends on it: a kernel that is not compiled here is compiled when its module is imported.
+    """
+    from core.kernel_cache import discard_stale, is_cached
+
+    discard_stale()
+    cold = [[module for module in group if not is_cached(module)] for group in groups]
+    cold = [group for group in cold if group]
+    workers = min(len(os.sched_getaffinity(0)), len(cold))
+    # With one core the import does as well.
+    if workers < 2:
+        return 0
+    shares = [[m for g in cold[w * len(cold) // workers : (w + 1) * len(cold) // workers] for m in g] for w in range(workers)]
+    path = os.pathsep.join([str(Path(__file__).resolve().parent.parent), *(p for p in sys.path if p)])
+    running: list[subprocess.Popen[bytes]] = []
+    try:
+        for share in shares:
+            code = "import importlib, sys\nfor module in sys.argv[1:]:\n    importlib.import_module(module)"
+            running.append(
+                subprocess.Popen(
+                    [sys.executable, "-P", "-c", code, *share], env={**os.environ, "PYTHONPATH": path},
+                    stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                )
+            )  # fmt: skip
+        deadline = time.monotonic() + LONGEST_SECONDS
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            for process in running:
+                process.wait(max(deadline - time.monotonic(), 0))
+    except OSError:  # no process could be started: the import compiles
+        pass
+    finally:
+        for process in running:
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+    return sum(map(len, shares))
 
 
 def warm_up(told: Callable[[Warmed], None]) -> list[Warmed]:

@@ -38,14 +38,20 @@ class Build:
 
     @staticmethod
     def record(kind: str, url: str, block: bytes, *, length: int | None = None, **fields: str) -> bytes:
-        head = [f"WARC-Type: {kind}", "WARC-Date: 2024-05-06T07:08:09Z", f"Content-Length: {len(block) if length is None else length}"]
+        head = [
+            f"WARC-Type: {kind}",
+            "WARC-Date: 2024-05-06T07:08:09Z",
+            f"Content-Length: {len(block) if length is None else length}",
+        ]
         if url:
             head.append(f"WARC-Target-URI: {url}")
         head += [f"{name.replace('_', '-')}: {value}" for name, value in fields.items()]
-        return "WARC/1.1\r\n".encode() + "\r\n".join(head).encode() + b"\r\n\r\n" + block + b"\r\n\r\n"
+        return b"WARC/1.1\r\n" + "\r\n".join(head).encode() + b"\r\n\r\n" + block + b"\r\n\r\n"
 
     @staticmethod
-    def response(url: str, body: bytes, *, status: str = "200 OK", type: str = "text/html", extra: str = "", **fields: Any) -> bytes:
+    def response(
+        url: str, body: bytes, *, status: str = "200 OK", type: str = "text/html", extra: str = "", **fields: Any
+    ) -> bytes:
         head = f"HTTP/1.1 {status}\r\n" + (f"Content-Type: {type}\r\n" if type else "") + extra + "\r\n"
         fields.setdefault("Content_Type", "application/http; msgtype=response")
         return Build.record("response", url, head.encode() + body, **fields)
@@ -108,7 +114,9 @@ Read = Callable[..., Reading]
 def read(tmp_path: Path) -> Read:
     """Writes bytes to a file and reads it: `read(data, "x.warc.gz", part_bytes=…, options=…)`."""
 
-    def run(data: bytes, name: str = "x.warc.gz", *, part_bytes: int = 1 << 40, options: IngestOptions | None = None, **more: Any) -> Reading:
+    def run(
+        data: bytes, name: str = "x.warc.gz", *, part_bytes: int = 1 << 40, options: IngestOptions | None = None, **more: Any
+    ) -> Reading:
         path = tmp_path / name
         path.write_bytes(data)
         return read_parts(list_parts([str(path)], part_bytes=part_bytes), options, **more)
@@ -116,8 +124,8 @@ def read(tmp_path: Path) -> Read:
     return run
 
 
-@pytest.fixture
-def read_all() -> Callable[..., Reading]:
+@pytest.fixture(scope="session")
+def read_all() -> Read:
     return read_parts
 
 

@@ -67,7 +67,11 @@ def test_damage_in_the_middle_keeps_what_came_before() -> None:
 
 def test_bombs_stop_at_the_limit() -> None:
     zeros = bytes(60_000_000)
-    stored = {"gzip": gzip.compress(zeros, 1), "br": brotli.compress(zeros, quality=1), "zstd": zstandard.ZstdCompressor().compress(zeros)}
+    stored = {
+        "gzip": gzip.compress(zeros, 1),
+        "br": brotli.compress(zeros, quality=1),
+        "zstd": zstandard.ZstdCompressor().compress(zeros),
+    }
     for name, body in stored.items():
         assert len(decode_body(body, {"content-encoding": name}, LIMIT)[0]) == LIMIT
 
@@ -98,7 +102,10 @@ def test_no_body_raises(body: bytes, coding: str, chunks: bool, limit: int) -> N
 
 
 def test_responses() -> None:
-    response = parse_response(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nX: a\r\n b\r\nContent-Encoding: gzip\r\ncontent-encoding: br\r\n\r\nbody\r\n\r\n")
+    response = parse_response(
+        b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nX: a\r\n b\r\n"
+        b"Content-Encoding: gzip\r\ncontent-encoding: br\r\n\r\nbody\r\n\r\n"
+    )
     assert (response.status, response.body) == (200, b"body\r\n\r\n")
     assert response.fields == {"content-type": "text/html", "x": "a b", "content-encoding": "gzip, br"}
     assert parse_response(b"HTTP/2 404\r\n\r\n").status == 404
@@ -112,4 +119,9 @@ def test_responses() -> None:
 def test_content_types() -> None:
     assert media_type(" Text/HTML ;charset=x") == "text/html"
     assert media_type("nonsense") == ""
-    assert [charset_parameter(t) for t in ('text/html; charset="UTF-8"', "a/b;CHARSET = x ;y", "text/html; charset=", "")] == ["UTF-8", "x", "", ""]
+    assert [charset_parameter(t) for t in ('text/html; charset="UTF-8"', "a/b;CHARSET = x ;y", "text/html; charset=", "")] == [
+        "UTF-8",
+        "x",
+        "",
+        "",
+    ]

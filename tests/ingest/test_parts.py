@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 from pathlib import Path
 
 import pyarrow as pa
@@ -30,7 +31,12 @@ def test_names_are_paths_below_the_patterns_static_prefix(tmp_path: Path) -> Non
     assert names(tmp_path / "a" / "*.warc.gz") == ["x.warc.gz-00000"]
     assert names(tmp_path / "a/**/*.warc.gz") == ["b~1y.warc.gz-00000", "b~1~0z.warc.gz-00000", "x.warc.gz-00000"]
     assert names(tmp_path / "*/b/[!n]*.warc.gz") == ["a~1b~1y.warc.gz-00000", "a~1b~1~0z.warc.gz-00000"]
-    assert [p.path for p in list_parts([str(tmp_path / "a/**")], format="warc")] == ["b/no.txt", "b/y.warc.gz", "b/~z.warc.gz", "x.warc.gz"]
+    assert [p.path for p in list_parts([str(tmp_path / "a/**")], format="warc")] == [
+        "b/no.txt",
+        "b/y.warc.gz",
+        "b/~z.warc.gz",
+        "x.warc.gz",
+    ]
 
 
 def test_the_order_of_patterns_and_repeats_change_nothing(tmp_path: Path) -> None:
@@ -40,6 +46,20 @@ def test_the_order_of_patterns_and_repeats_change_nothing(tmp_path: Path) -> Non
     parts = list_parts([str(p) for p in patterns])
     assert parts == list_parts([str(p) for p in reversed(patterns)])
     assert [part.name for part in parts] == ["c~1z.warc-00000", "x.warc-00000", "y.warc-00000"]
+
+
+def test_uris_and_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path / "a/x.warc", b"WARC/1.0")
+    (tmp_path / "a/y.warc").symlink_to(tmp_path / "a/x.warc")
+    (tmp_path / "a/z.warc").symlink_to(tmp_path / "nowhere")
+    wanted = ["x.warc-00000", "y.warc-00000"]
+    assert names(f"file://{tmp_path}/a/*.warc") == wanted
+    assert names(f"file://{tmp_path}/a/x.warc") == wanted[:1]
+    monkeypatch.chdir(tmp_path / "a")
+    assert names("*.warc") == names("**/*.warc") == names("../a/*.warc") == wanted
+    assert [part.uri for part in list_parts(["x.warc"])] == [str(tmp_path / "a/x.warc")]
+    with pytest.raises(InputError, match="nothing://"):
+        names("nothing://bucket/*.warc")
 
 
 def test_a_file_whose_name_looks_like_a_pattern(tmp_path: Path) -> None:
@@ -105,7 +125,7 @@ def test_slices_cover_a_file_once(tmp_path: Path, build: object) -> None:
         assert [p.name for p in parts] == [f"{name}-{k:05d}" for k in range(len(parts))]
         assert parts[0].start == 0
         assert parts[-1].stop == len(data)
-        assert all(a.stop == b.start for a, b in zip(parts, parts[1:], strict=False))
+        assert all(a.stop == b.start for a, b in itertools.pairwise(parts))
         assert sum(p.size for p in parts) == len(data)
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import brotli
 import datetime as dt
 import gzip
 from typing import Any
 
+import brotli
 import pytest
 
 from core.hashing import document_id
@@ -31,9 +31,15 @@ def test_a_page(build: Any, read: Any) -> None:
     assert page["content"] == PAGE
     assert page["id"] == row["id"] == document_id(URL, PAGE)
     assert {k: page[k] for k in ("url", "status", "content_type", "charset", "form", "warc", "offset", "truncated")} == {
-        "url": URL, "status": 200, "content_type": "text/html", "charset": "utf-8", "form": "html", "warc": "x.warc.gz", "offset": 0,
+        "url": URL,
+        "status": 200,
+        "content_type": "text/html",
+        "charset": "utf-8",
+        "form": "html",
+        "warc": "x.warc.gz",
+        "offset": 0,
         "truncated": False,
-    }  # fmt: skip
+    }
     assert page["date"] == dt.datetime(2024, 5, 6, 7, 8, 9, tzinfo=dt.UTC)
     assert (row["kind"], row["reason"], row["detail"]) == ("response", None, "")
     assert list(row) == RECORD_SCHEMA.names
@@ -78,7 +84,16 @@ def test_records_that_are_no_responses(build: Any, read: Any) -> None:
         build.record("", URL, b"x"),
     ]
     reading = read(build.gz(made))
-    assert reading.reasons() == ["revisit", "not_response", "not_http", "bad_http", None, "not_response", "not_response", "not_response"]
+    assert reading.reasons() == [
+        "revisit",
+        "not_response",
+        "not_http",
+        "bad_http",
+        None,
+        "not_response",
+        "not_response",
+        "not_response",
+    ]
     assert reading.documents[0]["status"] is None
     assert reading.documents[0]["content"] == PAGE
 
@@ -155,4 +170,9 @@ def test_wet_files_give_texts(build: Any, read: Any) -> None:
     reading = read(build.gz(made), "x.warc.wet.gz")
     assert reading.reasons() == ["not_response", None, "empty_body", "not_response"]
     (page,) = reading.documents
-    assert (page["form"], page["content"], page["content_type"], page["status"]) == ("text", "Grüße\nzwei <b>Zeilen</b>", "text/plain", None)
+    assert (page["form"], page["content"], page["content_type"], page["status"]) == (
+        "text",
+        "Grüße\nzwei <b>Zeilen</b>",
+        "text/plain",
+        None,
+    )

@@ -1,0 +1,128 @@
+"""Microseconds a document of the heuristic scorers, each with its dialects, on the texts of a file.
+
+Run from the repository's root: `python benchmarks/heuristics.py TEXTS.jsonl.gz [--field text] [--out FILE]`. TEXTS has
+an object with a text a line, compressed or not. Kernels are warm, batches are of 512; FineWeb's C4 cuts the text that
+FineWeb reads. CPU time of one thread, median of several runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import importlib.metadata
+import json
+import os
+import platform
+import statistics
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from core.scorer import CUT
+from core.spans import apply_edits
+from filters.c4 import C4
+from filters.fineweb import FineWeb
+from filters.fineweb2 import FineWeb2
+from filters.gopher import Gopher
+from filters.vocabulary import Vocabulary
+
+BATCH = 512
+#: The name of each line, and the scorer. The first three are what recipes/fineweb.yaml runs.
+FINEWEB_C4 = C4(dialect="datatrove", terminal_punctuation=False, bad_words="")
+SCORERS: dict[str, Any] = {
+    "gopher (datatrove)": Gopher(),
+    "c4 (as FineWeb)": FINEWEB_C4,
+    "fineweb": FineWeb(),
+    "gopher (dclm)": Gopher(dialect="dclm"),
+    "gopher (dolma)": Gopher(dialect="dolma"),
+    "c4 (tfds)": C4(dialect="tfds"),
+    "c4 (datatrove)": C4(dialect="datatrove"),
+    "fineweb2": FineWeb2(),
+    "vocabulary": Vocabulary(),
+}
+TOGETHER = ("gopher (datatrove)", "c4 (as FineWeb)", "fineweb")
+
+
+def read_texts(path: Path, field: str) -> list[str]:
+    """The texts of a JSON-lines file."""
+    raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    return [json.loads(line)[field] for line in raw.splitlines() if line]
+
+
+def batches_of(texts: list[str]) -> list[pa.RecordBatch]:
+    """Batches of what the scorers read."""
+    batches: list[pa.RecordBatch] = []
+    for start in range(0, len(texts), BATCH):
+        text = pa.array(texts[start : start + BATCH], pa.string())
+        columns = {"text.text": text, "language.label": pa.array(["en"] * len(text))}
+        scores = FINEWEB_C4.score(pa.record_batch(columns))
+        cuts = [scores.column(i) for i, field in enumerate(scores.schema) if field.type == CUT]
+        batches.append(pa.record_batch({**columns, "text.edited": apply_edits(text, cuts)}))
+    return batches
+
+
+def measure(scorer: Any, batches: list[pa.RecordBatch], runs: int) -> list[float]:
+    """CPU microseconds a document, one figure a run."""
+    documents = sum(len(batch) for batch in batches)
+    found: list[float] = []
+    for run in range(runs + 1):
+        begun = time.thread_time()
+        for batch in batches:
+            scorer.score(batch)
+        if run:  # the first warms caches up
+            found.append(1e6 * (time.thread_time() - begun) / documents)
+    return found
+
+
+def processor() -> str:
+    """The processor's model, as far as the system tells."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.processor())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("texts", type=Path)
+    parser.add_argument("--field", default="text")
+    parser.add_argument("--runs", type=int, default=9)
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "heuristics.json")
+    options = parser.parse_args()
+    texts = read_texts(options.texts, options.field)
+    batches = batches_of(texts)
+    size = sum(len(text.encode()) for text in texts) / len(texts)
+    micros: dict[str, list[float]] = {}
+    for name, scorer in SCORERS.items():
+        scorer.open()
+        micros[name] = [round(value, 1) for value in measure(scorer, batches, options.runs)]
+    medians = {name: statistics.median(values) for name, values in micros.items()}
+    medians["gopher, c4 and fineweb as in recipes/fineweb.yaml"] = round(sum(medians[name] for name in TOGETHER), 1)
+    result = {
+        "texts": options.texts.name,
+        "documents": len(texts),
+        "bytes_a_document": round(size),
+        "batch": BATCH,
+        "median_microseconds_a_document": medians,
+        "runs_microseconds_a_document": micros,
+        "versions": {name: importlib.metadata.version(name) for name in ("numba", "llvmlite", "numpy", "pyarrow")},
+        "python": platform.python_version(),
+        "machine": f"{platform.machine()}, {processor()}, {os.cpu_count()} cores",
+    }
+    known = json.loads(options.out.read_text()) if options.out.exists() else []
+    kept = [entry for entry in known if entry["texts"] != result["texts"]]
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_text(json.dumps([*kept, result], indent=2, ensure_ascii=False) + "\n")
+    print(f"{len(texts)} texts of {size:.0f} bytes; median of {options.runs} runs, {result['machine']}")
+    for name, value in medians.items():
+        print(f"{value:9.1f} µs  {1e3 * value / size:6.1f} ns a byte  {name}")
+
+
+if __name__ == "__main__":
+    main()
