@@ -78,7 +78,7 @@ def _host(host: str) -> str:
         try:
             host = host.encode("idna").decode("ascii")
         except UnicodeError:
-            host = _encode(host)
+            host = _encode(host).lower()  # as the host of a URL that has it encoded
     return f"[{host}]" if ":" in host else _WWW.sub("", host)
 
 

@@ -119,7 +119,7 @@ def _passes(context: Context, survey: Survey) -> tuple[PassWork, ...]:
         index = whole_index(context.store.path("shards", name))
         same = index is not None and index.about.get("method") == shards_fingerprint(context, name, fates, parts)
         todo = 0 if same and not decides else len(parts)
-        why = "new" if index is None else "settings or parts changed" if not same and not decides else "fates may change"
+        why = "new" if index is None else "fates change" if decides else "settings or parts changed"
         passes.append(PassWork(
             f"write {name}", len(parts), todo, 0, None, {why: todo} if todo else {}, perhaps=same and todo > 0
         ))  # fmt: skip
