@@ -78,6 +78,12 @@ def small(finished_small: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def small_recipe(finished_small: Path) -> Path:
+    """The recipe of the small run."""
+    return finished_small.parent / "small.yaml"
+
+
+@pytest.fixture
 def recipe(finished: Path) -> Path:
     """The recipe of the finished run."""
     return finished.parent / "small.yaml"

@@ -11,6 +11,7 @@ import pytest
 import web2shards
 from pipelines.estimate import Estimate
 from pipelines.preview import PassWork, Preview
+from pipelines.run import RunOptions, run
 from pipelines.status import status_of
 
 from .conftest import EXAMPLES, Cli, run_inline, write_recipe
@@ -53,11 +54,11 @@ def test_a_threshold_reruns_no_scorer(cli: Cli, recipe: Path, finished: Path) ->
     assert "rule changed: language.score >= 0.5 → language.score >= 0.8" in told.stdout
 
 
-def test_a_rule_after_the_election_leaves_it_alone(recipe: Path, tmp_path: Path) -> None:
+def test_a_rule_after_the_election_leaves_it_alone(small_recipe: Path, tmp_path: Path) -> None:
     late = 'documents.keep+={keep: "duplicates.size <= 50"}'
-    run_inline(recipe, tmp_path / "out", [late], limit=2)
+    run_inline(small_recipe, tmp_path / "out", [late], limit=2)
     changed = 'documents.keep+={keep: "duplicates.size <= 60"}'
-    preview = web2shards.plan(recipe, tmp_path / "out", settings=[changed], limit=2)
+    preview = web2shards.plan(small_recipe, tmp_path / "out", settings=[changed], limit=2)
     assert passes(preview) == {"extract and score": 0, "elect": 0, "decide fates": 2, "write text": 2}
 
 
@@ -88,13 +89,13 @@ def test_a_warc_more(tmp_path: Path) -> None:
     assert preview.passes[1].perhaps is False or preview.passes[1].why == {"rows are added or read again": 2}
 
 
-def test_the_plan_is_what_the_run_does(recipe: Path, out: Path) -> None:
+def test_the_plan_is_what_the_run_does(small_recipe: Path, small: Path) -> None:
     settings = ["documents.score.language.characters=300", "output.text.samples=20"]
-    planned = {work.name for work in web2shards.plan(recipe, out, settings=settings).passes if work.todo}
-    result = web2shards.run(recipe, out, settings=settings, workers=1)
+    planned = {work.name for work in web2shards.plan(small_recipe, small, settings=settings).passes if work.todo}
+    result = run(web2shards.load_recipe(small_recipe, settings), RunOptions(str(small), inline=True))
     names = {"collect keys": "elect", "write elections": "elect"}
     assert {names.get(name, name) for name in result.passes} == planned
-    assert web2shards.plan(recipe, out, settings=settings).nothing
+    assert web2shards.plan(small_recipe, small, settings=settings).nothing
 
 
 def test_a_damaged_layer_is_told(recipe: Path, out: Path) -> None:
@@ -107,20 +108,20 @@ def test_a_damaged_layer_is_told(recipe: Path, out: Path) -> None:
     assert path.exists()
 
 
-def test_a_trial_gives_an_estimate(cli: Cli, recipe: Path, tmp_path: Path) -> None:
-    run_inline(recipe, tmp_path / "out", limit=1)
-    preview = web2shards.plan(recipe, tmp_path / "out")
+def test_a_trial_gives_an_estimate(cli: Cli, small_recipe: Path, tmp_path: Path) -> None:
+    run_inline(small_recipe, tmp_path / "out", limit=1)
+    preview = web2shards.plan(small_recipe, tmp_path / "out")
     told = preview.estimate
     assert told.from_parts == 1
     assert told.seconds is not None
     assert told.seconds > 0
     assert told.disk is not None
-    run_inline(recipe, tmp_path / "out")
+    run_inline(small_recipe, tmp_path / "out")
     used = sum(path.stat().st_size for path in (tmp_path / "out").rglob("*") if path.is_file())
     assert 0.3 * used < told.disk < 4 * used
-    limited = web2shards.plan(recipe, tmp_path / "out", limit=2)
-    assert (limited.parts, limited.left_out) == (2, 3)
-    result = cli("plan", recipe, "--out", tmp_path / "out", "--set", "output.text.samples=10")
+    limited = web2shards.plan(small_recipe, tmp_path / "out", limit=2)
+    assert (limited.parts, limited.left_out) == (2, 1)
+    result = cli("plan", small_recipe, "--out", tmp_path / "out", "--set", "output.text.samples=10")
     assert "estimate: about" in result.stdout
     assert "no requests" in result.stdout
 

@@ -57,24 +57,25 @@ def test_what_is_stale_goes_and_the_rest_stays(cli: Cli, recipe: Path, out: Path
     assert "up to date" in cli("plan", recipe, "--out", out).stdout
 
 
-def test_a_scorer_and_an_output_taken_out(cli: Cli, recipe: Path, out: Path) -> None:
-    text = recipe.read_text().replace("    - exact\n", "").replace("    - duplicates.kept\n", "").replace("  text: {", "  pages: {")
-    changed = out.parent / "small.yaml"
+def test_a_scorer_and_an_output_taken_out(cli: Cli, small_recipe: Path, small: Path) -> None:
+    text = small_recipe.read_text().replace("    - exact\n", "").replace("    - duplicates.kept\n", "")
+    text = text.replace("  text: {", "  pages: {")
+    changed = small.parent / "small.yaml"
     changed.write_text(text)
-    run_inline(changed, out)
-    deleted = {stale.path.relative_to(out).as_posix() for stale in prune(str(out))}
+    run_inline(changed, small)
+    deleted = {stale.path.relative_to(small).as_posix() for stale in prune(str(small))}
     assert {path.split("/")[1] for path in deleted} == {"exact", "duplicates", "text"}
-    assert not (out / "documents" / "exact").exists()
-    assert not (out / "shards" / "text").exists()
-    assert (out / "shards" / "pages" / "index.json").exists()
-    assert cli("check", out).exit_code == 0
+    assert not (small / "documents" / "exact").exists()
+    assert not (small / "shards" / "text").exists()
+    assert (small / "shards" / "pages" / "index.json").exists()
+    assert cli("check", small).exit_code == 0
 
 
-def test_a_trial_after_a_whole_run_loses_no_part(recipe: Path, out: Path) -> None:
-    run_inline(recipe, out, limit=1)
-    parts = len(list((out / "documents" / "text").glob("*.parquet")))
-    prune(str(out))
-    assert len(list((out / "documents" / "text").glob("*.parquet"))) == parts == 5
+def test_a_trial_after_a_whole_run_loses_no_part(small_recipe: Path, small: Path) -> None:
+    run_inline(small_recipe, small, limit=1)
+    parts = len(list((small / "documents" / "text").glob("*.parquet")))
+    prune(str(small))
+    assert len(list((small / "documents" / "text").glob("*.parquet"))) == parts == 3
 
 
 def test_a_part_of_an_input_that_is_gone(tmp_path: Path) -> None:
