@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from core.affixes import find_infix, find_prefix, find_suffix, is_digit, may_have_prefix, may_have_suffix
 from core.characters import (
-    AFFIX_ALPHA,
+    AFFIX_BEFORE_STOP,
     AFFIX_ICON,
     AFFIX_PREFIX,
     AFFIX_SUFFIX,
@@ -37,6 +37,34 @@ from core.words import Spans
 __all__ = ["EXCEPTIONS", "EXCEPTIONS_TYPE", "Exceptions", "split_english"]
 
 _MOST_MERGED = 1000  # tokens between two spaces; more are not text, and exceptions are not looked for among them
+
+
+@helper
+def _is_mark(bits: Int) -> Truth:
+    """Whether affix rules may split at a character; at others they do so behind digits alone."""
+    return not bits & ALNUM or bits & (AFFIX_PREFIX | AFFIX_SUFFIX | AFFIX_ICON) != 0
+
+
+@helper
+def _count_marks(data: Bytes, a: Int, b: Int, classes: Classes) -> Int:
+    n = 0
+    while a < b:
+        cp, width = decode(data, a)
+        n += _is_mark(classes[cp])
+        a += width
+    return n
+
+
+@helper
+def _ends_with_suffix(data: Bytes, a: Int, b: Int, classes: Classes) -> Truth:
+    """Whether the last of several characters, the only mark, is one of ) , : ; ? ! or a full stop, and a suffix."""
+    if b - a < 2:
+        return False
+    last = data[b - 1]
+    if last == 0x2E:
+        cp, _ = decode(data, before(data, b - 1))
+        return classes[cp] & AFFIX_BEFORE_STOP != 0
+    return last == 0x2C or last == 0x3A or last == 0x3B or last == 0x3F or last == 0x21 or last == 0x29
 
 
 @helper
@@ -77,10 +105,13 @@ def _split_infixes(data: Bytes, a: Int, b: Int, classes: Classes, starts: Spans,
 
 @helper
 def _split_chunk(
-    data: Bytes, a: Int, b: Int, digits: Truth, classes: Classes, exceptions: Exceptions, starts: Spans, ends: Spans,
-    n: Int,
+    data: Bytes, a: Int, b: Int, marks: Int, digits: Truth, classes: Classes, exceptions: Exceptions, starts: Spans,
+    ends: Spans, n: Int,
 ) -> Int:  # fmt: skip
-    """Appends the tokens of `data[a:b]`, which holds no whitespace; suffixes wait at the arrays' far end."""
+    """Appends the tokens of `data[a:b]`, which holds no whitespace, `marks` of `_is_mark` and maybe digits.
+
+    Suffixes wait at the arrays' far end.
+    """
     capacity = len(starts)
     suffixes = 0
     size = -1
@@ -110,11 +141,21 @@ def _split_chunk(
                 break
         if p:
             n += 1
+            marks -= _count_marks(data, a, a + p, classes)
+        if s:
+            marks -= _count_marks(data, b - s, b, classes)
         a += p
         b -= s
+        if marks == 0 and not digits:  # no more affixes
+            found = find_exception(data, a, b, exceptions)
+            break
     if a < b:
         if found >= 0:
             n = split_exception(a, exceptions[found, 1], starts, ends, n)
+        elif marks == 0:
+            starts[n] = a
+            ends[n] = b
+            n += 1
         else:
             n = _split_infixes(data, a, b, classes, starts, ends, n)
     for i in range(capacity - suffixes, capacity):
@@ -138,7 +179,7 @@ def split_english(data: Bytes, start: Int, end: Int, classes: Classes, exception
             i += width
             continue
         a = i
-        plain = True  # letters alone, which no affix rule splits
+        marks = 0
         digits, unspaced = False, False
         while i < end:
             cp, width = decode(data, i)
@@ -147,16 +188,25 @@ def split_english(data: Bytes, start: Int, end: Int, classes: Classes, exception
                 break
             digits = digits or is_digit(cp)
             unspaced = unspaced or (bits & UNSPACED) != 0
-            plain = plain and bits & (AFFIX_ALPHA | AFFIX_PREFIX | AFFIX_SUFFIX | AFFIX_ICON) == AFFIX_ALPHA
+            marks += _is_mark(bits)
             i += width
         first = n
-        if plain and find_exception(data, a, i, exceptions) < 0:
-            starts[n] = a
-            ends[n] = i
+        stop = i - 1 if marks == 1 and _ends_with_suffix(data, a, i, classes) else i
+        if (
+            (marks == 0 or stop < i)  # no affix rule splits what is before the mark, but for units behind digits
+            and (not digits or is_digit(data[stop - 1]))
+            and find_exception(data, a, i, exceptions) < 0
+            and (stop == i or find_exception(data, a, stop, exceptions) < 0)
+        ):
+            starts[n], ends[n] = a, stop
             n += 1
+            if stop < i:
+                starts[n], ends[n] = stop, i
+                n += 1
         else:
-            n = _split_chunk(data, a, i, digits, classes, exceptions, starts, ends, n)
-            if first + 1 < n <= first + _MOST_MERGED:
+            n = _split_chunk(data, a, i, marks, digits, classes, exceptions, starts, ends, n)
+            # Two tokens make up the string, and that is no exception; or it is, and these are its tokens.
+            if first + 2 < n <= first + _MOST_MERGED:
                 n = merge_exceptions(data, first, n, exceptions, starts, ends)
         if unspaced:
             n = split_unspaced(data, first, n, classes, starts, ends)

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from core.errors import InputError
 from ingest.files import ByteSource, FoundFile, file_system, find_files
+from ingest.lines import is_packed
 from ingest.members import Gzip, Zstd, skippable_end
 from ingest.records import SourceWindow, block_length, parse_header, stream_records
 
@@ -135,11 +136,19 @@ def _first_bytes(file: FoundFile) -> bytes:
         source.close()
 
 
+def _packed(file: FoundFile) -> bool:
+    source = ByteSource(file.uri, 0, 0, block=1 << 16)
+    try:
+        return is_packed(source)
+    finally:
+        source.close()
+
+
 def _slices(file: FoundFile, kind: str, part_bytes: int) -> Iterator[Part]:
     stem = file.name.replace("~", "~0").replace("/", "~1")
     if kind == "parquet":
         bounds = _row_groups(file, part_bytes)
-    elif file.size <= part_bytes or kind == "csv" or (kind == "jsonl" and file.name.lower().endswith(_COMPRESSED)):
+    elif file.size <= part_bytes or kind == "csv" or (kind == "jsonl" and _packed(file)):
         bounds = [(0, file.size, file.size)]
     elif kind == "jsonl":
         bounds = _even(file.size, part_bytes)

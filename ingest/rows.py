@@ -129,8 +129,8 @@ def _name(value: object) -> str:
 
 
 def _date(value: object) -> dt.datetime | None:
-    if isinstance(value, str):
-        return parse_date(value) if len(value) < 64 else None
+    if isinstance(value, str | bytes):
+        return parse_date(_name(value)) if len(value) < 64 else None
     if isinstance(value, dt.datetime):
         return value.replace(tzinfo=dt.UTC) if value.tzinfo is None else value.astimezone(dt.UTC)
     if isinstance(value, dt.date):

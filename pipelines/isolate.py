@@ -109,6 +109,8 @@ def _fork_and_score(scorer: Scorer, batch: pa.RecordBatch, limits: Limits) -> Sc
         code = 1
         with contextlib.suppress(BaseException):
             faulthandler.disable()  # dying is expected here
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+            signal.alarm(int(limits.seconds) + 2)  # it must not outlive a parent that was killed
             _limit_memory(limits.memory_bytes)
             result = score(scorer, batch)
             columns = result.columns.append_column("\0error", result.errors)

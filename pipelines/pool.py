@@ -123,20 +123,7 @@ class Pool:
                         continue
                     message, _ = receive(worker.channel)
                     if message is None:
-                        selector.unregister(worker.channel)
-                        again = self._bury(worker)
-                        if again is not None:
-                            waiting.appendleft(again)
-                            count = attempts[id(again.args)] = attempts.get(id(again.args), 0) + 1
-                            if count >= MOST_ATTEMPTS:
-                                raise ScorerError(
-                                    f"{again.kind} of {again.args.get('part', '')}: its worker died {count} times "
-                                    f"({again.suspects[-1].why})",
-                                    f"read {self.folder / 'workers.log'}, and report the input file",
-                                )
-                            fresh = self._fork()
-                            selector.register(fresh.channel, selectors.EVENT_READ, fresh)
-                            self._assign(fresh, waiting)
+                        self._replace(worker, waiting, attempts, selector)
                         continue
                     task = worker.task
                     worker.task = None
@@ -147,12 +134,35 @@ class Pool:
                     self._assign(worker, waiting)
                     yield task, message["result"]
                 self._watch()
+                # A child of a dead worker may hold its channel open, so that the channel never closes.
+                for worker in [w for w in self._team if w.exit_code is not None]:
+                    if not select.select([worker.channel], [], [], 0)[0]:
+                        self._replace(worker, waiting, attempts, selector)
         finally:
             selector.close()
             for worker in [w for w in self._team if w.task is not None]:
                 self._kill(worker, "stopped")
                 worker.channel.close()
                 self._team.remove(worker)
+
+    def _replace(
+        self, worker: _Worker, waiting: deque[Task], attempts: dict[int, int], selector: selectors.BaseSelector
+    ) -> None:  # fmt: skip
+        """Buries a dead worker, and gives its task to a fresh one. ScorerError if the task has killed too many."""
+        selector.unregister(worker.channel)
+        again = self._bury(worker)
+        if again is None:
+            return
+        waiting.appendleft(again)
+        count = attempts[id(again.args)] = attempts.get(id(again.args), 0) + 1
+        if count >= MOST_ATTEMPTS:
+            raise ScorerError(
+                f"{again.kind} of {again.args.get('part', '')}: its worker died {count} times ({again.suspects[-1].why})",
+                f"read {self.folder / 'workers.log'}, and report the input file",
+            )
+        fresh = self._fork()
+        selector.register(fresh.channel, selectors.EVENT_READ, fresh)
+        self._assign(fresh, waiting)
 
     def notes(self) -> list[Note]:
         """What the workers are doing now."""

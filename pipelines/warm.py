@@ -88,6 +88,10 @@ def _locked() -> Generator[None]:
         os.close(descriptor)
 
 
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def compile_kernels(groups: Sequence[Sequence[str]] = GROUPS) -> int:
     """Compiles what the cache lacks, in as many processes as there are cores; how many modules that were.
 
@@ -96,13 +100,14 @@ def compile_kernels(groups: Sequence[Sequence[str]] = GROUPS) -> int:
     from core.kernel_cache import discard_stale, is_cached
 
     discard_stale()
-    cold = [[module for module in group if not is_cached(module)] for group in groups]
-    cold = [group for group in cold if group]
-    workers = min(len(os.sched_getaffinity(0)), len(cold))
-    # With one core the import does as well.
-    if workers < 2:
+    groups = [[module for module in group if not is_cached(module)] for group in groups]
+    cold = [group for group in groups if group]
+    workers = min(_cores(), len(cold))
+    if workers < 2:  # the import does as well
         return 0
-    shares = [[m for g in cold[w * len(cold) // workers : (w + 1) * len(cold) // workers] for m in g] for w in range(workers)]
+    shares: list[list[str]] = [[] for _ in range(workers)]
+    for i, group in enumerate(cold):
+        shares[i * workers // len(cold)] += group
     path = os.pathsep.join([str(Path(__file__).resolve().parent.parent), *(p for p in sys.path if p)])
     running: list[subprocess.Popen[bytes]] = []
     try:

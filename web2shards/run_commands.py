@@ -23,11 +23,14 @@ def register(app: typer.Typer) -> None:
 
 def checked_recipe(recipe: str, settings: list[str] | None) -> Recipe:
     """The recipe, once its scorers' kernels are compiled; says so when that takes long."""
+    from pathlib import Path
+
+    from pipelines.recipe import load_recipe
     from pipelines.warm import compiling
 
+    if not Path(recipe).is_file():  # nothing is compiled for a mistyped name
+        return load_recipe(recipe, settings or ())
     with compiling(say):
-        from pipelines.recipe import load_recipe
-
         return load_recipe(recipe, settings or ())
 
 

@@ -8,7 +8,6 @@ import hashlib
 import io
 import json
 import resource
-import time
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +66,13 @@ def test_a_truncated_compressed_table_keeps_what_came_before(read: Any, name: st
     assert [row["reason"] for row in reading.records[:-1]] == [None] * len(reading.documents)
 
 
+def test_a_compressed_table_is_one_part_whatever_its_name(read: Any) -> None:
+    for pack in (gzip.compress, zstandard.ZstdCompressor().compress):
+        reading = read(pack(b"".join(LINES)), "x.jsonl", part_bytes=20)
+        assert (len(reading.readers), len(reading.documents)) == (1, 20)
+    assert len(read(b"".join(LINES), "x.jsonl.gz", part_bytes=200).readers) > 1
+
+
 def test_a_table_of_several_members_is_read_to_its_end(read: Any) -> None:
     halves = b"".join(LINES[:10]), b"".join(LINES[10:])
     for name, pack in (("x.jsonl.gz", gzip.compress), ("x.jsonl.zst", zstandard.ZstdCompressor().compress)):
@@ -75,18 +81,20 @@ def test_a_table_of_several_members_is_read_to_its_end(read: Any) -> None:
 
 
 def test_a_bomb_is_not_read_to_its_end(read: Any) -> None:
-    started, before = time.monotonic(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     mebibyte = zstandard.ZstdCompressor().compress(bytes(1 << 20))
     for line in (b"", b'{"text": "a"}\n'):
         reading = read(zstandard.ZstdCompressor().compress(line) + mebibyte * 3000, "x.jsonl.zst")
         assert reading.reasons()[-1] == "too_large"
         assert len(reading.documents) == bool(line)
-    assert time.monotonic() - started < 20
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200 << 10
 
 
 def test_json_that_hurts_parsers(read: Any) -> None:
-    bad = [b"[" * 200_000, b'{"text": ' + b"9" * 10_000 + b"}", b'{"text": NaN}', b'{"text": {"text": "x"}}', b'{"text": ["x"]}', b'"text"', b"{}"]
+    bad = [
+        b"[" * 200_000, b'{"text": ' + b"9" * 10_000 + b"}", b'{"text": NaN}', b'{"text": {"text": "x"}}', b'{"text": ["x"]}',
+        b'"text"', b"{}",
+    ]  # fmt: skip
     good = [b'{"text": "a", "score": NaN}', b'{"text": "b", "url": 7, "date": "never", "id": {"x": 1}}']
     reading = read(b"\n".join([b'{"text": "first"}', *bad, *good]), "x.jsonl")
     assert reading.contents() == ["first", "a", "b"]
@@ -142,10 +150,9 @@ def test_an_unclosed_quote_costs_its_line(read: Any) -> None:
 
 
 def test_quotes_made_to_be_read_again_and_again_are_not(read: Any) -> None:
-    started = time.monotonic()
     reading = read(b"text,url\n" + b'a"b,"c\n' * 40_000, "x.csv", options=IngestOptions(max_record=1 << 20))
     assert set(reading.reasons()) == {"bad_csv"}
-    assert time.monotonic() - started < 10
+    assert len(reading.records) < 40
 
 
 def test_csv_rows_that_cannot_be_kept(read: Any) -> None:
@@ -164,7 +171,8 @@ def parquet(path: Path, table: pa.Table, **more: Any) -> bytes:
 
 def test_a_damaged_row_group_costs_itself(tmp_path: Path, read: Any) -> None:
     texts = [f"text {i} " + "x" * 200 for i in range(300)]
-    stored = bytearray(parquet(tmp_path / "a", pa.table({"text": texts}), row_group_size=100, use_dictionary=False, compression="zstd"))
+    plain = {"row_group_size": 100, "use_dictionary": False, "compression": "zstd"}
+    stored = bytearray(parquet(tmp_path / "a", pa.table({"text": texts}), **plain))
     middle = pq.ParquetFile(tmp_path / "a").metadata.row_group(1).column(0)
     for i in range(middle.data_page_offset, middle.data_page_offset + middle.total_compressed_size):
         stored[i] ^= 0x5A
@@ -202,8 +210,8 @@ def test_strings_that_are_no_utf8_and_other_types_of_text(tmp_path: Path, read: 
 
 def test_dates_of_every_kind(tmp_path: Path, read: Any) -> None:
     moment = 1_700_000_000
-    kinds = {pa.timestamp("s"): moment, pa.timestamp("ns", "Europe/Berlin"): moment * 10**9 + 1, pa.timestamp("ms", "UTC"): moment * 1000}
-    for kind, value in kinds.items():
+    kinds = (pa.timestamp("s"), moment), (pa.timestamp("ns", "Europe/Berlin"), moment * 10**9 + 1)
+    for kind, value in (*kinds, (pa.timestamp("ms", "UTC"), moment * 1000)):
         table = pa.table({"text": ["a", "b"], "date": pa.array([value, None], kind)})
         dates = [row["date"] for row in read(parquet(tmp_path / "a", table), "x.parquet").documents]
         assert dates[0].timestamp() == moment

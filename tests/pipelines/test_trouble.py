@@ -69,6 +69,15 @@ def test_a_worker_that_hangs_is_replaced(tmp_path: Path, trouble: Path, monkeypa
     assert [e for e in column(tmp_path / "out", "trouble", "error") if e] == ["took more than 1 s"]
 
 
+def test_a_worker_that_dies_while_its_child_lives_is_noticed(tmp_path: Path, trouble: Path) -> None:
+    """The child holds the worker's channel open, so that the channel alone never tells."""
+    texts = list(TEXTS)
+    texts[5] = "HANG"
+    made = troubled(table(tmp_path, texts), ["text", "trouble"])
+    with pytest.raises(ScorerError, match="its worker died"):
+        run(made, RunOptions(str(tmp_path / "out"), workers=1, stuck_seconds=0.3))
+
+
 def test_a_scorer_that_fails_on_everything_stops_the_run(tmp_path: Path, trouble: Path) -> None:
     made = troubled(table(tmp_path, TEXTS * 10), ["text", {"trouble": {"everywhere": True}}])
     made = load_recipe(json.dumps(made.canonical() | {"input": made.canonical()["input"] | {"part": 20_000}}, indent=1))

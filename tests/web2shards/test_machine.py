@@ -10,8 +10,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import numba
 import pytest
 
+from core.kernel_cache import is_cached
 from pipelines import doctor, warm
 from pipelines.recipe_scorers import InstalledScorers
 
@@ -114,3 +116,16 @@ def test_the_user_is_told_why_nothing_moves(monkeypatch: pytest.MonkeyPatch) -> 
     assert "compiling kernels" in told[0]
     with warm.compiling(None):
         pass
+
+
+def test_kernels_are_compiled_once_by_several_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
+    groups = (("core.components",), ("dedup.election",), ("no_such.module",))
+    monkeypatch.setattr(warm, "_cores", lambda: 1)
+    assert warm.compile_kernels(groups) == 0
+    monkeypatch.setattr(warm, "_cores", lambda: 3)
+    assert warm.compile_kernels(groups) == 3
+    assert is_cached("core.components")
+    assert is_cached("dedup.election")
+    assert warm.compile_kernels(groups[:2]) == 0
