@@ -67,6 +67,11 @@ def storage_errors(path: str | Path) -> Generator[None, None, None]:
                 "free space (`web2shards prune` removes superseded files) and run the same command again: "
                 "what is finished is kept",
             ) from error
+        if error.errno == errno.ENAMETOOLONG:
+            raise StorageError(
+                f"{path}: the name is too long for this file system",
+                "name the input by a pattern that starts deeper, so that parts have shorter names",
+            ) from error
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             raise StorageError(
                 f"{path}: cannot be written ({error.strerror})", "give write permission, or choose another --out"

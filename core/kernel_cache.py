@@ -30,7 +30,8 @@ def cache_folder(room: str) -> Path | None:
     """Where the kernels of a room are cached: beside it, in NUMBA_CACHE_DIR or the user's; None if nowhere."""
     code = _probe.__code__.replace(co_filename=str(_ROOT / room / "__init__.py"))
     try:
-        return Path(numba.njit(cache=True)(FunctionType(code, {}, "_probe")).stats.cache_path)
+        found: str | None = numba.njit(cache=True)(FunctionType(code, {}, "_probe")).stats.cache_path
+        return Path(found) if found else None
     except (RuntimeError, OSError):
         return None
 

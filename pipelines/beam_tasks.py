@@ -95,11 +95,10 @@ class _Do(beam.DoFn):
 
     def _do(self, executor: Executor, element: list[Json]) -> Iterator[tuple[Any, Any]]:
         tasks = [Task(e["kind"], e["args"]) for e in element]
-        broken: dict[str, list[tuple[Task, Json]]] = {}
         final = Path(self._results, f"{uuid.uuid4().hex}.jsonl")
         with open(final.with_suffix(".draft"), "w", encoding="utf-8") as file:
             try:
-                for _, result in _accepting(executor, tasks, broken):
+                for result in _watching(executor, tasks):
                     emitted = result.pop("emit", [])
                     file.write(json.dumps(result) + "\n")
                     yield from ((key, value) for key, value in emitted)
@@ -137,36 +136,44 @@ def _executor(run: str, setup: Json) -> Generator[Executor]:
         _IDLE.setdefault(run, []).append(pool)
 
 
-def _accepting(
-    executor: Executor, tasks: list[Task], broken: dict[str, list[tuple[Task, Json]]]
-) -> Iterator[tuple[Task, Json]]:  # fmt: skip
-    """Results of tasks; a scorer that fails on everything in two parts, or in the only one, stops them all.
+def _watching(executor: Executor, tasks: list[Task]) -> Iterator[Json]:
+    """Results of tasks; a scorer that fails on everything in two parts stops them all at once."""
+    seen: dict[str, list[Json]] = {}
+    for _, result in executor.run(tasks):
+        if "broken" in result:
+            parts = seen.setdefault(result["broken"], [])
+            parts.append(result)
+            if len(parts) > 1:
+                raise _broken(parts)
+        yield result
 
-    A single part of many is tried again, and its failures are taken for bad data.
+
+def broken_tasks(tasks: list[Json], results: list[Json]) -> list[Json]:
+    """The tasks to do again because a scorer failed on everything in their part, and in no other.
+
+    That is bad data, and their failures are accepted. ScorerError if a scorer failed so in two parts, or in the only
+    one that there was.
     """
-    done = 0
-    for task, result in executor.run(tasks):
-        if "broken" not in result:
-            done += 1
-            yield task, result
-            continue
-        seen = broken.setdefault(result["broken"], [])
-        seen.append((task, result))
-        if len(seen) > 1:
-            raise _broken(seen)
-    if broken and not done:
-        raise _broken(next(iter(broken.values())))
-    again = [
-        Task(task.kind, {**task.args, "accept": [*task.args.get("accept", []), layer]})
-        for layer, seen in broken.items() for task, _ in seen
+    again: dict[str, set[str]] = {}
+    seen: dict[str, list[Json]] = {}
+    for result in results:
+        if "broken" in result:
+            again.setdefault(result["part"], set()).add(result["broken"])
+            if all(other["part"] != result["part"] for other in seen.setdefault(result["broken"], [])):
+                seen[result["broken"]].append(result)
+    for parts in seen.values():
+        if len(parts) > 1 or len(tasks) == 1:
+            raise _broken(parts)
+    names = [task["args"]["part"]["name"] for task in tasks]
+    return [
+        {**task, "args": {**task["args"], "accept": sorted(again[name])}}
+        for task, name in zip(tasks, names, strict=True) if name in again
     ]  # fmt: skip
-    if again:
-        yield from _accepting(executor, again, {})
 
 
-def _broken(seen: list[tuple[Task, Json]]) -> ScorerError:
-    _, result = seen[-1]
-    parts = " and ".join(r["part"] for _, r in seen)
+def _broken(seen: list[Json]) -> ScorerError:
+    result = seen[-1]
+    parts = " and ".join(r["part"] for r in seen)
     return ScorerError(
         f"the scorer {result['broken']} failed on every one of the first 100 records of {parts}: {result['message']}",
         "that is its set-up, not the data: mend it and run the same command again",

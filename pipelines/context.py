@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
+import time
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from ingest.files import file_system
 from ingest.options import IngestOptions
 from ingest.parts import Part, list_parts
 from pipelines.isolate import Limits
@@ -59,11 +60,12 @@ class Context:
         return self.plan.recipe
 
     def stamp(self, part: Part) -> dict[str, Any]:
-        """What tells cheaply whether a part's file was changed: its size and, if local, its time of change."""
-        try:
-            return {"size": part.size, "changed": os.stat(part.uri).st_mtime_ns}
-        except OSError:
-            return {"size": part.size}
+        """What tells cheaply whether a part's file was changed: its size and its time of change."""
+        store, path = file_system(part.uri)
+        info = store.get_file_info(path)
+        # Without a time nothing is told: then the digest has to be compared.
+        changed = info.mtime_ns if info.mtime_ns is not None else time.time_ns()
+        return {"size": info.size, "changed": changed, "format": part.format}
 
     def to_setup(self) -> dict[str, Any]:
         """JSON from which another process makes the same context."""

@@ -110,7 +110,12 @@ def resolve(context: Context, args: dict[str, Any]) -> dict[str, Any]:
     ia, ib = np.searchsorted(members, a), np.searchsorted(members, b)
     same = np.zeros(len(members), bool)
     if identity.any():
-        same = same_records(candidates)
+        # A copy that an earlier rule dropped must not stand for one that passed.
+        preferred = Candidates(
+            candidates.ids, np.where(alive, candidates.date, NO_DATE), candidates.length,
+            np.where(alive, 0, len(members)) + candidates.place,
+        )  # fmt: skip
+        same = same_records(preferred)
         # A copy of a record stands behind the one that counts, so that no cluster falls apart without it.
         keeper = _keepers(candidates, same)
         ia, ib = keeper[ia], keeper[ib]

@@ -130,8 +130,13 @@ def read_footer(path: Path) -> Footer | None:
         return Footer(**json.loads(metadata[FOOTER_KEY]))
     except FileNotFoundError:
         return None
-    except (pa.ArrowInvalid, pa.ArrowIOError, OSError, KeyError, ValueError, TypeError) as error:
-        raise damaged(path, error) from error
+    except (pa.ArrowInvalid, OSError, KeyError, ValueError, TypeError) as error:
+        raise _unless_of_the_system(path, error) from error
+
+
+def _unless_of_the_system(path: Path, error: Exception) -> Exception:
+    """`damaged`, but for an error of the system (no permission, too many open files, …), which says nothing of the file."""
+    return error if isinstance(error, OSError) and error.errno is not None else damaged(path, error)
 
 
 def damaged(path: Path, error: BaseException) -> StorageError:
@@ -155,7 +160,7 @@ class RowReader:
         try:
             self._file = pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=False)
         except (pa.ArrowInvalid, OSError) as error:
-            raise damaged(path, error) from error
+            raise _unless_of_the_system(path, error) from error
         self.rows = self._file.metadata.num_rows
         names = list(columns) if columns is not None else list(self._file.schema_arrow.names)
         self.schema = pa.schema([self._file.schema_arrow.field(name) for name in names])
@@ -175,7 +180,7 @@ class RowReader:
                 try:
                     table = self._file.read_row_group(self._group, columns=self._names, use_threads=False)
                 except (pa.ArrowInvalid, OSError) as error:
-                    raise damaged(self.path, error) from error
+                    raise _unless_of_the_system(self.path, error) from error
                 self._batch, self._at = _one_batch(table.select(self._names), self.schema), 0
                 self._group += 1
             assert self._batch is not None

@@ -56,7 +56,10 @@ class Lease:
                     "wait until it ends, stop it, or choose another --out",
                 )
             if self._create(newest + 1):
-                break
+                if _newest(folder) == newest + 1:
+                    break
+                # Others took and left the folder since we looked: our generation is an old one.
+                lease_path(self.root, newest + 1).unlink(missing_ok=True)
         self.generation = newest + 1
         for path in folder.glob("*"):
             if path.stem.isdigit() and int(path.stem) < self.generation:

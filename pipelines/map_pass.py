@@ -68,15 +68,20 @@ def map_part(context: Context, args: dict[str, Any], suspects: Sequence[Suspect]
     part = Part.from_json(args["part"])
     with ExitStack() as stack:
         if args["ingest"]:
-            targets = _targets(context, part, context.plan.stage_layers(0), suspects, stack)
+            targets = _targets(context, part, context.plan.stage_layers(0), args, suspects, stack)
             rows = _ingest(context, part, args, targets, suspects, notes, stack)
         else:
             layers = [context.plan.by_name[name] for name in args["layers"]]
-            targets = _targets(context, part, layers, suspects, stack)
+            targets = _targets(context, part, layers, args, suspects, stack)
             rows = _rescore(context, part, args, targets, notes)
         for target in targets:
-            before = {"before": args.get("before", {}).get(target.layer.name, "")} if target.layer.costly else {}
-            target.writer.commit(target.layer.method, scored=target.scored + target.carried, extra=before)
+            layer = target.layer
+            extra = {"reads": args["reads"][layer.name]}
+            if layer.costly:
+                extra["before"] = args["before"][layer.name]
+            if not layer.carries:
+                extra["input"] = _input_digest(context, part)
+            target.writer.commit(layer.method, scored=target.scored + target.carried, extra=extra)
     return {
         "part": part.name, "rows": rows, "seconds": time.process_time() - started,
         "layers": {
@@ -87,32 +92,36 @@ def map_part(context: Context, args: dict[str, Any], suspects: Sequence[Suspect]
 
 
 def _targets(
-    context: Context, part: Part, layers: Sequence[Layer], suspects: Sequence[Suspect], stack: ExitStack
+    context: Context, part: Part, layers: Sequence[Layer], args: dict[str, Any], suspects: Sequence[Suspect],
+    stack: ExitStack,
 ) -> list[_Target]:  # fmt: skip
     targets: list[_Target] = []
     for layer in layers:
         writer = stack.enter_context(LayerWriter(context.store, "documents", layer.name, part.name, layer.schema))
         mine = [s for s in suspects if s.layer == layer.name]
-        targets.append(_Target(layer, writer, _known(context, part, layer), suspects=mine))
+        targets.append(_Target(layer, writer, _known(context, part, layer, args), suspects=mine))
     return targets
 
 
-def _known(context: Context, part: Part, layer: Layer) -> pa.Table | None:
-    """The rows of an earlier file that may be carried over: made by the same method, and a function of the id."""
+def _input_digest(context: Context, part: Part) -> str:
+    """The digest of the input that the part's pages were read from."""
+    page = read_footer(layer_path(context.store, "documents", "page", part.name))
+    return str(page.source.get("digest")) if page is not None else ""
+
+
+def _known(context: Context, part: Part, layer: Layer, args: dict[str, Any]) -> pa.Table | None:
+    """The rows of an earlier file that may be carried over: made by the same method, of the same things read."""
     path = layer_path(context.store, "documents", layer.name, part.name)
     try:
         footer = read_footer(path)
-        if footer is None or footer.method != layer.method:
+        if footer is None or footer.method != layer.method or footer.extra.get("reads") != args["reads"][layer.name]:
             return None
-        if not layer.carries:
-            # Values that depend on more than the id stay only while the rows do.
-            page = read_footer(layer_path(context.store, "documents", "page", part.name))
-            if page is None or page.rows_digest != footer.rows_digest or not layer.costly:
-                return None
+        if not layer.carries and (args["ingest"] or footer.extra.get("input") != _input_digest(context, part)):
+            return None
         table = read_layer(path)
     except StorageError:  # a damaged file is not known; it is computed again
         return None
-    return table.filter(table.column(SCORED.name)) if layer.costly else table
+    return (table.filter(table.column(SCORED.name)) if layer.costly else table).combine_chunks()
 
 
 def _ingest(
@@ -143,7 +152,10 @@ def _ingest(
         _score_batch(context, columns, targets, rows, args, notes)
         rows += len(ids)
         notes.done(len(ids))
-    source = {"digest": reader.digest, "first_offset": reader.first_offset, "next_offset": reader.next_offset}
+    source = {
+        "digest": reader.digest, "format": part.format,
+        "first_offset": reader.first_offset, "next_offset": reader.next_offset,
+    }  # fmt: skip
     records.commit(context.plan.ingest_method, source=source)
     pages.commit(context.plan.ingest_method, source=source)
     return rows
@@ -233,7 +245,8 @@ def _score(
     began = time.perf_counter()
     stop = start + len(needed)
     notes.scoring(layer.name, start, stop)
-    if any(s.start < stop and start < s.stop for s in target.suspects):
+    # Two deaths in one part: there may be many such rows, and each would cost a worker.
+    if len(target.suspects) > 1 or any(s.start < stop and start < s.stop for s in target.suspects):
         scored = isolate.score_in_child(
             layer.scorer, batch, context.limits, lambda: notes.scoring(layer.name, start, stop)
         )
@@ -266,19 +279,20 @@ def _assemble(
         if layer.costly:
             arrays = [*arrays[:-1], pa.array(np.ones(rows, bool)), arrays[-1]]
         return pa.RecordBatch.from_arrays(arrays, schema=layer.schema)
-    old_rows = len(known) if known is not None and places is not None else 0
     take = np.full(rows, -1, np.int64)
-    if places is not None:
-        found = np.asarray(places.fill_null(-1).to_numpy(zero_copy_only=False), np.int64)
-        take = np.where(found >= 0, found, take)
-    take[needed] = old_rows + np.arange(int(needed.sum()))
+    old = None
+    if known is not None and places is not None and places.null_count < rows:
+        found = np.asarray(places.is_valid().to_numpy(zero_copy_only=False), bool)
+        old = known.take(places.drop_null())
+        take[found] = np.arange(int(found.sum()))
+    take[needed] = (len(old) if old is not None else 0) + np.arange(int(needed.sum()))
     indices = pa.array(take, mask=take < 0)
     arrays: list[pa.Array] = []
     for f in layer.schema:
         if f.name == SCORED.name and layer.costly:
             arrays.append(pa.array(take >= 0))
             continue
-        pieces = [known.column(f.name).combine_chunks()] if old_rows and known is not None else []
+        pieces = [old.column(f.name).combine_chunks()] if old is not None else []
         if fresh is not None:
             pieces.append(fresh.column(f.name))
         source = pa.concat_arrays(pieces) if pieces else pa.nulls(0, f.type)

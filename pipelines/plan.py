@@ -31,6 +31,9 @@ EDITED = "text.edited"
 CONTENT = "page.content"
 HOST = "page.host"
 
+#: What a layer may depend on beside ids and methods.
+INPUT, ELECTION = "input", "election"
+
 DUPLICATES = "duplicates"
 DUPLICATES_SCHEMA = pa.schema([
     pa.field("cluster", pa.binary(16), metadata={"doc": "id of the document that is kept of the cluster"}),
@@ -53,8 +56,9 @@ FATE_SCHEMA = pa.schema([
 class Layer:
     """A planned layer of scores.
 
-    `position` orders rules and scorers; `stage` is the number of the map pass that makes it; `carries` is true
-    when its values follow from the record's id alone, so that they can be carried over by a join on id.
+    `position` orders rules and scorers; `stage` is the number of the map pass that makes it. `binds` is what its
+    values depend on beside the record's id and its method: INPUT (columns of the page that are no content), ELECTION,
+    and the names of costly layers, which hold nothing for rows that were skipped.
     """
 
     name: str
@@ -63,7 +67,12 @@ class Layer:
     position: int
     stage: int
     method: str
-    carries: bool
+    binds: frozenset[str]
+
+    @property
+    def carries(self) -> bool:
+        """Whether values can be carried over by a join on id when the rows of the part change."""
+        return INPUT not in self.binds
 
     @property
     def costly(self) -> bool:
@@ -170,6 +179,11 @@ def compile_plan(recipe: Recipe) -> Plan:
         ((_position(rule, {use.layer: i for i, use in enumerate(uses)}, duplicates_at), rule) for rule in recipe.documents.rules),
         key=lambda pair: pair[0],
     )  # fmt: skip
+    if not any(use.layer == "text" for use in uses):
+        raise RecipeError(
+            "documents.score: there is no layer `text`, which shards and duplicates are made of",
+            "add `- text` as the first scorer, without `as:`",
+        )
     for position, use in enumerate(uses):
         before = {layer.name: layer for layer in layers}
         asked = [rule for at, rule in rules if at < position] if use.scorer.costly else []
@@ -194,7 +208,8 @@ def _layer(
     use: ScorerUse, position: int, before: Mapping[str, Layer], asked: Iterable[Rule], ingest_method: str, duplicates_at: float
 ) -> Layer:  # fmt: skip
     scorer: Scorer = use.scorer
-    stage, carries = 0, True
+    stage = 0
+    binds: set[str] = set()
     methods: list[str] = []
     edits = [layer for layer in before.values() if layer.edits]
     names = [column for rule in asked for column in rule.columns]
@@ -212,25 +227,37 @@ def _layer(
                 raise _not_there(use, column)
             methods += [layer.method for layer in sources]
             stage = max(stage, *(layer.stage for layer in sources))
-            carries &= all(layer.carries for layer in sources)
+            binds.update(*(_bound_by(layer) for layer in sources))
         elif name == "page":
             if rest in CONTENT_COLUMNS or column == HOST:
                 methods.append(column)
             else:
                 methods.append(f"{ingest_method}:{column}")
-                carries = False
+                binds.add(INPUT)
         elif name == DUPLICATES and position > duplicates_at:
             methods.append(DUPLICATES)
-            carries = False
+            binds.add(ELECTION)
         elif name in before and rest in before[name].scorer.schema.names:
             methods.append(f"{before[name].method}:{rest}")
-            carries &= before[name].carries
+            binds |= _bound_by(before[name])
         else:
             raise _not_there(use, column)
     method = fingerprint(
         scorer.name, scorer.version, use.entry, use.params, scorer.weights_digest(), methods
     )
-    return Layer(use.layer, scorer, use.entry, position, stage, method, carries)
+    if scorer.costly:
+        # An error of any layer before it drops a record, so that it has to wait for all of them.
+        stage = max([stage, *(layer.stage for layer in before.values())])
+    if stage > 0 and CONTENT in scorer.inputs:
+        raise RecipeError(
+            f"documents.score: {use.layer} reads the pages' HTML, which is at hand only before the election",
+            f"put `- {use.layer}` before the scorers that find duplicates, and the rules on duplicates behind it",
+        )
+    return Layer(use.layer, scorer, use.entry, position, stage, method, frozenset(binds))
+
+
+def _bound_by(layer: Layer) -> set[str]:
+    return {*layer.binds, *([layer.name] if layer.costly else [])}
 
 
 def _not_there(use: ScorerUse, column: str) -> RecipeError:

@@ -89,7 +89,7 @@ class Pool:
         self._own_folder = tempfile.TemporaryDirectory(prefix="web2shards-") if folder is None else None
         self.folder = Path(self._own_folder.name) if self._own_folder else folder or Path()
         self._control, theirs = socket.socketpair()
-        self._log = open(self.folder / "workers.log", "ab")  # noqa: SIM115 - lives as long as the pool
+        self._log = open(self.folder / "workers.log", "wb")  # noqa: SIM115 - lives as long as the pool
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "pipelines.zygote", str(theirs.fileno())],
             pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log,
@@ -157,7 +157,7 @@ class Pool:
         count = attempts[id(again.args)] = attempts.get(id(again.args), 0) + 1
         if count >= MOST_ATTEMPTS:
             raise ScorerError(
-                f"{again.kind} of {again.args.get('part', '')}: its worker died {count} times ({again.suspects[-1].why})",
+                f"{again.kind} of {_part_name(again)}: its worker died {count} times ({again.suspects[-1].why})",
                 f"read {self.folder / 'workers.log'}, and report the input file",
             )
         fresh = self._fork()
@@ -172,6 +172,7 @@ class Pool:
         """Ends all workers."""
         for worker in self._team:
             worker.channel.close()
+            worker.note.unlink(missing_ok=True)
         self._team = []
         self._control.close()
         try:
@@ -254,7 +255,9 @@ class Pool:
             if worker.task is None or worker.killed:
                 continue
             note = read_note(worker.note)
-            if note and note.clock >= worker.started and note.clock + self.stuck_seconds < now:
+            # Only rows in a scorer, or a record being read, can be stuck: a merge of a large shard just takes long.
+            at_hand = note is not None and (note.layer or note.offset >= 0)
+            if note and at_hand and note.clock >= worker.started and note.clock + self.stuck_seconds < now:
                 self._kill(worker, f"stuck for {self.stuck_seconds:.0f} s")
                 continue
             try:
@@ -272,6 +275,11 @@ class Pool:
     def _log_tail(self) -> str:
         self._log.flush()
         return (self.folder / "workers.log").read_text(errors="replace")[-2000:]
+
+
+def _part_name(task: Task) -> str:
+    part = task.args.get("part", task.args.get("key", ""))
+    return str(part["name"] if isinstance(part, dict) else part)
 
 
 def _death(code: int | None) -> str:

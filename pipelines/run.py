@@ -11,9 +11,8 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,7 @@ from core.errors import StorageError, error_from_json
 from core.files import storage_errors
 from ingest.parts import Part
 from pipelines import survey as surveys
-from pipelines.beam_tasks import RunTasks, next_tasks, share_executor, unshare_executor
+from pipelines.beam_tasks import RunTasks, broken_tasks, next_tasks, share_executor, unshare_executor
 from pipelines.context import Context, input_parts
 from pipelines.elections import PARTITION_ROWS
 from pipelines.lease import Lease
@@ -39,7 +38,7 @@ from pipelines.shards import sample_schema, shards_fingerprint, whole_index
 from pipelines.survey import PartWork, Survey
 from pipelines.tasks import Inline
 from sharding.features import features_of
-from sharding.index import make_index, retract_index, write_index
+from sharding.index import make_index, retract_index, unlisted, write_index
 from sharding.shard import TEXT, ShardInfo
 
 Json = dict[str, Any]
@@ -97,6 +96,7 @@ def run(
     plan = compile_plan(recipe)
     parts = input_parts(recipe, options.limit) if stored is None else stored
     require_same_recipe(options.out, recipe)
+    _require_no_larger_run(options, len(parts))
     with storage_errors(options.out):
         Path(options.out).mkdir(parents=True, exist_ok=True)
     with Lease(options.out) as lease:
@@ -113,6 +113,19 @@ def run(
             shutil.rmtree(lease.store.scratch(), ignore_errors=True)
             with contextlib.suppress(OSError):  # another run may have begun
                 Path(options.out, "tmp").rmdir()
+
+
+def _require_no_larger_run(options: RunOptions, parts: int) -> None:
+    """A trial must not shrink the shards of a whole run; nor is there a way to write to an object store yet."""
+    if "://" in options.out:
+        raise StorageError(f"{options.out}: an out folder is a local path", "choose a local --out and copy it afterwards")
+    earlier = read_run(options.out)
+    if options.limit is not None and earlier.get("finished") and len(earlier["parts"]) > parts:
+        raise StorageError(
+            f"{options.out}: holds a finished run of {len(earlier['parts'])} parts, and --limit {options.limit} would cut its "
+            f"shards down to {parts}",
+            "choose another --out for the trial, or leave --limit out",
+        )
 
 
 class _Driver:
@@ -174,9 +187,11 @@ class _Driver:
         work = [w for w in surveys.survey_stage(self.context, self.survey, stage, self.elected) if w.anything]
         work.sort(key=lambda w: (-w.part.size, w.part.name))
         if work:
-            self._pass("extract and score" if stage == 0 else f"score {stage}", "map", [
-                self._map_task(w, stage) for w in work
-            ])  # fmt: skip
+            name = "extract and score" if stage == 0 else f"score {stage}"
+            tasks = [self._map_task(w, stage) for w in work]
+            again = broken_tasks(tasks, self._pass(name, "map", tasks))
+            if again:
+                self._pass(f"{name} again", "map", again)
         if stage == 0:
             self._mend_slices()
         self._manifests(
@@ -190,10 +205,12 @@ class _Driver:
             layer.name: surveys.before_fingerprint(plan, layer, self.elected)
             for layer in plan.stage_layers(stage) if layer.costly
         }  # fmt: skip
+        reads = {layer.name: surveys.reads_fingerprint(plan, layer, self.elected) for layer in plan.stage_layers(stage)}
         # Layers are computed in the order of the plan, whatever order the survey found them missing in.
         layers = [layer.name for layer in plan.stage_layers(stage) if layer.name in work.layers]
         return {"kind": "map", "args": {
-            "part": work.part.to_json(), "stage": stage, "ingest": bool(work.ingest), "layers": layers, "before": before,
+            "part": work.part.to_json(), "stage": stage, "reads": reads,
+            "ingest": bool(work.ingest), "layers": layers, "before": before,
             "start_at": start_at, "bytes": work.part.size,
         }}  # fmt: skip
 
@@ -227,8 +244,10 @@ class _Driver:
             for i, part in enumerate(self.parts)
         ]  # fmt: skip
         collected = self._pass("collect keys", "collect_keys", tasks, [("group_keys", {})])
-        rows_at = [r["described"] for r in sorted((r for r in collected if "ordinal" in r), key=lambda r: r["ordinal"])]
-        edges = [e for r in collected if "edges" in r for e in r["edges"]]
+        # By ordinal: an engine that tried a bundle twice gives its results twice.
+        described = {int(r["ordinal"]): r["described"] for r in collected if "ordinal" in r}
+        rows_at = [described[i] for i in range(len(self.parts))]
+        edges = list({str(e): e for r in collected if "edges" in r for e in r["edges"]}.values())
         resolved = self._pass("elect", "resolve_election", [
             {"kind": "resolve_election", "args": {"values": edges, "rows": rows_at}}
         ])  # fmt: skip
@@ -259,6 +278,8 @@ class _Driver:
         method = shards_fingerprint(self.context, name, fates, self.parts)
         index = whole_index(folder)
         if index is not None and index.about.get("method") == method:
+            for stray in unlisted(folder, index):  # a run that was killed while it cleaned up
+                (folder / stray).unlink(missing_ok=True)
             return _output_entry(index, output.format)
         retract_index(folder)
         common = {"output": name, "folder": str(folder)}
@@ -268,8 +289,8 @@ class _Driver:
         results = self._pass(f"write {name}", "write_shard", tasks, [
             ("plan_shards", common), ("send_samples", common), ("write_shard", common),
         ])  # fmt: skip
-        shards = [ShardInfo(**r["shard"]) for r in results if "shard" in r]
-        left_out = sum(int(r["left_out"]) for r in results if "left_out" in r)
+        shards = list({r["shard"]["name"]: ShardInfo(**r["shard"]) for r in results if "shard" in r}.values())
+        left_out = max((int(r["left_out"]) for r in results if "left_out" in r), default=0)
         with storage_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
         index = make_index(
@@ -330,8 +351,11 @@ class _Driver:
             if self.options.inline:
                 inner = Inline(self.context)
             else:
+                folder = self.context.store.path("logs")
+                with storage_errors(folder):
+                    folder.mkdir(exist_ok=True)
                 inner = Pool(
-                    self.options.worker_count, self.context.to_setup(),
+                    self.options.worker_count, self.context.to_setup(), folder=folder,
                     stuck_seconds=self.options.stuck_seconds, memory_bytes=self.options.memory_bytes,
                 )  # fmt: skip
             self.counting = Counting(inner)
@@ -386,11 +410,3 @@ def _cause(folder: Path, error: Exception) -> Exception:
             return error_from_json(result) if result["error"] else RuntimeError(result["traceback"])
     return error
 
-
-@contextmanager
-def reading(out: str) -> Generator[Context]:
-    """The context of a finished or unfinished run, for commands that only read."""
-    from pipelines.runfile import recipe_of
-
-    recipe = recipe_of(out)
-    yield Context(replace(Lease(out).store, generation=0), compile_plan(recipe))

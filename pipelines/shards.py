@@ -6,7 +6,7 @@ but the last of a split holds exactly `samples`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,9 @@ from sharding.shard import ShardWriter
 from sharding.split import SPLITS, is_validation
 
 Bools = npt.NDArray[np.bool_]
+I64 = npt.NDArray[np.int64]
+#: A sender holds this much of a part's texts at a time.
+SLAB_BYTES = 256 << 20
 
 _ORDERED = pa.schema([
     ("row", pa.int64()), ("key", pa.uint64()), ("high", pa.uint64()), ("low", pa.uint64()), ("copy", pa.uint32()),
@@ -195,13 +198,26 @@ def send(context: Context, args: dict[str, Any]) -> dict[str, Any]:
     for code in range(len(SPLITS)):
         if str(code) in value["samples"]:
             by_code[code] = _orders_of(context, value, code, excluded if code == 1 else None, None)
-    table = _payload(context, value["part"], np.unique(np.concatenate([rows for _, rows in by_code.values()])))
+    wanted = np.unique(np.concatenate([rows for _, rows in by_code.values()]))
+    emitted: list[list[Any]] = []
+    for slab, table in enumerate(_payload(context, value["part"], wanted)):
+        emitted += _send_slab(context, args, slab, table, by_code, cuts)
+    return {"emit": emitted}
+
+
+def _send_slab(
+    context: Context, args: dict[str, Any], slab: int, table: pa.Table, by_code: Mapping[int, tuple[Orders, I64]],
+    cuts: pa.RecordBatch,
+) -> list[list[Any]]:  # fmt: skip
+    """Writes the samples whose texts are in `table`, a run of a part's rows, as one exchange file."""
     places = table.column("\0row").to_numpy()
     table = table.drop_columns(["\0row"])
     chunks: dict[int, pa.RecordBatch] = {}
     names: dict[int, str] = {}
     schema = chunk_schema(table.schema)
-    for code, (orders, rows) in by_code.items():
+    for code, (all_orders, all_rows) in by_code.items():
+        here = (all_rows >= places[0]) & (all_rows <= places[-1])
+        orders, rows = all_orders[here], all_rows[here]
         split_cuts = cuts.filter(pc.equal(cuts.column("split"), code))
         slices = shard_slices(orders, orders_of(split_cuts, ""))
         for shard in range(len(slices) - 1):
@@ -211,8 +227,9 @@ def send(context: Context, args: dict[str, Any]) -> dict[str, Any]:
             number = code * (1 << 40) + shard
             chunks[number] = with_order(table, np.searchsorted(places, rows[low:high]), orders[low:high])
             names[number] = f"{SPLITS[code]}/{shard}"
-    pointers = write_chunks(context.store, f"{args['output']}-{int(args['key']):08d}-payload.arrow", chunks, schema, "lz4")
-    return {"emit": [[names[number], pointer.to_json()] for number, pointer in pointers.items()]}
+    name = f"{args['output']}-{int(args['key']):08d}-{slab:06d}-payload.arrow"
+    pointers = write_chunks(context.store, name, chunks, schema, "lz4")
+    return [[names[number], pointer.to_json()] for number, pointer in pointers.items()]
 
 
 def receive(context: Context, args: dict[str, Any]) -> dict[str, Any]:
@@ -226,14 +243,14 @@ def receive(context: Context, args: dict[str, Any]) -> dict[str, Any]:
     return {"shard": asdict(writer.info)}
 
 
-def _payload(context: Context, part: str, rows: npt.NDArray[np.int64]) -> pa.Table:
-    """Text and metadata of the rows (sorted) of a part, with their places in `\\0row`."""
+def _payload(context: Context, part: str, rows: I64) -> Iterator[pa.Table]:
+    """Text and metadata of the rows (sorted) of a part, with their places in `\\0row`, SLAB_BYTES or so at a time."""
     plan = context.plan
     metadata = metadata_columns(plan)
     edits = [layer for layer in plan.layers if layer.edits]
     text = "text.edited" if edits else "text.text"
     batches: list[pa.RecordBatch] = []
-    start = 0
+    start = held = 0
     names = ["text", "id", *(_short(name) for name, _ in metadata), "\0row"]
     with Joined(context.store, part, [text, *(name for name, _ in metadata)], edits) as view:
         for columns in view.batches():
@@ -242,8 +259,13 @@ def _payload(context: Context, part: str, rows: npt.NDArray[np.int64]) -> pa.Tab
             wanted = rows[low:high] - start
             if len(wanted):
                 batches.append(_take(columns, text, metadata, wanted, start, names))
+                held += batches[-1].get_total_buffer_size()
+            if held > SLAB_BYTES:
+                yield pa.Table.from_batches(batches)
+                batches, held = [], 0
             start += count_
-    return pa.Table.from_batches(batches)
+    if batches:
+        yield pa.Table.from_batches(batches)
 
 
 def _take(

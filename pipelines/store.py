@@ -37,7 +37,7 @@ class Store:
         folder = self.scratch("drafts")
         with storage_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
-        return folder / f"{uuid.uuid4().hex}-{Path(name).name}"
+        return folder / f"{uuid.uuid4().hex}-{Path(name).name[-80:]}"
 
     def check_lease(self) -> None:
         """LeaseError when a newer run has taken the out folder over."""

@@ -17,9 +17,9 @@ from ingest.parts import Part
 from ingest.read import slice_digest
 from pipelines.context import Context
 from pipelines.layers import Footer, RowReader, layer_path, read_footer
-from pipelines.plan import CONTENT, DUPLICATES, FATE, IDENTITY, Layer, Plan, fingerprint
+from pipelines.plan import CONTENT, DUPLICATES, ELECTION, FATE, IDENTITY, Layer, Plan, fingerprint
 from pipelines.store import Store
-from pipelines.summaries import statistics_path
+from pipelines.summaries import report_plan, statistics_path
 
 MANIFEST = "_layer.json"
 Footers = Mapping[str, Footer | None]
@@ -136,10 +136,16 @@ def survey_stage(context: Context, survey: Survey, stage: int, elected: str = ""
             why = _layer_reason(plan, layer, layers[layer.name][part.name], pages[part.name], elected)
             if why:
                 todo[layer.name] = why
-                if CONTENT in layer.scorer.inputs and not ingest and why != "rules":
+                if CONTENT in layer.scorer.inputs and not ingest:
                     ingest = f"{layer.name} needs the pages' HTML"
         work.append(PartWork(part, ingest, todo))
     return work
+
+
+def reads_fingerprint(plan: Plan, layer: Layer, elected: str) -> str:
+    """What a layer's values hang on beside ids and methods: the election, and which rows costly layers scored."""
+    costly = [before_fingerprint(plan, plan.by_name[name], elected) for name in sorted(layer.binds & plan.by_name.keys())]
+    return fingerprint("reads", costly, elected if ELECTION in layer.binds else "")
 
 
 def before_fingerprint(plan: Plan, layer: Layer, elected: str) -> str:
@@ -160,10 +166,12 @@ def election_fingerprint(context: Context, survey: Survey) -> str:
 def election_done(context: Context, survey: Survey, elected: str) -> bool:
     """Whether every part's files come from this election."""
     names = [IDENTITY, *([DUPLICATES] if context.plan.dedup_layers else [])]
+    pages = survey.footers("documents", "page")
     return all(
-        footer is not None and footer.method == elected
-        for name in names for footer in survey.footers("documents", name).values()
-    )  # fmt: skip
+        footer is not None and page is not None and footer.method == elected and footer.rows_digest == page.rows_digest
+        for name in names
+        for footer, page in zip(survey.footers("documents", name).values(), pages.values(), strict=True)
+    )
 
 
 def fate_fingerprint(context: Context, survey: Survey, elected: str) -> str:
@@ -173,7 +181,7 @@ def fate_fingerprint(context: Context, survey: Survey, elected: str) -> str:
         for layer in context.plan.layers if layer.costly
         for name, footer in survey.footers("documents", layer.name).items() if footer is not None
     ]  # fmt: skip
-    settings = context.recipe.seed, context.recipe.documents.audit
+    settings = context.recipe.seed, context.recipe.documents.audit, report_plan(context.plan).to_dict()
     return fingerprint(context.plan.fate_method(), elected, sorted(scored), *settings, *_removed(context))
 
 
@@ -209,6 +217,8 @@ def _ingest_reason(plan: Plan, part: Part, page: Footer | None, record: Footer |
         return "the reader changed"
     if page.source.get("digest") != record.source.get("digest"):
         return "its first layers differ"
+    if page.source.get("format") != part.format:
+        return "it is read as another format"
     return "" if unchanged or slice_digest(part) == page.source.get("digest") else "the input changed"
 
 
@@ -219,6 +229,10 @@ def _layer_reason(plan: Plan, layer: Layer, footer: Footer | None, page: Footer 
         return "parameters, version or what it reads changed"
     if page is None or footer.rows_digest != page.rows_digest:
         return "its records changed"
+    if footer.extra.get("reads") != reads_fingerprint(plan, layer, elected):
+        return "what it reads changed"
+    if not layer.carries and footer.extra.get("input") != page.source.get("digest"):
+        return "the input changed"
     if layer.costly and footer.extra.get("before") != before_fingerprint(plan, layer, elected):
         return "rules"
     return ""

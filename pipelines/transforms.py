@@ -22,7 +22,8 @@ import pyarrow as pa
 import pyarrow.ipc as ipc
 
 from core.errors import RecipeError
-from core.scorer import Scorer
+from core.scorer import CUT, MASK, Scorer
+from core.spans import apply_edits
 from filters.rules import parse_rule
 from ingest.options import IngestOptions
 from ingest.parts import PART_BYTES, Part, list_parts
@@ -127,12 +128,13 @@ class Keep(beam.PTransform):
 class WriteShards(beam.PTransform):
     """Writes rows as shards of exactly `samples` (the last shorter), in the order of a seeded hash of `id`.
 
-    `folder` is on a file system that all workers share; `text` names the column of texts, `columns` those that
-    go along as metadata (by default every column but the content and the text). Gives the index's entries, when all is written.
+    `folder` is on a file system that all workers share; `text` names the column of texts (by default `text.text` after
+    all cuts and masks before it), `columns` those that go along as metadata (by default every column of single values
+    but content and text). Gives the index's entries when all is written; without a sample nothing is.
     """
 
     def __init__(
-        self, folder: str, *, samples: int = 10_000, format: str = "webdataset", seed: int = 0, text: str = "text.text",
+        self, folder: str, *, samples: int = 10_000, format: str = "webdataset", seed: int = 0, text: str = "text.edited",
         columns: Sequence[str] | None = None,
     ) -> None:  # fmt: skip
         super().__init__()
@@ -182,16 +184,18 @@ class _Score(beam.DoFn):
 
     def process(self, element: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
         inputs = list(self._scorer.inputs)
-        given = [element.column(_stored(name, element.schema.names)) for name in inputs]
+        given = [edited(element) if name == "text.edited" else element.column(name) for name in inputs]
         scored = isolate.score(self._scorer, pa.RecordBatch.from_arrays(given, names=inputs))
         names = [f"{self._layer}.{name}" for name in (*self._scorer.schema.names, "error")]
         arrays = [*element.columns, *scored.columns.columns, scored.errors]
         yield pa.RecordBatch.from_arrays(arrays, names=[*element.schema.names, *names])
 
 
-def _stored(name: str, there: Sequence[str]) -> str:
-    """A pipeline without edits has its edited text in text.text."""
-    return "text.text" if name == "text.edited" and name not in there else name
+def edited(batch: pa.RecordBatch) -> pa.Array:
+    """`text.text` after the cuts and masks that are among the batch's columns."""
+    cuts = [c for f, c in zip(batch.schema, batch.columns, strict=True) if f.type == CUT]
+    masks = [c for f, c in zip(batch.schema, batch.columns, strict=True) if f.type == MASK]
+    return apply_edits(batch.column("text.text"), cuts, masks)
 
 
 def _sorted_chunk(
@@ -200,9 +204,11 @@ def _sorted_chunk(
     if len(batch) == 0:
         return
     names = columns if columns is not None else [
-        name for name in batch.schema.names if name not in ("id", "page.content", text)
+        f.name for f in batch.schema
+        if f.name not in ("id", "page.content", "text.text", text) and not pa.types.is_nested(f.type)
     ]
-    payload = pa.table([batch.column(text), batch.column("id"), *(batch.column(n) for n in names)], ["text", "id", *names])
+    texts = edited(batch) if text == "text.edited" else batch.column(text)
+    payload = pa.table([texts, batch.column("id"), *(batch.column(n) for n in names)], ["text", "id", *names])
     yield write_samples(Path(draft), payload, seed)
 
 

@@ -26,7 +26,7 @@ PATIENCE_SECONDS = 3.0
 GROUPS = (
     ("filters.fineweb", "filters.fineweb2"),
     ("filters.gopher_metrics", "filters.gopher_datatrove", "core.components", "dedup.election"),
-    ("filters.c4_lines", "core.spans"),
+    ("filters.c4_lines", "core.spans", "sharding.tar"),
     ("ingest.taming", "filters.vocabulary", "filters.language", "core.english_exceptions"),
 )
 #: After this long a process that compiles is taken to hang: what it left is compiled where it is needed.

@@ -192,7 +192,8 @@ def _lay_out(
         if not present[row]:
             continue
         p = at[i]
-        out[p : p + BLOCK] = _FIXED
+        for j in range(BLOCK):  # slices would take numba seconds more to compile
+            out[p + j] = _FIXED[j]
         total = _FIXED_SUM
         key_start = key_starts[row]
         key_length = key_starts[row + 1] - key_start
@@ -214,5 +215,7 @@ def _lay_out(
             total //= 8
         out[p + 154] = 0
         p += BLOCK
-        out[p : p + length] = data[starts[row] : starts[row + 1]]
+        start = starts[row]
+        for j in range(length):
+            out[p + j] = data[start + j]
         at[i] = p + -(-length // BLOCK) * BLOCK

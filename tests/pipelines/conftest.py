@@ -80,16 +80,60 @@ class Dear(Trouble):
 '''
 
 
+READERS = '''
+"""Scorers that read what is more than a record's content."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import pyarrow as pa
+
+from core.scorer import column
+
+
+@dataclass(frozen=True)
+class Echo:
+    """Says again what a column says."""
+
+    of: str = "duplicates.size"
+
+    name: ClassVar[str] = "echo"
+    version: ClassVar[int] = 1
+    costly: ClassVar[bool] = False
+
+    @property
+    def inputs(self):
+        return (self.of,)
+
+    @property
+    def schema(self):
+        return pa.schema([column("said", pa.string(), "the value as text")])
+
+    def weights_digest(self):
+        return ""
+
+    def open(self):
+        return None
+
+    def score(self, batch):
+        said = [None if v is None else str(v) for v in batch.column(0).to_pylist()]
+        return pa.RecordBatch.from_arrays([pa.array(said, pa.string())], schema=self.schema)
+'''
+
+
 @pytest.fixture(scope="session")
 def trouble(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Installs the scorers `trouble` and `dear`."""
     folder = tmp_path_factory.mktemp("installed")
     (folder / "troublesome_scorers.py").write_text(TROUBLE.replace("\\\\n", "\\n"))
+    (folder / "echoing_scorers.py").write_text(READERS)
     info = folder / "troublesome_scorers-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: troublesome-scorers\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text(
         "[web2shards.scorers]\ntrouble = troublesome_scorers:Trouble\ndear = troublesome_scorers:Dear\n"
+        "echo = echoing_scorers:Echo\n"
     )
     sys.path.insert(0, str(folder))
     installed_scorers.cache_clear()

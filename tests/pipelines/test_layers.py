@@ -58,12 +58,8 @@ def test_equal_rows_give_equal_bytes(store: Store) -> None:
 
 
 def test_what_is_not_committed_leaves_nothing(store: Store) -> None:
-    with (
-        pytest.raises(ZeroDivisionError),
-        LayerWriter(store, "documents", "numbers", "p", SCHEMA) as writer,
-    ):
+    with LayerWriter(store, "documents", "numbers", "p", SCHEMA) as writer:
         writer.write(ids(1), pa.record_batch([pa.array([1], pa.int64())], schema=SCHEMA))
-        raise ZeroDivisionError
     assert not layer_path(store, "documents", "numbers", "p").exists()
     assert not list(store.path("tmp").rglob("*.parquet"))
 

@@ -1,0 +1,108 @@
+"""What a layer hangs on beside ids: inputs, elections and skipped rows; nothing stale is taken for done."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from core.errors import RecipeError, StorageError
+from pipelines.plan import compile_plan
+from pipelines.recipe import load_recipe
+
+from .runs import column, hashes, recipe, small_run
+
+RECIPE = """
+name: stale
+input: {{table: {{path: "{path}"}}, part: 1kB}}
+documents:
+  score: {score}
+  keep: {keep}
+  audit: 0.0
+output:
+  text: {{from: documents, samples: 40}}
+"""
+
+
+def rows(path: Path, *given: tuple[str, str, str]) -> None:
+    path.write_text("".join(json.dumps({"url": u, "text": t, "date": d}) + "\n" for u, t, d in given))
+
+
+def made(path: object, score: list[object], *keep: str):
+    return load_recipe(RECIPE.format(path=path, score=json.dumps(score), keep=json.dumps(list(keep))))
+
+
+def test_a_scorer_that_reads_the_election_follows_it(tmp_path: Path, trouble: Path) -> None:
+    score: list[object] = ["text", "exact", "echo"]
+    (tmp_path / "in").mkdir()
+    rows(tmp_path / "in" / "a.jsonl", ("http://a.example/1", "one text", "2020-01-01"))
+    small_run(tmp_path / "out", made(tmp_path / "in" / "*.jsonl", score))
+    assert column(tmp_path / "out", "echo", "said") == ["1"]
+    rows(tmp_path / "in" / "b.jsonl", ("http://b.example/1", "one text", "2021-01-01"))
+    small_run(tmp_path / "out", made(tmp_path / "in" / "*.jsonl", score))
+    assert column(tmp_path / "out", "duplicates", "size") == [2, 2]
+    assert column(tmp_path / "out", "echo", "said") == ["2", "2"]
+
+
+def test_a_scorer_that_reads_the_date_follows_it(tmp_path: Path, trouble: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    for date in ("2020-01-01", "2021-01-01"):
+        rows(path, ("http://a.example/1", "one text", date))
+        small_run(tmp_path / "out", made(path, ["text", {"echo": {"of": "page.date"}}]))
+        assert [said[:10] for said in column(tmp_path / "out", "echo", "said")] == [date]
+
+
+def test_a_scorer_that_reads_a_costly_layer_follows_it(tmp_path: Path, trouble: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    rows(path, ("http://a.example/1", "short", "2020-01-01"), ("http://a.example/2", "a longer text", "2020-01-01"))
+    score: list[object] = ["text", {"dear": {"marks": str(tmp_path / "marks")}}, {"echo": {"of": "dear.size"}}]
+    small_run(tmp_path / "out", made(path, score, "text.characters >= 10"))
+    assert column(tmp_path / "out", "echo", "said") == [None, "13"]
+    small_run(tmp_path / "out", made(path, score, "text.characters >= 1"))
+    assert column(tmp_path / "out", "echo", "said") == ["5", "13"]
+
+
+def test_a_copy_that_a_rule_dropped_does_not_stand_for_one_that_passed(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    rows(path, ("http://a.example/1", "one text", "2020-01-01"), ("http://a.example/1", "one text", "2024-01-01"))
+    small_run(tmp_path / "out", made(path, ["text", "exact"], "page.date >= 2023-01-01", "duplicates.kept"))
+    assert sum(column(tmp_path / "out", "fate", "kept")) == 1
+
+
+def test_the_same_file_read_as_another_format_is_read_again(tmp_path: Path) -> None:
+    path = tmp_path / "a.data"
+    path.write_text('text\n"{""text"": 1}"\n')
+    settings = ["input.table.format=csv"]
+    as_csv = load_recipe(json.dumps(made(path, ["text"]).canonical(), indent=1), settings)
+    small_run(tmp_path / "out", as_csv)
+    assert column(tmp_path / "out", "text", "text") == ['{"text": 1}']
+    small_run(tmp_path / "out", load_recipe(json.dumps(as_csv.canonical(), indent=1), ["input.table.format=jsonl"]))
+    assert column(tmp_path / "out", "text", "text") == []
+
+
+def test_a_stray_shard_is_removed(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    rows(path, ("http://a.example/1", "one text", "2020-01-01"))
+    small_run(tmp_path / "out", made(path, ["text"]))
+    stray = tmp_path / "out" / "shards" / "text" / "train-000009.tar"
+    stray.write_bytes(b"from an earlier plan")
+    small_run(tmp_path / "out", made(path, ["text"]))
+    assert not stray.exists()
+
+
+def test_a_trial_does_not_shrink_a_finished_run(tmp_path: Path) -> None:
+    small_run(tmp_path / "out", recipe())
+    before = hashes(tmp_path / "out")
+    with pytest.raises(StorageError, match="would cut its shards down to 1"):
+        small_run(tmp_path / "out", recipe(), limit=1)
+    assert hashes(tmp_path / "out") == before
+
+
+@pytest.mark.parametrize(
+    ("score", "problem"),
+    [(["exact"], "text"), ([{"text": {"as": "body"}}], "there is no layer `text`")],
+)
+def test_a_recipe_without_texts_is_refused(score: list[object], problem: str) -> None:
+    with pytest.raises(RecipeError, match=problem):
+        compile_plan(made("a.jsonl", score))
