@@ -30,11 +30,13 @@ $(VENV)/bin/python:
 
 # The locks are complete, so nothing is resolved: --no-deps keeps out what would shadow fasttext-community.
 $(VENV)/base.done: requirements.lock pyproject.toml | $(VENV)/bin/python
+	@echo "installing into $(VENV) (a minute or two, once)"
 	$(PIP) install --require-hashes --no-deps -r requirements.lock
-	$(PIP) install --no-deps --no-build-isolation --editable .
+	$(PIP) install --no-deps --no-build-isolation --editable . --config-settings editable_mode=compat
 	@touch $@
 
 $(VENV)/dev.done: requirements-dev.lock pyproject.toml | $(VENV)/bin/python
+	@echo "installing the tests' packages into $(VENV) (some minutes, once)"
 	$(PIP) install --require-hashes --no-deps -r requirements-dev.lock
-	$(PIP) install --no-deps --no-build-isolation --editable .
+	$(PIP) install --no-deps --no-build-isolation --editable . --config-settings editable_mode=compat
 	@touch $@ $(VENV)/base.done

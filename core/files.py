@@ -76,9 +76,9 @@ def storage_errors(path: str | Path) -> Generator[None, None, None]:
             raise StorageError(
                 f"{path}: cannot be written ({error.strerror})", "give write permission, or choose another --out"
             ) from error
-        if error.errno in (errno.ENOTDIR, errno.EEXIST, errno.EISDIR):
+        if error.errno in (errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENOENT):
             raise StorageError(
-                f"{path}: a file stands where a folder is needed, or the other way round ({error.strerror})",
+                f"{path}: no folder can be made there, or a file stands in its way ({error.strerror})",
                 "choose another --out",
             ) from error
         raise

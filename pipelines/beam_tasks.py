@@ -102,9 +102,11 @@ class _Do(beam.DoFn):
                     emitted = result.pop("emit", [])
                     file.write(json.dumps(result) + "\n")
                     yield from ((key, value) for key, value in emitted)
-            except Exception as error:
+            except (Exception, KeyboardInterrupt) as error:
                 # Runners wrap exceptions in text of their own; the file brings the error to the driver as it is.
-                told = error_to_json(error) if isinstance(error, UserError) else {"error": "", "traceback": traceback.format_exc()}
+                told = {"error": "", "traceback": traceback.format_exc(), "interrupted": isinstance(error, KeyboardInterrupt)}
+                if isinstance(error, UserError):
+                    told = error_to_json(error)
                 file.write(json.dumps(told) + "\n")
                 file.flush()
                 final.with_suffix(".draft").rename(final)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from ingest.files import file_system
+from core.errors import InputError
+from ingest.files import file_system, open_file
 from ingest.options import IngestOptions
 from ingest.parts import Part, list_parts
 from pipelines.isolate import Limits
@@ -23,6 +25,10 @@ def recipe_from_json(canonical: dict[str, Any]) -> Recipe:
     return load_recipe(json.dumps(canonical, indent=1))
 
 
+#: Plain, gzip, zstd, and the skippable frame that may hold a zstd dictionary.
+_WARC_BEGINNINGS = (b"WARC/", b"\x1f\x8b", b"\x28\xb5\x2f\xfd", *(bytes([b]) + b"\x2a\x4d\x18" for b in range(0x50, 0x60)))
+
+
 def input_patterns(recipe: Recipe) -> tuple[list[str], str | None]:
     """The paths and patterns that a recipe reads, and their format if it is said."""
     given = recipe.input
@@ -35,7 +41,26 @@ def input_parts(recipe: Recipe, limit: int | None = None) -> list[Part]:
     """The parts of the recipe's inputs, sorted by name; the first `limit`."""
     patterns, format = input_patterns(recipe)
     parts = sorted(list_parts(patterns, format=format, part_bytes=recipe.input.part), key=lambda part: part.name)
+    _require_kind(recipe, parts)
     return parts[:limit] if limit is not None else parts
+
+
+def _require_kind(recipe: Recipe, parts: Sequence[Part]) -> None:
+    """InputError if a file is of another kind than the recipe's section says."""
+    for part in parts:
+        if recipe.input.table is not None:
+            if part.format in ("warc", "wet"):
+                raise InputError(
+                    f"{part.uri}: is a WARC, and the recipe reads tables (input.table)",
+                    "name it under `input.warcs`, or give the path of a Parquet, JSONL or CSV file",
+                )
+        elif part.start == 0:
+            head = open_file(part.uri).read(6)
+            if head and not head.startswith(_WARC_BEGINNINGS):
+                raise InputError(
+                    f"{part.uri}: is no WARC or WET file (it begins with {head!r})",
+                    "name only WARCs, plain or under gzip or zstd; tables of texts go under `input.table`",
+                )
 
 
 @dataclass(frozen=True)

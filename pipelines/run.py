@@ -186,6 +186,8 @@ class _Driver:
     def _map(self, stage: int) -> None:
         work = [w for w in surveys.survey_stage(self.context, self.survey, stage, self.elected) if w.anything]
         work.sort(key=lambda w: (-w.part.size, w.part.name))
+        if work and stage == 0:
+            self._tell_of_idle_workers()
         if work:
             name = "extract and score" if stage == 0 else f"score {stage}"
             tasks = [self._map_task(w, stage) for w in work]
@@ -198,6 +200,16 @@ class _Driver:
             [("documents", layer.name) for layer in self.context.plan.stage_layers(stage)]
             + ([("documents", "page"), ("records", "record")] if stage == 0 else [])
         )
+
+    def _tell_of_idle_workers(self) -> None:
+        """A small input in fewer parts than workers leaves some of them idle."""
+        workers, size = self.options.worker_count, sum(part.size for part in self.parts)
+        if len(self.parts) < workers and size > 16_000_000:
+            better = max(1, size // (4 * workers) // 1_000_000)
+            self.progress.told(
+                f"the input is {len(self.parts)} part{'s'[: len(self.parts) != 1]} for {workers} workers: "
+                f"`--set input.part={better}MB`, in a new --out, would keep them all busy"
+            )
 
     def _map_task(self, work: PartWork, stage: int, start_at: int | None = None) -> Json:
         plan = self.context.plan
@@ -403,10 +415,12 @@ def _results(folder: Path) -> list[Json]:
     return lines
 
 
-def _cause(folder: Path, error: Exception) -> Exception:
+def _cause(folder: Path, error: Exception) -> BaseException:
     """The error of the task that failed, if one said; else the runner's own."""
     for result in _results(folder):
         if "error" in result:
-            return error_from_json(result) if result["error"] else RuntimeError(result["traceback"])
+            if result["error"]:
+                return error_from_json(result)
+            return KeyboardInterrupt() if result["interrupted"] else RuntimeError(result["traceback"])
     return error
 
