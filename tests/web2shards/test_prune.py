@@ -71,13 +71,6 @@ def test_a_scorer_and_an_output_taken_out(cli: Cli, small_recipe: Path, small: P
     assert cli("check", small).exit_code == 0
 
 
-def test_a_trial_after_a_whole_run_loses_no_part(small_recipe: Path, small: Path) -> None:
-    run_inline(small_recipe, small, limit=1)
-    parts = len(list((small / "documents" / "text").glob("*.parquet")))
-    prune(str(small))
-    assert len(list((small / "documents" / "text").glob("*.parquet"))) == parts == 3
-
-
 def test_a_part_of_an_input_that_is_gone(tmp_path: Path) -> None:
     crawl = tmp_path / "crawl"
     crawl.mkdir()
