@@ -85,6 +85,23 @@ class _NextTasks(beam.PTransform):
         return pcoll | "As text" >> beam.Map(_as_text) | "Group" >> beam.GroupByKey() | "Tasks" >> beam.Map(task)
 
 
+#: What each kind of task is called in the graph that an engine shows.
+_TITLES = {
+    "collect_keys": "CollectKeys", "group_keys": "GroupDuplicates", "resolve_election": "ElectDuplicates",
+    "write_election": "WriteElection", "decide_fates": "DecideFates", "count_samples": "CountSamples",
+    "plan_shards": "PlanShards", "send_samples": "SendSamples", "write_shard": "WriteShards",
+}  # fmt: skip
+
+
+def title(task: Json) -> str:
+    """The name of a step in Beam's graph: `IngestWarcs, text, language, gopher, exact` for the first map pass."""
+    if task["kind"] != "map":
+        return _TITLES[task["kind"]]
+    args = task["args"]
+    reads = {"warc": "IngestWarcs", "wet": "IngestWets"}.get(args["part"]["format"], "IngestTables")
+    return ", ".join([*([reads] if args["ingest"] else []), *args["reads"]])
+
+
 class _Do(beam.DoFn):
     def __init__(self, run: str, setup: Json, results: str) -> None:
         self._run, self._setup, self._results = run, setup, results

@@ -23,7 +23,7 @@ from core.errors import StorageError, error_from_json
 from core.files import storage_errors
 from ingest.parts import Part
 from pipelines import survey as surveys
-from pipelines.beam_tasks import RunTasks, broken_tasks, next_tasks, share_executor, unshare_executor
+from pipelines.beam_tasks import RunTasks, broken_tasks, next_tasks, share_executor, title, unshare_executor
 from pipelines.context import Context, input_parts
 from pipelines.elections import PARTITION_ROWS
 from pipelines.lease import Lease
@@ -339,11 +339,11 @@ class _Driver:
         counting.watch(counted)
         try:
             with watched(self.progress, counting), self.engine.pipeline() as pipeline:
-                pcoll = pipeline | f"{name}: parts" >> beam.Create(list(tasks), reshuffle=False)
-                pcoll = pcoll | f"{name}: {tasks[0]['kind']}" >> RunTasks(self.run_id, setup, str(results), self.engine.local)
+                run_tasks = RunTasks(self.run_id, setup, str(results), self.engine.local)
+                pcoll = pipeline | "Parts" >> beam.Create(list(tasks), reshuffle=False) | title(tasks[0]) >> run_tasks
                 for kind, args in steps:
-                    pcoll = pcoll | f"{name}: to {kind}" >> next_tasks(kind, args)
-                    pcoll = pcoll | f"{name}: {kind}" >> RunTasks(self.run_id, setup, str(results), self.engine.local)
+                    step = title({"kind": kind})
+                    pcoll = pcoll | f"To {step}" >> next_tasks(kind, args) | step >> run_tasks
         except Exception as error:
             raise _cause(results, error) from None
         lines = _results(results)
