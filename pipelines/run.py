@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import shutil
 import time
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -32,8 +30,9 @@ from pipelines.pool import Executor, Pool
 from pipelines.progress import Counting, Progress, Silent, watched
 from pipelines.recipe import Recipe
 from pipelines.redaction import settle
+from pipelines.run_options import RunOptions, RunResult, require_no_larger_run
 from pipelines.runfile import read_run, require_same_recipe, write_run
-from pipelines.runners import Engine, engine
+from pipelines.runners import Engine
 from pipelines.shards import sample_schema, shards_fingerprint, whole_index
 from pipelines.survey import PartWork, Survey
 from pipelines.tasks import Inline
@@ -44,45 +43,6 @@ from sharding.shard import TEXT, ShardInfo
 Json = dict[str, Any]
 #: Damaged files that are found while they are read are set aside, and the passes looked at again, this often.
 MOST_REPAIRS = 5
-
-
-@dataclass(frozen=True)
-class RunOptions:
-    """How a run is run; none of it changes what comes out, but `limit`, which takes the first parts only.
-
-    `workers` 0 means as many as there are processors; `inline` does everything in this process.
-    """
-
-    out: str
-    workers: int = 0
-    limit: int | None = None
-    runner: str = "direct"
-    runner_options: tuple[str, ...] = ()
-    inline: bool = False
-    memory_bytes: int = 4 << 30
-    stuck_seconds: float = 300.0
-
-    @property
-    def engine(self) -> Engine:
-        return engine(self.runner, self.runner_options)
-
-    @property
-    def worker_count(self) -> int:
-        return self.workers or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else self.workers or 1
-
-
-@dataclass
-class RunResult:
-    """What a run came to: `stats` is the report's document, `passes` seconds by pass that ran."""
-
-    out: str
-    stats: Json
-    passes: dict[str, float]
-    outputs: dict[str, Json] = field(default_factory=dict[str, Json])
-
-    @property
-    def report(self) -> Path:
-        return Path(self.out, "report", "index.html")
 
 
 def run(
@@ -96,7 +56,7 @@ def run(
     plan = compile_plan(recipe)
     parts = input_parts(recipe, options.limit) if stored is None else stored
     require_same_recipe(options.out, recipe)
-    _require_no_larger_run(options, len(parts))
+    require_no_larger_run(options, len(parts))
     with storage_errors(options.out):
         Path(options.out).mkdir(parents=True, exist_ok=True)
     with Lease(options.out) as lease:
@@ -113,19 +73,6 @@ def run(
             shutil.rmtree(lease.store.scratch(), ignore_errors=True)
             with contextlib.suppress(OSError):  # another run may have begun
                 Path(options.out, "tmp").rmdir()
-
-
-def _require_no_larger_run(options: RunOptions, parts: int) -> None:
-    """A trial must not shrink the shards of a whole run; nor is there a way to write to an object store yet."""
-    if "://" in options.out:
-        raise StorageError(f"{options.out}: an out folder is a local path", "choose a local --out and copy it afterwards")
-    earlier = read_run(options.out)
-    if options.limit is not None and earlier.get("finished") and len(earlier["parts"]) > parts:
-        raise StorageError(
-            f"{options.out}: holds a finished run of {len(earlier['parts'])} parts, and --limit {options.limit} would cut its "
-            f"shards down to {parts}",
-            "choose another --out for the trial, or leave --limit out",
-        )
 
 
 class _Driver:

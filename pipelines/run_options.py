@@ -1,0 +1,66 @@
+"""How a run is run, and what it came to."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from core.errors import StorageError
+from pipelines.runfile import read_run
+from pipelines.runners import Engine, engine
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How a run is run; none of it changes what comes out, but `limit`, which takes the first parts only.
+
+    `workers` 0 means as many as there are processors; `inline` does everything in this process.
+    """
+
+    out: str
+    workers: int = 0
+    limit: int | None = None
+    runner: str = "direct"
+    runner_options: tuple[str, ...] = ()
+    inline: bool = False
+    memory_bytes: int = 4 << 30
+    stuck_seconds: float = 300.0
+
+    @property
+    def engine(self) -> Engine:
+        return engine(self.runner, self.runner_options)
+
+    @property
+    def worker_count(self) -> int:
+        return self.workers or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else self.workers or 1
+
+
+@dataclass
+class RunResult:
+    """What a run came to: `stats` is the report's document, `passes` seconds by pass that ran."""
+
+    out: str
+    stats: Json
+    passes: dict[str, float]
+    outputs: dict[str, Json] = field(default_factory=dict[str, Json])
+
+    @property
+    def report(self) -> Path:
+        return Path(self.out, "report", "index.html")
+
+
+def require_no_larger_run(options: RunOptions, parts: int) -> None:
+    """A trial must not shrink the shards of a whole run; nor is there a way to write to an object store yet."""
+    if "://" in options.out:
+        raise StorageError(f"{options.out}: an out folder is a local path", "choose a local --out and copy it afterwards")
+    earlier = read_run(options.out)
+    if options.limit is not None and earlier.get("finished") and len(earlier["parts"]) > parts:
+        raise StorageError(
+            f"{options.out}: holds a finished run of {len(earlier['parts'])} parts, and --limit {options.limit} would cut its "
+            f"shards down to {parts}",
+            "choose another --out for the trial, or leave --limit out",
+        )
