@@ -177,7 +177,7 @@ def test_a_full_disk_is_named_and_leaves_nothing(
 
 def test_a_folder_that_is_a_file_is_named(tmp_path: Path, make_samples: MakeSamples) -> None:
     (tmp_path / "shards").write_text("")
-    with pytest.raises(StorageError, match="a file stands where a folder is needed"):
+    with pytest.raises(StorageError, match="no folder can be made there"):
         write(tmp_path / "shards", [make_samples(1)])
 
 
