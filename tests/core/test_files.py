@@ -24,7 +24,9 @@ def fail(path: Path, number: int) -> None:
         (errno.EDQUOT, "the disk is full", "free space"),
         (errno.EACCES, r"cannot be written \(Permission denied\)", "write permission"),
         (errno.EROFS, "cannot be written", "write permission"),
-        (errno.ENOTDIR, "a file stands where a folder is needed", "another --out"),
+        (errno.ENOTDIR, "no folder can be made there", "another --out"),
+        (errno.ENOENT, "no folder can be made there", "another --out"),
+        (errno.ENAMETOOLONG, "the name is too long", "starts deeper"),
     ],
 )
 def test_errors_name_the_file_and_the_mend(number: int, what: str, mend: str) -> None:
