@@ -65,7 +65,7 @@ def test_a_worker_that_hangs_is_replaced(tmp_path: Path, trouble: Path, monkeypa
     texts = list(TEXTS)
     texts[5] = "HANG"
     made = troubled(table(tmp_path, texts), ["text", "trouble"])
-    run(made, RunOptions(str(tmp_path / "out"), workers=1, stuck_seconds=2.0))
+    run(made, RunOptions(str(tmp_path / "out"), workers=1, stuck_seconds=5.0))
     assert [e for e in column(tmp_path / "out", "trouble", "error") if e] == ["took more than 1 s"]
 
 
