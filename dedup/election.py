@@ -25,11 +25,12 @@ Rows = npt.NDArray[np.integer]
 #: The date of a record that has none: after every other.
 NO_DATE = np.iinfo(np.int64).max
 
+#: The layer `duplicates`; all null for a record that was not in the election.
 DUPLICATES = pa.schema(
     [
-        column("cluster", ID_TYPE, "id of the record kept of this one and its duplicates; null if not in the election"),
-        column("size", pa.int64(), "records in the cluster, this one included", unit="records", low=0, high=100),
-        column("kept", pa.bool_(), "whether this record is the one that is kept; null if not in the election"),
+        column("cluster", ID_TYPE, "id of the document that is kept of the cluster"),
+        column("size", pa.int64(), "documents in the cluster", low=1, high=100),
+        column("kept", pa.bool_(), "this document stands for its cluster"),
     ]
 )
 

@@ -14,12 +14,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from core.hashing import ID_TYPE
-from dedup.election import NO_DATE, Candidates, edges_from_keys, elect, keys_of, same_records
+from dedup.election import DUPLICATES as DUPLICATES_SCHEMA
+from dedup.election import NO_DATE, Candidates, duplicates, edges_from_keys, elect, keys_of, same_records
+from pipelines.chunks import flat
 from pipelines.context import Context
 from pipelines.exchange import Pointer, read_chunks, write_chunks
 from pipelines.fates import judge
 from pipelines.layers import LayerWriter
-from pipelines.plan import DUPLICATES, DUPLICATES_SCHEMA, IDENTITY, IDENTITY_SCHEMA
+from pipelines.plan import DUPLICATES, IDENTITY, IDENTITY_SCHEMA
 from pipelines.view import Joined
 
 U64 = npt.NDArray[np.uint64]
@@ -120,15 +122,9 @@ def resolve(context: Context, args: dict[str, Any]) -> dict[str, Any]:
         keeper = _keepers(candidates, same)
         ia, ib = keeper[ia], keeper[ib]
     election = elect(candidates, ia[~identity], ib[~identity], alive & ~same)
-    out = election.winner < 0
-    winners = pa.array(np.where(out, 0, election.winner), mask=out)
-    result = pa.RecordBatch.from_arrays(
-        [
-            pa.array((members & np.uint64(0xFFFFFFFF)).astype(np.int64)), pa.array(same), candidates.ids.take(winners),
-            pa.array(election.size, mask=out), pa.array(election.kept, mask=out),
-        ],
-        schema=_RESULTS,
-    )  # fmt: skip
+    rows = pa.array((members & np.uint64(0xFFFFFFFF)).astype(np.int64))
+    elected = duplicates(candidates, election)
+    result = pa.RecordBatch.from_arrays([rows, pa.array(same), *elected.columns], schema=_RESULTS)
     ordinals = (members >> _SHIFT).astype(np.int64)
     present, starts = np.unique(ordinals, return_index=True)
     bounds = [*starts.tolist(), len(members)]
@@ -160,8 +156,7 @@ def write(context: Context, args: dict[str, Any]) -> dict[str, Any]:
     own = {"cluster": ids, "size": pa.array(np.ones(rows, np.int64)), "kept": pa.array(np.ones(rows, bool))}
     arrays: list[pa.Array] = []
     for f in DUPLICATES_SCHEMA:
-        elected = results.column(f.name).combine_chunks()
-        elected = elected.chunk(0) if isinstance(elected, pa.ChunkedArray) and elected.num_chunks else elected
+        elected = flat(results.column(f.name))
         pieces = [own[f.name], elected] if len(places) else [own[f.name]]
         arrays.append(pc.if_else(pa.array(out), pa.scalar(None, f.type), pa.concat_arrays(pieces).take(index)))
     with LayerWriter(context.store, "documents", DUPLICATES, args["part"], DUPLICATES_SCHEMA) as writer:
@@ -171,9 +166,7 @@ def write(context: Context, args: dict[str, Any]) -> dict[str, Any]:
 
 
 def _keys(way: int, hashes: pa.Array, rows: U64) -> pa.RecordBatch:
-    if isinstance(hashes, pa.ChunkedArray):
-        hashes = hashes.combine_chunks()
-    keys, positions = keys_of(hashes)
+    keys, positions = keys_of(flat(hashes))
     arrays = [
         pa.array(np.full(len(positions), way, np.uint8)), pa.array(keys[:, 0]), pa.array(keys[:, 1]), pa.array(rows[positions]),
     ]  # fmt: skip
@@ -195,10 +188,8 @@ def _describe(members: U64, rows: list[list[Any]]) -> tuple[Candidates, npt.NDAr
         places = (members[ordinals == ordinal] & np.uint64(0xFFFFFFFF)).astype(np.int64)
         pieces.append(pa.Table.from_batches([batch]).take(pa.array(places)))
     table = pa.concat_tables(pieces).combine_chunks() if pieces else _ROWS.empty_table()
-    ids = table.column("id").combine_chunks()
-    ids = ids.chunk(0) if isinstance(ids, pa.ChunkedArray) and ids.num_chunks else ids
     candidates = Candidates(
-        ids if len(members) else pa.array([], ID_TYPE), table.column("date").to_numpy(), table.column("length").to_numpy(),
+        flat(table.column("id")), table.column("date").to_numpy(), table.column("length").to_numpy(),
         np.arange(len(members), dtype=np.int64),
     )  # fmt: skip
     return candidates, table.column("alive").to_numpy()

@@ -131,7 +131,7 @@ def _ingest(
     """Reads the part's slice of the input; writes records, pages and the targets. Returns the documents."""
     skip = frozenset(s.offset for s in suspects if not s.layer and s.offset >= 0)
     reader = open_part(
-        part, context.ingest, skip=skip, start_at=args.get("start_at"), note=notes.reading_record
+        part, context.ingest, skip=skip, start_at=args.get("start_at"), note=notes.reading
     )
     page_schema = pa.schema(list(PAGE_SCHEMA)[1:-1])  # without id, and without the content
     records = stack.enter_context(

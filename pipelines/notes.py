@@ -49,13 +49,9 @@ class NoteBook:
         """Rows `start` to `stop` of the part go into the scorer of `layer`."""
         self._write(start, stop, -1, layer)
 
-    def reading(self, offset: int) -> None:
-        """The record at `offset` of the input is being read."""
+    def reading(self, number: int, offset: int) -> None:
+        """The record at `offset` of the input is being read; `number` is its place, which readers tell too."""
         self._write(0, 0, offset, "")
-
-    def reading_record(self, number: int, offset: int) -> None:
-        """`reading`, as readers call it."""
-        self.reading(offset)
 
     def done(self, rows: int) -> None:
         """`rows` more rows of the task are through; nothing is at hand."""

@@ -35,11 +35,6 @@ HOST = "page.host"
 INPUT, ELECTION = "input", "election"
 
 DUPLICATES = "duplicates"
-DUPLICATES_SCHEMA = pa.schema([
-    pa.field("cluster", pa.binary(16), metadata={"doc": "id of the document that is kept of the cluster"}),
-    pa.field("size", pa.int64(), metadata={"doc": "documents in the cluster", "range": "1..100"}),
-    pa.field("kept", pa.bool_(), metadata={"doc": "this document stands for its cluster"}),
-])  # fmt: skip
 IDENTITY = "identity"
 IDENTITY_SCHEMA = pa.schema([
     pa.field("same_record", pa.bool_(), metadata={"doc": "another record has this id and comes first"}),

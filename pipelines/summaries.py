@@ -12,12 +12,13 @@ import pyarrow.compute as pc
 
 from core.hashing import seeded_keys
 from core.scorer import CUT, MASK
+from dedup.election import DUPLICATES as DUPLICATES_SCHEMA
 from ingest.batches import PAGE_SCHEMA
 from pipelines.context import Context
 from pipelines.fates import judge
 from pipelines.layers import LayerWriter
 from pipelines.map_pass import audited
-from pipelines.plan import DUPLICATES, DUPLICATES_SCHEMA, EDITED, FATE, FATE_SCHEMA, IDENTITY, Plan
+from pipelines.plan import DUPLICATES, EDITED, FATE, FATE_SCHEMA, IDENTITY, Plan
 from pipelines.store import Store
 from pipelines.view import Columns, Joined
 from reports.plan import ColumnPlan, ReportPlan, RulePlan, Threshold
