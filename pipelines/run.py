@@ -23,7 +23,7 @@ from ingest.parts import Part
 from pipelines import survey as surveys
 from pipelines.beam_tasks import RunTasks, broken_tasks, next_tasks, share_executor, title, unshare_executor
 from pipelines.context import Context, input_parts
-from pipelines.elections import PARTITION_ROWS
+from pipelines.deduplication import deduplication
 from pipelines.lease import Lease
 from pipelines.plan import DUPLICATES, FATE, IDENTITY, compile_plan
 from pipelines.pool import Executor, Pool
@@ -34,6 +34,7 @@ from pipelines.run_options import RunOptions, RunResult, require_no_larger_run
 from pipelines.runfile import read_run, require_same_recipe, write_run
 from pipelines.runners import Engine
 from pipelines.shards import sample_schema, shards_fingerprint, whole_index
+from pipelines.sources import PART, Source, earlier_sources
 from pipelines.survey import PartWork, Survey
 from pipelines.tasks import Inline
 from sharding.features import features_of
@@ -92,6 +93,7 @@ class _Driver:
         self.started = datetime.now(UTC)
         self.clock = time.monotonic()
         self.elected = ""
+        self.earlier, self.against = earlier_sources(context)
 
     def run(self) -> RunResult:
         history = read_run(self.options.out)
@@ -191,33 +193,18 @@ class _Driver:
             self._pass("read slices again", "map", again)
 
     def _elect(self) -> None:
-        self.elected = surveys.election_fingerprint(self.context, self.survey)
+        self.elected = surveys.election_fingerprint(self.context, self.survey, self.against)
         if surveys.election_done(self.context, self.survey, self.elected):
             return
-        pages = self.survey.footers("documents", "page")
-        rows = sum(footer.rows for footer in pages.values() if footer is not None)
-        ways = 1 + 2 * len(self.context.plan.dedup_layers)
-        partitions = 1 << max(0, (rows * ways // PARTITION_ROWS).bit_length())
-        tasks = [
-            {"kind": "collect_keys", "args": {"part": part.name, "ordinal": i, "partitions": partitions}}
-            for i, part in enumerate(self.parts)
-        ]  # fmt: skip
-        collected = self._pass("collect keys", "collect_keys", tasks, [("group_keys", {})])
-        # By ordinal: an engine that tried a bundle twice gives its results twice.
-        described = {int(r["ordinal"]): r["described"] for r in collected if "ordinal" in r}
-        rows_at = [described[i] for i in range(len(self.parts))]
-        edges = list({str(e): e for r in collected if "edges" in r for e in r["edges"]}.values())
-        resolved = self._pass("elect", "resolve_election", [
-            {"kind": "resolve_election", "args": {"values": edges, "rows": rows_at}}
-        ])  # fmt: skip
-        results = {int(o): pointer for r in resolved for o, pointer in r["results"]}
-        self._pass("write elections", "write_election", [
-            {"kind": "write_election", "args": {
-                "part": part.name, "rows": rows_at[i], "values": [results[i]] if i in results else [], "method": self.elected,
-            }}
-            for i, part in enumerate(self.parts)
-        ])  # fmt: skip
+        tasks, steps = deduplication(self.context, self.sources(), self.elected)
+        self._pass("find duplicates", "collect_keys", tasks, steps)
         self._manifests([("documents", IDENTITY), *([("documents", DUPLICATES)] if self.context.plan.dedup_layers else [])])
+
+    def sources(self) -> list[Source]:
+        """The rows of the election: this run's parts by name, then what earlier runs kept."""
+        pages = self.survey.footers("documents", "page")
+        parts = [Source(PART, name, footer.rows) for name, footer in pages.items() if footer is not None]
+        return parts + self.earlier
 
     def _decide_fates(self) -> str:
         method = surveys.fate_fingerprint(self.context, self.survey, self.elected)
