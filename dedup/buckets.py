@@ -18,11 +18,11 @@ I64 = npt.NDArray[np.int64]
 U64 = npt.NDArray[np.uint64]
 
 #: In a bucket of at most this many different documents, every pair is a candidate.
-ALL_PAIRS = 32
+ALL_PAIRS = 8
 #: In a larger one, each document is paired with this many that a hash picks for the bucket, and with this many that
 #: follow it in the order of that hash: what is much alike stays connected, and the work stays linear.
-PARTNERS = 16
-#: Of a bucket of more documents than this, a quarter as many: its pairs would not fit in memory.
+PARTNERS = 4
+#: Of a bucket of more documents than this, half as many: its pairs would not fit in memory.
 HUGE = 20_000
 
 _U = types.Array(types.uint64, 1, "C", readonly=True)
@@ -43,6 +43,14 @@ def signature_digests(signatures: pa.Array) -> pa.Array:
     raw = np.frombuffer(signatures.buffers()[1] or b"", "<u4").reshape(-1, width // 4)
     words = raw[signatures.offset : signatures.offset + len(signatures)]
     return pa.array(_row_digests(np.ascontiguousarray(words)), mask=np.asarray(signatures.is_null()))
+
+
+def scatter(keys: U64, digests: U64, rows: U64, bits: int) -> tuple[I64, U64, U64, U64]:
+    """Keys by partition, their first `bits` bits: the partitions' bounds, shape (2**bits + 1,), and the arrays in order."""
+    bounds = np.zeros((1 << bits) + 1, np.int64)
+    sorted_ = np.empty_like(keys), np.empty_like(digests), np.empty_like(rows)
+    _scatter(keys, digests, rows, bits, bounds, *sorted_)
+    return bounds, *sorted_
 
 
 def match(keys: U64, digests: U64, rows: U64, stars: bool = False) -> tuple[U64, U64, U64, U64]:
@@ -90,6 +98,23 @@ def _row_digests(words: npt.NDArray[np.uint32]) -> U64:
             h = mix(h ^ np.uint64(words[i, j]))
         digests[i] = h
     return digests
+
+
+@njit(
+    types.void(_U, _U, _U, types.int64, types.Array(types.int64, 1, "C"), _OUT, _OUT, _OUT),
+    cache=True, nogil=True, error_model="numpy",
+)  # fmt: skip
+def _scatter(keys: U64, digests: U64, rows: U64, bits: int, bounds: I64, k: U64, d: U64, r: U64) -> None:
+    shift = np.uint64(64 - bits)
+    for i in range(len(keys)):
+        bounds[1 + (np.int64(keys[i] >> shift) if bits else 0)] += 1
+    for p in range(1, len(bounds)):
+        bounds[p] += bounds[p - 1]
+    at = bounds.copy()
+    for i in range(len(keys)):
+        p = np.int64(keys[i] >> shift) if bits else 0
+        k[at[p]], d[at[p]], r[at[p]] = keys[i], digests[i], rows[i]
+        at[p] += 1
 
 
 @helper
@@ -151,7 +176,7 @@ def _match(
                 distinct[m] = best
                 m += 1
                 i = j
-            partners = PARTNERS if m <= HUGE else PARTNERS // 4
+            partners = PARTNERS if m <= HUGE else PARTNERS // 2
             first = m if m <= ALL_PAIRS else partners
             if stars:
                 first = 1

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from pipelines.context import Context
-from pipelines.matching import PARTITION_KEYS, PARTITION_ROWS, near_layers, near_scorer
+from pipelines.matching import PARTITION_KEYS, PARTITION_ROWS, near_layers
+from pipelines.source_rows import near_scorer
 from pipelines.sources import Source
 
 Json = dict[str, Any]

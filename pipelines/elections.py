@@ -13,8 +13,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from core.components import Components
+from core.files import storage_errors
 from core.hashing import ID_TYPE
 from dedup.election import DUPLICATES as DUPLICATES_SCHEMA
 from dedup.election import NO_DATE, Candidates, duplicates, elect_labels, same_records
@@ -22,7 +24,7 @@ from pipelines.chunks import flat
 from pipelines.context import Context
 from pipelines.exchange import Pointer, read_chunks, write_chunks
 from pipelines.layers import LayerWriter
-from pipelines.matching import EDGE, EDGES, read_rows
+from pipelines.matching import EDGES, read_rows
 from pipelines.plan import DUPLICATES, IDENTITY, IDENTITY_SCHEMA
 from pipelines.sources import PLACE, SHIFT, TABLE, Source
 
@@ -33,6 +35,10 @@ ELECT_ROWS = 1_000_000
 #: Edges that are read at a time.
 _EDGE_ROWS = 1 << 20
 MEMBERS = pa.schema([("row", pa.uint64()), ("cluster", pa.uint64())])
+#: What `dedup cluster` writes: rows are numbered by source (upper 32 bits) and place in it.
+CLUSTERS = pa.schema([
+    ("row", pa.uint64()), ("id", ID_TYPE), ("cluster", pa.uint64()), ("size", pa.int64()), ("kept", pa.bool_()),
+])  # fmt: skip
 _RESULTS = pa.schema([
     ("row", pa.int64()), ("same_record", pa.bool_()), ("cluster", ID_TYPE), ("size", pa.int64()), ("kept", pa.bool_()),
     ("winner", pa.uint64()),
@@ -108,7 +114,7 @@ def write(context: Context, args: dict[str, Any]) -> dict[str, Any]:
     pointers = [Pointer.from_json(value) for value in args["values"] if value is not None]
     results = pa.Table.from_batches(read_chunks(pointers), _RESULTS).combine_chunks()
     if source.kind == TABLE:
-        return write_table(context, ordinal, source, described, results)
+        return write_clusters(context, ordinal, source, described, results)
     part = source.name
     rows = len(described)
     ids, alive = described.column("id"), described.column("alive").to_numpy(zero_copy_only=False)
@@ -126,6 +132,30 @@ def write(context: Context, args: dict[str, Any]) -> dict[str, Any]:
         writer.write(ids, pa.RecordBatch.from_arrays(arrays, schema=DUPLICATES_SCHEMA))
         writer.commit(args["method"], source=told)
     return told
+
+
+def write_clusters(
+    context: Context, ordinal: int, source: Source, described: pa.RecordBatch, results: pa.Table
+) -> dict[str, Any]:  # fmt: skip
+    """Writes the clusters of some rows of a table of signatures (CLUSTERS), and counts them."""
+    rows = len(described)
+    numbers = (np.uint64(ordinal) << SHIFT) + np.arange(rows, dtype=np.uint64)
+    winners, sizes, kept = numbers.copy(), np.ones(rows, np.int64), np.ones(rows, bool)
+    places = results.column("row").to_numpy()
+    winners[places] = results.column("winner").to_numpy()
+    sizes[places] = results.column("size").fill_null(1).to_numpy()
+    kept[places] = results.column("kept").fill_null(False).to_numpy()
+    arrays = [pa.array(numbers), described.column("id"), pa.array(winners), pa.array(sizes), pa.array(kept)]
+    path = context.store.path("clusters", f"{source.name}.parquet")
+    draft = context.store.temporary(path.name)
+    with storage_errors(path):
+        pq.write_table(pa.Table.from_arrays(arrays, schema=CLUSTERS), draft, compression="zstd", compression_level=1)
+    context.store.commit(draft, path)
+    clustered = sizes[kept] > 1
+    return {
+        "rows": rows, "kept": int(kept.sum()), "clusters": int(clustered.sum()),
+        "largest": int(sizes[kept].max(initial=0)), "source": source.name,
+    }  # fmt: skip
 
 
 def _elected(described: pa.RecordBatch, results: pa.Table, out: npt.NDArray[np.bool_]) -> list[pa.Array]:

@@ -22,7 +22,7 @@ from pipelines.chunks import flat
 from pipelines.context import Context
 from pipelines.exchange import Pointer, read_chunks, write_chunks
 from pipelines.plan import Layer
-from pipelines.source_rows import Reader, Rows
+from pipelines.source_rows import Reader, Rows, near_scorer
 from pipelines.sources import SHIFT, Source
 
 U64 = npt.NDArray[np.uint64]
@@ -47,11 +47,6 @@ _DEAD = np.uint64(1 << 63)
 def near_layers(context: Context) -> list[Layer]:
     """The layers whose signatures make candidate pairs."""
     return [layer for layer in context.plan.dedup_layers if isinstance(layer.scorer, MinHash)]
-
-
-def near_scorer(layer: Layer) -> MinHash:
-    assert isinstance(layer.scorer, MinHash)
-    return layer.scorer
 
 
 def _rows_name(ordinal: int) -> str:
@@ -98,11 +93,9 @@ def collect(context: Context, args: dict[str, Any]) -> dict[str, Any]:
     name = f"election-{ordinal:08d}"
     emit += _send(context, f"{name}-keys", ["exact"], _one(keys, KEYS), "k0", int(args["partitions"]["exact"]))
     for layer in near:
-        heads, bands = _combined(near_scorer(layer), banded[layer.name])
-        for pointer in write_chunks(context.store, f"{name}-{layer.name}-heads.arrow", {0: heads} if len(heads) else {}, EDGES).values():
-            emit.append([EDGE, pointer.to_json()])
-        partitions = int(args["partitions"][layer.name])
-        emit += _send(context, f"{name}-{layer.name}-bands", ["bands", layer.name], bands, "key", partitions)
+        joins, keys_, digests, numbers = _combined(near_scorer(layer), banded.pop(layer.name))
+        emit += edges_of(context, f"{ordinal:08d}-{layer.name}", joins)
+        emit += _send_bands(context, f"{name}-{layer.name}-bands.arrow", layer, keys_, digests, numbers, args["partitions"])
     return {"emit": emit}
 
 
@@ -124,9 +117,21 @@ def passed_on(args: dict[str, Any]) -> dict[str, Any]:
     return {"emit": [[args["key"], value] for value in args["values"]]}
 
 
-def edges_of(context: Context, name: str, a: U64, b: U64) -> list[list[Any]]:
+def distinct(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The different values, sorted: np.unique by a sort, which is faster than its hash table for much data."""
+    ranked = np.sort(values)
+    first = np.ones(len(ranked), bool)
+    first[1:] = ranked[1:] != ranked[:-1]
+    return ranked[first]
+
+
+def edges(a: U64, b: U64) -> pa.RecordBatch:
+    """Edges or pairs, as they travel."""
+    return pa.RecordBatch.from_arrays([pa.array(a), pa.array(b)], schema=EDGES)
+
+
+def edges_of(context: Context, name: str, batch: pa.RecordBatch) -> list[list[Any]]:
     """Writes edges as an exchange file; what a task emits for them."""
-    batch = pa.RecordBatch.from_arrays([pa.array(a), pa.array(b)], schema=EDGES)
     pointers = write_chunks(context.store, f"election-{name}-edges.arrow", {0: batch} if len(batch) else {}, EDGES)
     return [[EDGE, pointer.to_json()] for pointer in pointers.values()]
 
@@ -141,11 +146,13 @@ def chunks_by(batch: pa.RecordBatch, partition: I64) -> dict[int, pa.RecordBatch
     """The rows of a batch by partition, in their order; only partitions that have some."""
     if len(batch) == 0:
         return {}
-    order = np.argsort(partition.astype(np.uint16) if partition.max() < 1 << 16 else partition, kind="stable")
-    found, starts = np.unique(partition[order], return_index=True)
-    bounds = [*starts.tolist(), len(order)]
-    if len(found) > 1:
-        batch = batch.take(pa.array(order))
+    counts = np.bincount(partition)
+    found = np.flatnonzero(counts)
+    bounds = [0, *np.cumsum(counts[found]).tolist()]
+    if len(found) == 1:
+        return {int(found[0]): batch}
+    narrow = partition.astype(np.uint16) if len(counts) <= 1 << 16 else partition  # sorted by radix
+    batch = batch.take(pa.array(np.argsort(narrow, kind="stable")))
     return {int(p): batch.slice(bounds[i], bounds[i + 1] - bounds[i]) for i, p in enumerate(found)}
 
 
@@ -155,8 +162,8 @@ def _match_exact(context: Context, args: dict[str, Any], partition: int) -> list
     keys = np.stack([table.column("k0").to_numpy(), table.column("k1").to_numpy()], axis=1)
     rows = table.column("row").to_numpy()
     found = [edges_from_keys(keys[chosen], rows[chosen]) for chosen in (way == w for w in np.unique(way))]
-    a, b = (np.concatenate([edges[side] for edges in found]) & ~_DEAD for side in (0, 1))
-    return edges_of(context, f"exact-{partition:08d}", a, b)
+    a, b = (np.concatenate([one[side] for one in found]) & ~_DEAD for side in (0, 1))
+    return edges_of(context, f"exact-{partition:08d}", edges(a, b))
 
 
 def _match_bands(context: Context, args: dict[str, Any], layer: Layer, partition: int) -> list[list[Any]]:
@@ -167,10 +174,9 @@ def _match_bands(context: Context, args: dict[str, Any], layer: Layer, partition
     a, b, c, d = buckets.match(arrays[0], arrays[1], arrays[2], stars=not verified)
     name = f"{layer.name}-{partition:08d}"
     if not verified:
-        return edges_of(context, name, np.concatenate([a, c]), np.concatenate([b, d]))
-    emit = edges_of(context, name, a, b)
-    pairs = pa.RecordBatch.from_arrays([pa.array(c), pa.array(d)], schema=EDGES)
-    chunks = chunks_by(pairs, partition_of(splitmix64(c), int(args["pair_partitions"][layer.name])))
+        return edges_of(context, name, edges(np.concatenate([a, c]), np.concatenate([b, d])))
+    emit = edges_of(context, name, edges(a, b))
+    chunks = chunks_by(edges(c, d), partition_of(splitmix64(c), int(args["pair_partitions"][layer.name])))
     pointers = write_chunks(context.store, f"election-{name}-pairs.arrow", chunks, EDGES)
     return emit + [[["pairs", layer.name, p], pointer.to_json()] for p, pointer in pointers.items()]
 
@@ -191,19 +197,33 @@ def _banded(layer: Layer, rows: Rows, numbers: U64) -> tuple[U64, U64, U64]:
     return keys, digests, numbers[positions]
 
 
-def _combined(scorer: MinHash, pieces: list[tuple[U64, U64, U64]]) -> tuple[pa.RecordBatch, pa.RecordBatch]:
-    """Edges between the rows of one digest, and the keys of the first of each: copies are sent on as one."""
+def _combined(scorer: MinHash, pieces: list[tuple[U64, U64, U64]]) -> tuple[pa.RecordBatch, U64, U64, U64]:
+    """Edges between the rows of one digest; and keys, digests and numbers of the first of each, as copies travel as one."""
     keys = np.concatenate([np.zeros((0, scorer.bands), np.uint64), *(piece[0] for piece in pieces)])
     digests = np.concatenate([np.zeros(0, np.uint64), *(piece[1] for piece in pieces)])
     rows = np.concatenate([np.zeros(0, np.uint64), *(piece[2] for piece in pieces)])
-    unique, first, group = np.unique(digests, return_index=True, return_inverse=True)
-    heads = rows[first][group.reshape(-1)]
-    others = heads != rows
-    edges = pa.RecordBatch.from_arrays([pa.array(heads[others]), pa.array(rows[others])], schema=EDGES)
-    flat_keys = np.concatenate([buckets.digest_keys(unique)[:, None], keys[first]], axis=1).reshape(-1)
+    order = np.argsort(digests)
+    starts = np.ones(len(order), bool)
+    starts[1:] = digests[order[1:]] != digests[order[:-1]]
+    at = np.flatnonzero(starts)
+    heads = np.minimum.reduceat(rows[order], at) if len(at) else rows
+    group = np.cumsum(starts) - 1
+    others = rows[order] != heads[group]
+    joins = edges(heads[group][others], rows[order][others])
+    first = order[~others]
+    flat_keys = np.concatenate([buckets.digest_keys(digests[first])[:, None], keys[first]], axis=1).reshape(-1)
     times = scorer.bands + 1
-    arrays = [pa.array(flat_keys), pa.array(np.repeat(unique, times)), pa.array(np.repeat(rows[first], times))]
-    return edges, pa.RecordBatch.from_arrays(arrays, schema=BANDS)
+    return joins, flat_keys, np.repeat(digests[first], times), np.repeat(rows[first], times)
+
+
+def _send_bands(
+    context: Context, name: str, layer: Layer, keys: U64, digests: U64, rows: U64, partitions: dict[str, int]
+) -> list[list[Any]]:  # fmt: skip
+    bits = int(partitions[layer.name]).bit_length() - 1
+    bounds, *arrays = buckets.scatter(keys, digests, rows, bits)
+    batch = pa.RecordBatch.from_arrays([pa.array(array) for array in arrays], schema=BANDS)
+    chunks = {p: batch.slice(bounds[p], bounds[p + 1] - bounds[p]) for p in range(1 << bits) if bounds[p + 1] > bounds[p]}
+    return [[["bands", layer.name, p], pointer.to_json()] for p, pointer in write_chunks(context.store, name, chunks, BANDS).items()]
 
 
 def _send(

@@ -157,7 +157,8 @@ class Plan:
         """The fingerprint of the fates, but for the data."""
         steps = [(step.reason, step.rule.text if step.rule else "") for step in self.steps]
         repeat = [list(self.recipe.documents.repeat.items())] if self.recipe.documents.repeat else []
-        return fingerprint("fate", 1, *repeat, STATISTICS_VERSION, steps, [layer.method for layer in self.layers], self.election_method())
+        methods = [layer.method for layer in self.layers]
+        return fingerprint("fate", 1, *repeat, STATISTICS_VERSION, steps, methods, self.election_method())
 
 
 def fingerprint(*parts: Any) -> str:

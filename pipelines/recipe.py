@@ -56,6 +56,10 @@ class Recipe:
 
     def canonical(self) -> dict[str, Any]:
         """The recipe with every default filled in, JSON-able; it is a recipe itself, equal to this one when read."""
+        documents = self.documents
+        more: dict[str, Any] = {"against": list(documents.against)} if documents.against else {}
+        if documents.repeat:
+            more["repeat"] = {str(size): times for size, times in documents.repeat.items()}
         score = [{use.name: ({"as": use.layer} if use.layer != use.name else {}) | dict(use.params)} for use in self.documents.uses]
         return {
             "name": self.name,
@@ -65,8 +69,7 @@ class Recipe:
                 "score": score,
                 "keep": [{"keep": rule.text, "reason": rule.reason} for rule in self.documents.rules],
                 "audit": self.documents.audit,
-                **({"against": list(self.documents.against)} if self.documents.against else {}),
-                **({"repeat": {str(size): times for size, times in self.documents.repeat.items()}} if self.documents.repeat else {}),
+                **more,
             },
             "output": {name: output.model_dump(mode="json", by_alias=True) for name, output in self.output.items()},
         }

@@ -78,8 +78,9 @@ class Reader:
     def signatures(self, layer: Layer, places: I64) -> pa.Array:
         """The signatures of the rows at `places` (sorted)."""
         if self.source.kind == TABLE:
-            batches = (rows.columns for rows in self._table_rows())
-            return self._taken(batches, f"{layer.name}.signature", places)
+            permutations = near_scorer(layer).permutations
+            batches = ({"signature": as_signatures(batch.column("signature"), permutations)} for _, batch in self._table())
+            return self._taken(batches, "signature", places)
         name = f"{layer.name}.signature"
         with Joined(self.store, self.source.name, [name]) as view:
             return self._taken(view.batches(), name, places)
@@ -87,8 +88,7 @@ class Reader:
     def shingles(self, layer: Layer, places: I64) -> Iterator[tuple[I64, I64, U32]]:
         """The shingle sets of the texts at `places` (sorted), some rows at a time: places, offsets, hashes."""
         theirs = self.plan.by_name[layer.name]
-        scorer = layer.scorer
-        assert isinstance(scorer, MinHash)
+        scorer = near_scorer(layer)
         edits = self.plan.edits_before(theirs.position) if scorer.read == "edited" else ()
         column = "text.edited" if edits else "text.text"
         start = 0
@@ -132,28 +132,43 @@ class Reader:
                 date = pa.array(np.full(rows, _EARLIER))
                 yield Rows(batch["id"], date, pa.array(np.zeros(rows, np.int64)), kept, batch)
 
-    def _table_rows(self) -> Iterator[Rows]:
-        """The rows of a table of signatures: columns `signature`, and `id` if there is one."""
-        names = {layer.name: layer.scorer for layer in self.context.plan.dedup_layers if isinstance(layer.scorer, MinHash)}
-        date = NO_DATE if self.source.own else _EARLIER
+    def _table(self) -> Iterator[tuple[int, pa.RecordBatch]]:
+        """The rows of a table of signatures, some at a time, and how many came before them."""
+        groups = list(range(self.source.first, self.source.last))
+        start = 0
         with open_file(self.source.root) as stream:
             file = pq.ParquetFile(stream)
             wanted = [name for name in ("id", "signature") if name in file.schema_arrow.names]
-            groups = list(range(self.source.first, self.source.last))
-            start = 0
-            for table in file.iter_batches(NARROW_BATCH_ROWS, row_groups=groups, columns=wanted, use_threads=False):
-                rows = len(table)
-                column = table.column("signature")
-                ids = _row_ids(table, self.source, start)
-                columns: Columns = {}
-                for name, scorer in names.items():
-                    signatures = signatures_of_table(column, scorer.permutations)
-                    columns[f"{name}.signature"] = signatures
-                    columns[f"{name}.digest"] = signature_digests(signatures)
-                start += rows
-                yield Rows(
-                    ids, pa.array(np.full(rows, date)), pa.array(np.zeros(rows, np.int64)), np.ones(rows, bool), columns
-                )
+            for batch in file.iter_batches(NARROW_BATCH_ROWS, row_groups=groups, columns=wanted, use_threads=False):
+                yield start, batch
+                start += len(batch)
+
+    def _table_rows(self) -> Iterator[Rows]:
+        date = NO_DATE if self.source.own else _EARLIER
+        near = [layer for layer in self.context.plan.dedup_layers if isinstance(layer.scorer, MinHash)]
+        for start, batch in self._table():
+            columns: Columns = {}
+            for layer in near:
+                signatures = as_signatures(batch.column("signature"), near_scorer(layer).permutations)
+                columns[f"{layer.name}.signature"] = signatures
+                columns[f"{layer.name}.digest"] = signature_digests(signatures)
+            rows = len(batch)
+            everyone = np.ones(rows, bool)
+            yield Rows(
+                _row_ids(batch, self.source, start), pa.array(np.full(rows, date)), pa.array(np.zeros(rows, np.int64)), everyone,
+                columns,
+            )  # fmt: skip
+
+
+def near_scorer(layer: Layer) -> MinHash:
+    """The scorer of a layer of signatures."""
+    assert isinstance(layer.scorer, MinHash)
+    return layer.scorer
+
+
+def as_signatures(column: pa.Array, permutations: int) -> pa.Array:
+    """A column of signatures as `dedup.minhash` writes it; another tool's is converted."""
+    return column if column.type == pa.binary(4 * permutations) else signatures_of_table(column, permutations)
 
 
 def _row_ids(table: pa.RecordBatch, source: Source, start: int) -> pa.Array:

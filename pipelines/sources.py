@@ -29,7 +29,7 @@ from pipelines.survey import Survey
 
 PART, EARLIER, TABLE = "part", "earlier", "table"
 #: Rows of a table of signatures that one source takes, but for row groups that are larger.
-TABLE_ROWS = 1 << 17
+TABLE_ROWS = 1 << 16
 #: A row of an election is its source's ordinal, shifted by 32 bits, plus its place in the source.
 SHIFT = np.uint64(32)
 PLACE = np.uint64(0xFFFFFFFF)
@@ -126,7 +126,7 @@ def _near(plan: Plan) -> MinHash:
     return found[0]
 
 
-def table_sources(uri: str, scorer: MinHash, own: bool) -> Iterator[Source]:
+def table_sources(uri: str, scorer: MinHash, own: bool, prefix: str = "") -> Iterator[Source]:
     """A Parquet file of signatures (column `signature`; `id` if there is one) as sources of about TABLE_ROWS rows.
 
     InputError if it is none, or if its signatures are not of `scorer.permutations` values.
@@ -150,5 +150,5 @@ def table_sources(uri: str, scorer: MinHash, own: bool) -> Iterator[Source]:
     for group, size in enumerate(sizes):
         rows += size
         if rows >= TABLE_ROWS or group == len(sizes) - 1:
-            yield Source(TABLE, f"{os.path.basename(uri)}-{start:06d}", rows, uri, start, group + 1, own)
+            yield Source(TABLE, f"{prefix}{os.path.basename(uri)}-{start:06d}", rows, uri, start, group + 1, own)
             start, rows = group + 1, 0
