@@ -114,29 +114,21 @@ def elect(candidates: Candidates, a: Rows, b: Rows, alive: Mask) -> Election:
     Only rows of `alive` (bool, shape (n,)) take part: edges that touch others are left out, so that a record which
     an earlier rule dropped neither wins nor joins two others. A row without edges is a cluster of its own.
     """
-    n = len(candidates)
     between = alive[a] & alive[b]
-    labels = connected_components(a[between], b[between], n)
+    return elect_labels(candidates, connected_components(a[between], b[between], len(candidates)), alive)
+
+
+def elect_labels(candidates: Candidates, labels: I64, alive: Mask) -> Election:
+    """Elects one of each cluster among the rows of `alive`; `labels` (0..n-1, shape (n,)) say which cluster a row is in."""
+    n = len(candidates)
     low, high = _order_words(candidates.ids)
     best = np.full(n, -1, np.int64)
     counts = np.zeros(n, np.int64)
     _winners(
-        labels, alive, _int64(candidates.date), _int64(candidates.length), high, low, _int64(candidates.place),
+        _int64(labels), alive, _int64(candidates.date), _int64(candidates.length), high, low, _int64(candidates.place),
         best, counts,
     )  # fmt: skip
     return Election(np.where(alive, best[labels], -1), np.where(alive, counts[labels], 0))
-
-
-def elect_equal(candidates: Candidates, hashes: list[pa.Array], alive: Mask) -> Election:
-    """`elect` where rows are joined by equal values in any of the columns `hashes` (binary(16); null joins nothing)."""
-    edges: list[tuple[Rows, Rows]] = []
-    for column_hashes in hashes:
-        keys, positions = keys_of(column_hashes)
-        live = alive[positions]
-        edges.append(edges_from_keys(keys[live], positions[live]))
-    none = np.zeros(0, np.int64)
-    a, b = (np.concatenate([none, *(edge[side] for edge in edges)]) for side in (0, 1))
-    return elect(candidates, a, b, alive)
 
 
 def same_records(candidates: Candidates) -> Mask:

@@ -87,8 +87,10 @@ class _NextTasks(beam.PTransform):
 
 #: What each kind of task is called in the graph that an engine shows.
 _TITLES = {
-    "collect_keys": "CollectKeys", "group_keys": "GroupDuplicates", "resolve_election": "ElectDuplicates",
-    "write_election": "WriteElection", "decide_fates": "DecideFates", "count_samples": "CountSamples",
+    "collect_keys": "CollectKeys", "match_keys": "MatchKeys", "gather_pairs": "GatherPairs",
+    "send_signatures": "SendSignatures", "verify_pairs": "VerifyPairs", "send_shingles": "SendShingles",
+    "settle_pairs": "SettlePairs", "join_edges": "JoinEdges", "elect": "ElectDuplicates", "write_election": "WriteElection",
+    "decide_fates": "DecideFates", "count_samples": "CountSamples",
     "plan_shards": "PlanShards", "send_samples": "SendSamples", "write_shard": "WriteShards",
 }  # fmt: skip
 

@@ -1,205 +1,232 @@
-"""The election among duplicates as tasks: collect keys by part, group by partition, resolve, write layers.
+"""The election among duplicates as tasks: edges to clusters, one of each elected, layers written.
 
-Only ids, hashes and row numbers travel, packed as arrays (docs/design.md, section 4). A row is the part's place
-among the sorted part names, shifted by 32 bits, plus the place in the part.
+A partition of clusters is elected at a time, by what the order looks at of its members; documents without company
+are elected where their layer is written.
 """
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
+from core.components import Components
+from core.files import storage_errors
 from core.hashing import ID_TYPE
 from dedup.election import DUPLICATES as DUPLICATES_SCHEMA
-from dedup.election import NO_DATE, Candidates, duplicates, edges_from_keys, elect, keys_of, same_records
+from dedup.election import NO_DATE, Candidates, duplicates, elect_labels, same_records
 from pipelines.chunks import flat
 from pipelines.context import Context
 from pipelines.exchange import Pointer, read_chunks, write_chunks
-from pipelines.fates import judge
 from pipelines.layers import LayerWriter
+from pipelines.matching import EDGES, read_rows
 from pipelines.plan import DUPLICATES, IDENTITY, IDENTITY_SCHEMA
-from pipelines.view import Joined
+from pipelines.sources import PLACE, SHIFT, TABLE, Source
 
 U64 = npt.NDArray[np.uint64]
-#: Rows that one partition of keys should hold, at 25 bytes each.
-PARTITION_ROWS = 4_000_000
-_KEYS = pa.schema([("way", pa.uint8()), ("k0", pa.uint64()), ("k1", pa.uint64()), ("row", pa.uint64())])
-_ROWS = pa.schema([("date", pa.int64()), ("length", pa.int64()), ("alive", pa.bool_()), ("id", ID_TYPE)])
-_EDGES = pa.schema([("identity", pa.bool_()), ("a", pa.uint64()), ("b", pa.uint64())])
+I64 = npt.NDArray[np.int64]
+#: Members of clusters that are elected at a time; a larger cluster is taken whole.
+ELECT_ROWS = 1_000_000
+#: Edges that are read at a time.
+_EDGE_ROWS = 1 << 20
+MEMBERS = pa.schema([("row", pa.uint64()), ("cluster", pa.uint64())])
+#: What `dedup cluster` writes: rows are numbered by source (upper 32 bits) and place in it.
+CLUSTERS = pa.schema([
+    ("row", pa.uint64()), ("id", ID_TYPE), ("cluster", pa.uint64()), ("size", pa.int64()), ("kept", pa.bool_()),
+])  # fmt: skip
 _RESULTS = pa.schema([
     ("row", pa.int64()), ("same_record", pa.bool_()), ("cluster", ID_TYPE), ("size", pa.int64()), ("kept", pa.bool_()),
+    ("winner", pa.uint64()),
 ])  # fmt: skip
-_SHIFT = np.uint64(32)
 
 
-def collect(context: Context, args: dict[str, Any]) -> dict[str, Any]:
-    """Packs the keys of one part by partition, and what the order of the election looks at.
+def join(context: Context, args: dict[str, Any]) -> dict[str, Any]:
+    """Clusters by union-find over all edges, in one process: 4 bytes a row, none for an edge.
 
-    Emits (partition, pointer) for keys and (-1, pointer) for the rows.
+    Emits ["elect", n] → pointer to the members of some clusters, and to ["elect", 0] every source as well.
     """
-    plan, partitions = context.plan, int(args["partitions"])
-    steps = plan.steps_before(plan.duplicates_position) if plan.dedup_layers else ()
-    ways = [f"{layer.name}.{f.name}" for layer in plan.dedup_layers for f in layer.scorer.schema if f.type == ID_TYPE]
-    columns = {"page.date", "page.url", "text.characters", *ways, *(c for step in steps for c in step.columns)}
-    base = np.uint64(args["ordinal"]) << _SHIFT
-    keys: list[pa.RecordBatch] = []
-    rows: list[pa.RecordBatch] = []
-    start = 0
-    with Joined(context.store, args["part"], columns, plan.edits_before(plan.duplicates_position)) as view:
-        for batch in view.batches():
-            ids = batch["id"]
-            verdicts = judge(steps, batch, len(ids), removed=context.removals.mask(ids, batch["page.url"]))
-            numbers = base + np.arange(start, start + len(ids), dtype=np.uint64)
-            start += len(ids)
-            dates = batch["page.date"].cast(pa.int64()).fill_null(NO_DATE)
-            lengths = batch["text.characters"].cast(pa.int64()).fill_null(0)
-            rows.append(pa.RecordBatch.from_arrays([dates, lengths, pa.array(verdicts.kept), ids], schema=_ROWS))
-            keys.append(_keys(0, ids, numbers))
-            alive = pa.array(verdicts.kept)
-            keys += [_keys(way + 1, pc.if_else(alive, batch[name], None), numbers) for way, name in enumerate(ways)]
-    table = pa.Table.from_batches(keys, _KEYS).combine_chunks()
-    chunks: dict[int, pa.RecordBatch] = {}
-    if len(table):
-        partition = _partition(table.column("k0").to_numpy(), partitions)
-        order = np.argsort(partition, kind="stable")
-        bounds = np.searchsorted(partition[order], np.arange(partitions + 1))
-        table = table.take(pa.array(order)).combine_chunks()
-        batch = table.to_batches()[0]
-        chunks = {p: batch.slice(bounds[p], bounds[p + 1] - bounds[p]) for p in range(partitions) if bounds[p + 1] > bounds[p]}
-    prefix = f"election-{args['ordinal']:08d}"
-    pointers = write_chunks(context.store, f"{prefix}-keys.arrow", chunks, _KEYS)
-    described = pa.Table.from_batches(rows, _ROWS).combine_chunks().to_batches()
-    described = described or [pa.RecordBatch.from_pylist([], schema=_ROWS)]
-    place = write_chunks(context.store, f"{prefix}-rows.arrow", {0: described[0]}, _ROWS)[0]
-    return {
-        "emit": [[p, pointer.to_json()] for p, pointer in pointers.items()],
-        "ordinal": args["ordinal"], "described": place.to_json(),
-    }  # fmt: skip
+    values = args["values"]
+    sources = sorted((value for value in values if isinstance(value, dict)), key=lambda value: value["ordinal"])
+    bases = np.cumsum([0, *(value["rows"] for value in sources)])
+    components = Components(int(bases[-1]))
+    for batch in _edges(value for value in values if not isinstance(value, dict)):
+        components.join(*(_dense(batch.column(name).to_numpy(), bases) for name in EDGES.names))
+    labels = components.labels()
+    joined = labels != np.arange(len(labels), dtype=labels.dtype)
+    joined[labels[joined]] = True
+    members = np.flatnonzero(joined)
+    clusters = labels[members]
+    del labels, joined, components
+    order = np.argsort(clusters, kind="stable")
+    members, clusters = members[order], clusters[order]
+    del order
+    emit: list[list[Any]] = [[["elect", 0], {"sources": [[v["ordinal"], v["source"]] for v in sources]}]]
+    for number, (low, high) in enumerate(_slabs(clusters)):
+        batch = pa.RecordBatch.from_arrays(
+            [pa.array(_rows(members[low:high], bases)), pa.array(clusters[low:high].astype(np.uint64))], schema=MEMBERS
+        )
+        pointers = write_chunks(context.store, f"election-members-{number:08d}.arrow", {0: batch}, MEMBERS)
+        emit.append([["elect", number], pointers[0].to_json()])
+    return {"emit": emit}
 
 
-def group(context: Context, args: dict[str, Any]) -> dict[str, Any]:
-    """Joins rows of equal keys inside one partition; returns pointers to its edges."""
-    table = pa.Table.from_batches(read_chunks(map(Pointer.from_json, args["values"])), _KEYS)
-    way = table.column("way").to_numpy()
-    keys = np.stack([table.column("k0").to_numpy(), table.column("k1").to_numpy()], axis=1)
-    rows = table.column("row").to_numpy()
-    batches: list[pa.RecordBatch] = []
-    for w in np.unique(way):
-        chosen = way == w
-        a, b = edges_from_keys(keys[chosen], rows[chosen])
-        batches.append(pa.RecordBatch.from_arrays([pa.array(np.full(len(a), w == 0)), pa.array(a), pa.array(b)], schema=_EDGES))
-    edges = pa.Table.from_batches(batches, _EDGES).combine_chunks().to_batches()
-    pointers = write_chunks(
-        context.store, f"election-edges-{int(args['key']):08d}.arrow", {0: edges[0]} if edges else {}, _EDGES
-    )
-    return {"edges": [p.to_json() for p in pointers.values()]}
-
-
-def resolve(context: Context, args: dict[str, Any]) -> dict[str, Any]:
-    """Clusters and elections over all edges, in one process; returns (ordinal, pointer) to the rows that have company.
-
-    `args["rows"]` has each part's pointer to what the order looks at, by ordinal.
-    """
-    table = pa.Table.from_batches(read_chunks(map(Pointer.from_json, args["values"])), _EDGES)
-    identity = table.column("identity").to_numpy()
-    a, b = table.column("a").to_numpy(), table.column("b").to_numpy()
-    members = np.unique(np.concatenate([a, b]))
-    candidates, alive = _describe(members, args["rows"])
-    ia, ib = np.searchsorted(members, a), np.searchsorted(members, b)
-    same = np.zeros(len(members), bool)
-    if identity.any():
-        # A copy that an earlier rule dropped must not stand for one that passed.
-        preferred = Candidates(
-            candidates.ids, np.where(alive, candidates.date, NO_DATE), candidates.length,
-            np.where(alive, 0, len(members)) + candidates.place,
-        )  # fmt: skip
-        same = same_records(preferred)
-        # A copy of a record stands behind the one that counts, so that no cluster falls apart without it.
-        keeper = _keepers(candidates, same)
-        ia, ib = keeper[ia], keeper[ib]
-    election = elect(candidates, ia[~identity], ib[~identity], alive & ~same)
-    rows = pa.array((members & np.uint64(0xFFFFFFFF)).astype(np.int64))
+def elect(context: Context, args: dict[str, Any]) -> dict[str, Any]:
+    """Elects one of each cluster of a partition; emits ["write", ordinal] → pointer, and for each source → null."""
+    pointers = [value for value in args["values"] if isinstance(value, list)]
+    told = [value for value in args["values"] if isinstance(value, dict)]
+    emit: list[list[Any]] = [
+        [["write", ordinal], None] for value in told for ordinal, source in value["sources"] if Source.from_json(source).own
+    ]
+    if not pointers:
+        return {"emit": emit}
+    table = pa.Table.from_batches(read_chunks(map(Pointer.from_json, pointers)), MEMBERS)
+    rows, clusters = table.column("row").to_numpy(), table.column("cluster").to_numpy()
+    del table
+    order = np.argsort(rows)
+    rows, clusters = rows[order], clusters[order]
+    candidates, alive, own = _describe(context, rows)
+    same = np.zeros(len(rows), bool)
+    same[own] = same_records(_preferred(candidates, alive, own))
+    _, labels = np.unique(clusters, return_inverse=True)
+    election = elect_labels(candidates, labels.reshape(-1), alive & ~same)
     elected = duplicates(candidates, election)
-    result = pa.RecordBatch.from_arrays([rows, pa.array(same), *elected.columns], schema=_RESULTS)
-    ordinals = (members >> _SHIFT).astype(np.int64)
-    present, starts = np.unique(ordinals, return_index=True)
-    bounds = [*starts.tolist(), len(members)]
-    chunks = {int(o): result.slice(bounds[i], bounds[i + 1] - bounds[i]) for i, o in enumerate(present)}
-    pointers = write_chunks(context.store, "election-results.arrow", chunks, _RESULTS)
-    return {"results": [[o, p.to_json()] for o, p in pointers.items()]}
+    winners = rows[np.maximum(election.winner, 0)]
+    arrays = [pa.array((rows & PLACE).astype(np.int64)), pa.array(same), *elected.columns, pa.array(winners)]
+    result = pa.RecordBatch.from_arrays(arrays, schema=_RESULTS)
+    ordinals, starts = np.unique((rows >> SHIFT).astype(np.int64), return_index=True)
+    bounds = [*starts.tolist(), len(rows)]
+    mine = {int(o) for o in np.unique((rows[own] >> SHIFT).astype(np.int64))}
+    chunks = {int(o): result.slice(bounds[i], bounds[i + 1] - bounds[i]) for i, o in enumerate(ordinals) if int(o) in mine}
+    name = f"election-results-{json.dumps(args['key'][1])}.arrow"
+    written = write_chunks(context.store, name, chunks, _RESULTS)
+    return {"emit": emit + [[["write", o], pointer.to_json()] for o, pointer in written.items()]}
 
 
 def write(context: Context, args: dict[str, Any]) -> dict[str, Any]:
     """Writes `identity`, and `duplicates` if the recipe has an election, of one part."""
-    (described,) = read_chunks([Pointer.from_json(args["rows"])])
-    results = pa.Table.from_batches(read_chunks(map(Pointer.from_json, args["values"])), _RESULTS).combine_chunks()
+    ordinal = int(args["key"][1])
+    source, described = read_rows(context, ordinal)
+    pointers = [Pointer.from_json(value) for value in args["values"] if value is not None]
+    results = pa.Table.from_batches(read_chunks(pointers), _RESULTS).combine_chunks()
+    if source.kind == TABLE:
+        return write_clusters(context, ordinal, source, described, results)
+    part = source.name
     rows = len(described)
     ids, alive = described.column("id"), described.column("alive").to_numpy(zero_copy_only=False)
     places = results.column("row").to_numpy()
     same = np.zeros(rows, bool)
     same[places] = results.column("same_record").to_numpy()
-    source = {"part": args["part"]}
-    with LayerWriter(context.store, "documents", IDENTITY, args["part"], IDENTITY_SCHEMA) as writer:
+    told = {"part": part}
+    with LayerWriter(context.store, "documents", IDENTITY, part, IDENTITY_SCHEMA) as writer:
         writer.write(ids, pa.RecordBatch.from_arrays([pa.array(same)], schema=IDENTITY_SCHEMA))
-        writer.commit(args["method"], source=source)
+        writer.commit(args["method"], source=told)
     if not context.plan.dedup_layers:
-        return {"part": args["part"]}
-    out = ~alive | same
-    # Rows without company stand for themselves; the others take what the election said.
+        return told
+    arrays = _elected(described, results, ~alive | same)
+    with LayerWriter(context.store, "documents", DUPLICATES, part, DUPLICATES_SCHEMA) as writer:
+        writer.write(ids, pa.RecordBatch.from_arrays(arrays, schema=DUPLICATES_SCHEMA))
+        writer.commit(args["method"], source=told)
+    return told
+
+
+def write_clusters(
+    context: Context, ordinal: int, source: Source, described: pa.RecordBatch, results: pa.Table
+) -> dict[str, Any]:  # fmt: skip
+    """Writes the clusters of some rows of a table of signatures (CLUSTERS), and counts them."""
+    rows = len(described)
+    numbers = (np.uint64(ordinal) << SHIFT) + np.arange(rows, dtype=np.uint64)
+    winners, sizes, kept = numbers.copy(), np.ones(rows, np.int64), np.ones(rows, bool)
+    places = results.column("row").to_numpy()
+    winners[places] = results.column("winner").to_numpy()
+    sizes[places] = results.column("size").fill_null(1).to_numpy()
+    kept[places] = results.column("kept").fill_null(False).to_numpy()
+    arrays = [pa.array(numbers), described.column("id"), pa.array(winners), pa.array(sizes), pa.array(kept)]
+    path = context.store.path("clusters", f"{source.name}.parquet")
+    draft = context.store.temporary(path.name)
+    with storage_errors(path):
+        pq.write_table(pa.Table.from_arrays(arrays, schema=CLUSTERS), draft, compression="zstd", compression_level=1)
+    context.store.commit(draft, path)
+    clustered = sizes[kept] > 1
+    return {
+        "rows": rows, "kept": int(kept.sum()), "clusters": int(clustered.sum()),
+        "largest": int(sizes[kept].max(initial=0)), "source": source.name,
+    }  # fmt: skip
+
+
+def _elected(described: pa.RecordBatch, results: pa.Table, out: npt.NDArray[np.bool_]) -> list[pa.Array]:
+    """The columns of `duplicates`: what the election said; rows without company stand for themselves."""
+    rows = len(described)
+    places = results.column("row").to_numpy()
     take = np.arange(rows, dtype=np.int64)
     take[places] = rows + np.arange(len(places))
-    index = pa.array(take)
-    own = {"cluster": ids, "size": pa.array(np.ones(rows, np.int64)), "kept": pa.array(np.ones(rows, bool))}
+    own = {
+        "cluster": described.column("id"), "size": pa.array(np.ones(rows, np.int64)), "kept": pa.array(np.ones(rows, bool)),
+    }  # fmt: skip
     arrays: list[pa.Array] = []
     for f in DUPLICATES_SCHEMA:
-        elected = flat(results.column(f.name))
-        pieces = [own[f.name], elected] if len(places) else [own[f.name]]
-        arrays.append(pc.if_else(pa.array(out), pa.scalar(None, f.type), pa.concat_arrays(pieces).take(index)))
-    with LayerWriter(context.store, "documents", DUPLICATES, args["part"], DUPLICATES_SCHEMA) as writer:
-        writer.write(ids, pa.RecordBatch.from_arrays(arrays, schema=DUPLICATES_SCHEMA))
-        writer.commit(args["method"], source=source)
-    return {"part": args["part"]}
+        pieces = [own[f.name], flat(results.column(f.name))] if len(places) else [own[f.name]]
+        arrays.append(pc.if_else(pa.array(out), pa.scalar(None, f.type), pa.concat_arrays(pieces).take(pa.array(take))))
+    return arrays
 
 
-def _keys(way: int, hashes: pa.Array, rows: U64) -> pa.RecordBatch:
-    keys, positions = keys_of(flat(hashes))
-    arrays = [
-        pa.array(np.full(len(positions), way, np.uint8)), pa.array(keys[:, 0]), pa.array(keys[:, 1]), pa.array(rows[positions]),
-    ]  # fmt: skip
-    return pa.RecordBatch.from_arrays(arrays, schema=_KEYS)
+def _edges(pointers: Any) -> Any:
+    """The edges at the pointers, some at a time."""
+    for pointer in pointers:
+        (batch,) = read_chunks([Pointer.from_json(pointer)])
+        for start in range(0, len(batch), _EDGE_ROWS):
+            yield batch.slice(start, _EDGE_ROWS)
 
 
-def _partition(k0: U64, partitions: int) -> npt.NDArray[np.int64]:
-    """Partition by the top bits of the key; `partitions` is a power of two."""
-    bits = partitions.bit_length() - 1
-    return (k0 >> np.uint64(64 - bits)).astype(np.int64) if bits else np.zeros(len(k0), np.int64)
+def _dense(rows: U64, bases: I64) -> I64:
+    """Row numbers as places in one count of all rows."""
+    return bases[(rows >> SHIFT).astype(np.int64)] + (rows & PLACE).astype(np.int64)
 
 
-def _describe(members: U64, rows: list[list[Any]]) -> tuple[Candidates, npt.NDArray[np.bool_]]:
-    """What the order looks at, for the rows in `members` (sorted), taken from each part's file."""
+def _rows(dense: I64, bases: I64) -> U64:
+    """The inverse of `_dense`."""
+    ordinals = np.searchsorted(bases, dense, side="right") - 1
+    return (ordinals.astype(np.uint64) << SHIFT) + (dense - bases[ordinals]).astype(np.uint64)
+
+
+def _slabs(clusters: npt.NDArray[np.integer]) -> list[tuple[int, int]]:
+    """Runs of whole clusters (sorted), of about ELECT_ROWS members each."""
+    slabs: list[tuple[int, int]] = []
+    low = 0
+    while low < len(clusters):
+        high = min(low + ELECT_ROWS, len(clusters))
+        high = int(np.searchsorted(clusters, clusters[high - 1], side="right"))
+        slabs.append((low, high))
+        low = high
+    return slabs
+
+
+def _describe(context: Context, rows: U64) -> tuple[Candidates, npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """What the order looks at, for `rows` (sorted), who takes part, and which rows are of this run."""
     pieces: list[pa.Table] = []
-    ordinals = (members >> _SHIFT).astype(np.int64)
-    for ordinal in np.unique(ordinals):
-        (batch,) = read_chunks([Pointer.from_json(rows[ordinal])])
-        places = (members[ordinals == ordinal] & np.uint64(0xFFFFFFFF)).astype(np.int64)
-        pieces.append(pa.Table.from_batches([batch]).take(pa.array(places)))
-    table = pa.concat_tables(pieces).combine_chunks() if pieces else _ROWS.empty_table()
+    own = np.zeros(len(rows), bool)
+    ordinals, starts = np.unique((rows >> SHIFT).astype(np.int64), return_index=True)
+    bounds = [*starts.tolist(), len(rows)]
+    for i, ordinal in enumerate(ordinals):
+        source, batch = read_rows(context, int(ordinal))
+        places = (rows[bounds[i] : bounds[i + 1]] & PLACE).astype(np.int64)
+        pieces.append(pa.Table.from_batches([batch.replace_schema_metadata()]).take(pa.array(places)))
+        own[bounds[i] : bounds[i + 1]] = source.own
+    table = pa.concat_tables(pieces).combine_chunks()
     candidates = Candidates(
         flat(table.column("id")), table.column("date").to_numpy(), table.column("length").to_numpy(),
-        np.arange(len(members), dtype=np.int64),
+        np.arange(len(rows), dtype=np.int64),
     )  # fmt: skip
-    return candidates, table.column("alive").to_numpy()
+    return candidates, table.column("alive").to_numpy(), own
 
 
-def _keepers(candidates: Candidates, same: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
-    """For each row the row of its id that is not `same`."""
-    keys, _ = keys_of(candidates.ids)
-    _, groups = np.unique(keys, axis=0, return_inverse=True)
-    groups = groups.reshape(-1)
-    keeper_of_group = np.zeros(groups.max(initial=-1) + 1, np.int64)
-    keeper_of_group[groups[~same]] = np.flatnonzero(~same)
-    return keeper_of_group[groups]
+def _preferred(candidates: Candidates, alive: npt.NDArray[np.bool_], own: npt.NDArray[np.bool_]) -> Candidates:
+    """This run's rows, in an order in which a copy that an earlier rule dropped does not stand for one that passed."""
+    places = np.where(alive, 0, len(alive)) + candidates.place
+    return Candidates(
+        candidates.ids.filter(pa.array(own)), np.where(alive, candidates.date, NO_DATE)[own], candidates.length[own], places[own]
+    )

@@ -49,7 +49,7 @@ def write_chunks(
                 for index, (destination, batch) in enumerate(sorted(chunks.items())):
                     writer.write_batch(batch)
                     pointers[destination] = Pointer(str(final), index)
-            store.commit(temporary, final)
+            store.commit(temporary, final, durable=False)
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise

@@ -145,7 +145,7 @@ class Plan:
         """The fingerprint of the election, but for the data: what it reads and which rules come before it."""
         before = [step.rule.text for step in self.steps_before(self.duplicates_position) if step.rule]
         return fingerprint(
-            "election", 1, self.ingest_method, before, [layer.method for layer in self.layers_feeding_election()]
+            "election", 2, self.ingest_method, before, [layer.method for layer in self.layers_feeding_election()]
         )
 
     def layers_feeding_election(self) -> tuple[Layer, ...]:
@@ -156,7 +156,9 @@ class Plan:
     def fate_method(self) -> str:
         """The fingerprint of the fates, but for the data."""
         steps = [(step.reason, step.rule.text if step.rule else "") for step in self.steps]
-        return fingerprint("fate", 1, STATISTICS_VERSION, steps, [layer.method for layer in self.layers], self.election_method())
+        repeat = [list(self.recipe.documents.repeat.items())] if self.recipe.documents.repeat else []
+        methods = [layer.method for layer in self.layers]
+        return fingerprint("fate", 1, *repeat, STATISTICS_VERSION, steps, methods, self.election_method())
 
 
 def fingerprint(*parts: Any) -> str:

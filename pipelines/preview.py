@@ -18,6 +18,7 @@ from pipelines.plan import Plan, compile_plan
 from pipelines.recipe import Recipe
 from pipelines.runfile import read_run, require_same_recipe
 from pipelines.shards import shards_fingerprint, whole_index
+from pipelines.sources import earlier_sources
 from pipelines.store import Store
 from pipelines.survey import Footers, PartWork, Survey
 
@@ -93,7 +94,7 @@ def _passes(context: Context, survey: Survey) -> tuple[PassWork, ...]:
     plan, parts = context.plan, survey.parts
     pages = survey.footers("documents", "page")
     passes: list[PassWork] = []
-    elected = surveys.election_fingerprint(context, survey)
+    elected = surveys.election_fingerprint(context, survey, earlier_sources(context)[1])
     new_rows = elects = False
     pending_costly = False
     for stage in plan.stages:

@@ -33,6 +33,8 @@ class Documents:
     uses: tuple[ScorerUse, ...] = ()
     rules: tuple[Rule, ...] = ()
     audit: float = 0.01
+    against: tuple[str, ...] = ()
+    repeat: Mapping[int, int] = field(default_factory=dict[int, int])
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,10 @@ class Recipe:
 
     def canonical(self) -> dict[str, Any]:
         """The recipe with every default filled in, JSON-able; it is a recipe itself, equal to this one when read."""
+        documents = self.documents
+        more: dict[str, Any] = {"against": list(documents.against)} if documents.against else {}
+        if documents.repeat:
+            more["repeat"] = {str(size): times for size, times in documents.repeat.items()}
         score = [{use.name: ({"as": use.layer} if use.layer != use.name else {}) | dict(use.params)} for use in self.documents.uses]
         return {
             "name": self.name,
@@ -63,6 +69,7 @@ class Recipe:
                 "score": score,
                 "keep": [{"keep": rule.text, "reason": rule.reason} for rule in self.documents.rules],
                 "audit": self.documents.audit,
+                **more,
             },
             "output": {name: output.model_dump(mode="json", by_alias=True) for name, output in self.output.items()},
         }
@@ -134,9 +141,18 @@ def _resolve(source: Source, scorers: Mapping[str, type]) -> tuple[Recipe | None
     section = Section(source, "documents", scorers)
     section.resolve()
     problems.extend(section.problems)
+    if model is not None and not any(use.dedup for use in section.uses) and not section.broken:
+        for key in ("against", "repeat"):
+            if getattr(model.documents, key):
+                place = source.place(("documents", key))
+                message = "asks for duplicates, and no scorer finds them"
+                problems.append(Problem(place, f"documents.{key}", message, "put `- exact` or `- minhash` under documents.score"))
     if model is None or problems:
         return None, sorted(problems, key=_line)
-    documents = Documents(tuple(section.uses), tuple(section.rules), model.documents.audit)
+    documents = Documents(
+        tuple(section.uses), tuple(section.rules), model.documents.audit, tuple(model.documents.against),
+        dict(sorted(model.documents.repeat.items())),
+    )  # fmt: skip
     return Recipe(model.name, model.seed, model.input, documents, model.output, source.name), []
 
 

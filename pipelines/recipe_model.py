@@ -71,6 +71,23 @@ Size = Annotated[
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
 
+#: FineWeb-2's rehydration by cluster size (Penedo et al. 2025, arXiv 2506.20920).
+FINEWEB2_REPEAT = {1: 1, 2: 2, 3: 3, 5: 5, 100: 8, 1000: 1}
+
+
+def _sizes(value: Any) -> Any:
+    return FINEWEB2_REPEAT if value == "fineweb2" else value
+
+
+Patterns = Annotated[
+    list[Annotated[str, Field(min_length=1)]],
+    BeforeValidator(listed),
+    JsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
+]
+ClusterSize = Annotated[int, Field(ge=1)]
+Repeats = Annotated[int, Field(ge=1, le=1000)]
+
+
 class Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, coerce_numbers_to_str=True)
 
@@ -109,7 +126,22 @@ class TableSection(Model):
 
     score: list[Any] = Field(default_factory=list[Any], description="scorers, in order; each adds a layer of columns")
     keep: list[Any] = Field(default_factory=list[Any], description="rules; a row that fails one is dropped")
+    against: Patterns = Field(
+        default_factory=list[str],
+        description="earlier runs (their out folders), or Parquet files of signatures: what they kept is kept from coming again",
+    )
+    repeat: Annotated[dict[ClusterSize, Repeats], BeforeValidator(_sizes)] = Field(
+        default_factory=dict[int, int],
+        description="how often a kept document goes into the shards, by the documents in its cluster: `{1: 1, 3: 2}` gives those "
+        "of 3 and more twice; `fineweb2` is FineWeb-2's",
+    )
     audit: Share = Field(default=0.01, description="share of dropped rows that costly scorers score all the same")
+
+    @model_validator(mode="after")
+    def from_one(self) -> TableSection:
+        if self.repeat and min(self.repeat) > 1:
+            raise _fault("repeat: nothing is said of documents that are alone", "begin with `1: 1`")
+        return self
 
 
 class Output(Model):

@@ -6,36 +6,31 @@ The same command again brings the out folder up to date; a pass that has nothing
 from __future__ import annotations
 
 import contextlib
-import json
 import shutil
 import time
-import uuid
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import apache_beam as beam
-
-from core.errors import StorageError, error_from_json
+from core.errors import StorageError
 from core.files import storage_errors
 from ingest.parts import Part
 from pipelines import survey as surveys
-from pipelines.beam_tasks import RunTasks, broken_tasks, next_tasks, share_executor, title, unshare_executor
+from pipelines.beam_tasks import broken_tasks
 from pipelines.context import Context, input_parts
-from pipelines.elections import PARTITION_ROWS
+from pipelines.deduplication import deduplication
 from pipelines.lease import Lease
+from pipelines.passes import Passes
 from pipelines.plan import DUPLICATES, FATE, IDENTITY, compile_plan
-from pipelines.pool import Executor, Pool
-from pipelines.progress import Counting, Progress, Silent, watched
+from pipelines.progress import Progress, Silent
 from pipelines.recipe import Recipe
 from pipelines.redaction import settle
 from pipelines.run_options import RunOptions, RunResult, require_no_larger_run
 from pipelines.runfile import read_run, require_same_recipe, write_run
-from pipelines.runners import Engine
 from pipelines.shards import sample_schema, shards_fingerprint, whole_index
+from pipelines.sources import PART, Source, earlier_sources
 from pipelines.survey import PartWork, Survey
-from pipelines.tasks import Inline
 from sharding.features import features_of
 from sharding.index import make_index, retract_index, unlisted, write_index
 from sharding.shard import TEXT, ShardInfo
@@ -52,7 +47,7 @@ def run(
 
     `stored` are parts that were read before: then the input is not looked at, and may be gone.
     """
-    chosen = options.engine
+    _ = options.engine  # an engine that there is not is told before anything is made
     plan = compile_plan(recipe)
     parts = input_parts(recipe, options.limit) if stored is None else stored
     require_same_recipe(options.out, recipe)
@@ -64,7 +59,7 @@ def run(
         shutil.rmtree(Path(options.out, "tmp"), ignore_errors=True)
         settle(lease.store)
         context = Context(lease.store, plan)
-        driver = _Driver(context, options, chosen, parts, progress or Silent())
+        driver = _Driver(context, options, parts, progress or Silent())
         driver.survey.frozen = stored is not None
         try:
             return driver.run()
@@ -79,19 +74,16 @@ class _Driver:
     """One run: the passes in order, each looking first at what is there."""
 
     def __init__(
-        self, context: Context, options: RunOptions, chosen: Engine, parts: Sequence[Part], progress: Progress
+        self, context: Context, options: RunOptions, parts: Sequence[Part], progress: Progress
     ) -> None:  # fmt: skip
-        self.context, self.options, self.engine, self.progress = context, options, chosen, progress
+        self.context, self.options, self.progress = context, options, progress
         self.parts = list(parts)
-        self.run_id = uuid.uuid4().hex
         self.survey = Survey(context.store, self.parts)
-        self.counting: Counting | None = None
-        self.passes: dict[str, float] = {}
-        self.work: dict[str, Json] = {}
-        self.timing: dict[str, list[float]] = {}
+        self.passes = Passes(context, options, progress)
         self.started = datetime.now(UTC)
         self.clock = time.monotonic()
         self.elected = ""
+        self.earlier, self.against = earlier_sources(context)
 
     def run(self) -> RunResult:
         history = read_run(self.options.out)
@@ -108,14 +100,12 @@ class _Driver:
         from pipelines.reporting import write_report
 
         stats = write_report(self.context, self.parts, self._timing(history), outputs)
-        write_run(self.context, self.parts, self.options.limit, history, timing=self.timing, passes=self.passes,
-                  work=self.work)  # fmt: skip
-        return RunResult(self.options.out, stats, self.passes, outputs)
+        write_run(self.context, self.parts, self.options.limit, history, timing=self.timing,
+                  passes=self.passes.seconds, work=self.passes.work)  # fmt: skip
+        return RunResult(self.options.out, stats, self.passes.seconds, outputs)
 
     def close(self) -> None:
-        unshare_executor(self.run_id)
-        if self.counting is not None:
-            self.counting.close()
+        self.passes.close()
 
     def _passes(self) -> dict[str, Json]:
         for stage in self.context.plan.stages:
@@ -138,9 +128,9 @@ class _Driver:
         if work:
             name = "extract and score" if stage == 0 else f"score {stage}"
             tasks = [self._map_task(w, stage) for w in work]
-            again = broken_tasks(tasks, self._pass(name, "map", tasks))
+            again = broken_tasks(tasks, self.passes.run(name, "map", tasks))
             if again:
-                self._pass(f"{name} again", "map", again)
+                self.passes.run(f"{name} again", "map", again)
         if stage == 0:
             self._mend_slices()
         self._manifests(
@@ -188,42 +178,27 @@ class _Driver:
                     again.append(self._map_task(work, 0, start_at=int(expected)))
             if not again:
                 return
-            self._pass("read slices again", "map", again)
+            self.passes.run("read slices again", "map", again)
 
     def _elect(self) -> None:
-        self.elected = surveys.election_fingerprint(self.context, self.survey)
+        self.elected = surveys.election_fingerprint(self.context, self.survey, self.against)
         if surveys.election_done(self.context, self.survey, self.elected):
             return
-        pages = self.survey.footers("documents", "page")
-        rows = sum(footer.rows for footer in pages.values() if footer is not None)
-        ways = 1 + 2 * len(self.context.plan.dedup_layers)
-        partitions = 1 << max(0, (rows * ways // PARTITION_ROWS).bit_length())
-        tasks = [
-            {"kind": "collect_keys", "args": {"part": part.name, "ordinal": i, "partitions": partitions}}
-            for i, part in enumerate(self.parts)
-        ]  # fmt: skip
-        collected = self._pass("collect keys", "collect_keys", tasks, [("group_keys", {})])
-        # By ordinal: an engine that tried a bundle twice gives its results twice.
-        described = {int(r["ordinal"]): r["described"] for r in collected if "ordinal" in r}
-        rows_at = [described[i] for i in range(len(self.parts))]
-        edges = list({str(e): e for r in collected if "edges" in r for e in r["edges"]}.values())
-        resolved = self._pass("elect", "resolve_election", [
-            {"kind": "resolve_election", "args": {"values": edges, "rows": rows_at}}
-        ])  # fmt: skip
-        results = {int(o): pointer for r in resolved for o, pointer in r["results"]}
-        self._pass("write elections", "write_election", [
-            {"kind": "write_election", "args": {
-                "part": part.name, "rows": rows_at[i], "values": [results[i]] if i in results else [], "method": self.elected,
-            }}
-            for i, part in enumerate(self.parts)
-        ])  # fmt: skip
+        tasks, steps = deduplication(self.context, self.sources(), self.elected)
+        self.passes.run("find duplicates", "collect_keys", tasks, steps)
         self._manifests([("documents", IDENTITY), *([("documents", DUPLICATES)] if self.context.plan.dedup_layers else [])])
+
+    def sources(self) -> list[Source]:
+        """The rows of the election: this run's parts by name, then what earlier runs kept."""
+        pages = self.survey.footers("documents", "page")
+        parts = [Source(PART, name, footer.rows) for name, footer in pages.items() if footer is not None]
+        return parts + self.earlier
 
     def _decide_fates(self) -> str:
         method = surveys.fate_fingerprint(self.context, self.survey, self.elected)
         missing = surveys.fates_missing(self.context, self.survey, method)
         if missing:
-            self._pass("decide fates", "decide_fates", [
+            self.passes.run("decide fates", "decide_fates", [
                 {"kind": "decide_fates", "args": {"part": part.name, "method": method, "bytes": part.size}}
                 for part in missing
             ])  # fmt: skip
@@ -245,7 +220,7 @@ class _Driver:
         tasks = [
             {"kind": "count_samples", "args": {**common, "part": part.name, "ordinal": i}} for i, part in enumerate(self.parts)
         ]  # fmt: skip
-        results = self._pass(f"write {name}", "write_shard", tasks, [
+        results = self.passes.run(f"write {name}", "write_shard", tasks, [
             ("plan_shards", common), ("send_samples", common), ("write_shard", common),
         ])  # fmt: skip
         shards = list({r["shard"]["name"]: ShardInfo(**r["shard"]) for r in results if "shard" in r}.values())
@@ -271,57 +246,6 @@ class _Driver:
                 "a host goes to one side whole, and there are few or uneven hosts"
             )
 
-    def _pass(
-        self, name: str, counted: str, tasks: Sequence[Json], steps: Sequence[tuple[str, Json]] = ()
-    ) -> list[Json]:  # fmt: skip
-        """One pipeline: the tasks, then each step's tasks on what the step before emitted. Returns all results."""
-        began = time.monotonic()
-        bytes_ = sum(int(task["args"].get("bytes", 0)) for task in tasks)
-        self.progress.started(name, len(tasks), bytes_)
-        results = self.context.store.scratch("results", uuid.uuid4().hex)
-        with storage_errors(results):
-            results.mkdir(parents=True)
-        setup = self.context.to_setup()
-        counting = self._executor()
-        counting.watch(counted)
-        try:
-            with watched(self.progress, counting), self.engine.pipeline() as pipeline:
-                run_tasks = RunTasks(self.run_id, setup, str(results), self.engine.local)
-                pcoll = pipeline | "Parts" >> beam.Create(list(tasks), reshuffle=False) | title(tasks[0]) >> run_tasks
-                for kind, args in steps:
-                    step = title({"kind": kind})
-                    pcoll = pcoll | f"To {step}" >> next_tasks(kind, args) | step >> run_tasks
-        except Exception as error:
-            raise _cause(results, error) from None
-        lines = _results(results)
-        took = time.monotonic() - began
-        self.passes[name] = self.passes.get(name, 0.0) + took
-        self.work[name] = {"seconds": round(took, 3), "parts": len(tasks), "bytes": bytes_}
-        for result in lines:
-            for layer, told in result.get("layers", {}).items():
-                seconds, rows = self.timing.setdefault(layer, [0.0, 0])
-                self.timing[layer] = [seconds + told["seconds"], rows + told["scored"]]
-        self.progress.finished(took)
-        return lines
-
-    def _executor(self) -> Counting:
-        if self.counting is None:
-            inner: Executor
-            if self.options.inline:
-                inner = Inline(self.context)
-            else:
-                folder = self.context.store.path("logs")
-                with storage_errors(folder):
-                    folder.mkdir(exist_ok=True)
-                inner = Pool(
-                    self.options.worker_count, self.context.to_setup(), folder=folder,
-                    stuck_seconds=self.options.stuck_seconds, memory_bytes=self.options.memory_bytes,
-                )  # fmt: skip
-            self.counting = Counting(inner)
-            if self.engine.local:
-                share_executor(self.run_id, self.counting)
-        return self.counting
-
     def _manifests(self, layers: Sequence[tuple[str, str]]) -> None:
         for table, layer in layers:
             stamps = self.survey.stamps if layer == "page" else None
@@ -330,7 +254,8 @@ class _Driver:
     def _repair(self, error: StorageError) -> bool:
         """Sets a damaged layer file aside; False if the error is about something else."""
         path = error.path
-        if not path.endswith(".parquet") or not Path(path).exists():
+        inside = Path(path).is_relative_to(self.options.out)  # what an earlier run holds is not ours to mend
+        if not path.endswith(".parquet") or not inside or not Path(path).exists():
             return False
         Path(path).unlink()
         self.progress.told(f"{error.message}: set aside, and computed again")
@@ -339,35 +264,17 @@ class _Driver:
     def _timing(self, history: Mapping[str, Any]) -> Json:
         """Seconds and rows by scorer, this run's over those of earlier ones."""
         earlier = history.get("timing", {})
-        self.timing = {
-            layer.name: [round(v, 6) for v in self.timing.get(layer.name) or earlier.get(layer.name) or [0.0, 0]]
+        self.timing: dict[str, list[float]] = {
+            layer.name: [round(v, 6) for v in self.passes.scorers.get(layer.name) or earlier.get(layer.name) or [0.0, 0]]
             for layer in self.context.plan.layers
         }
         return {
             "started": self.started.isoformat(timespec="seconds"),
             "finished": datetime.now(UTC).isoformat(timespec="seconds"), "seconds": time.monotonic() - self.clock,
-            "workers": self.options.worker_count, "runner": self.options.runner, "scorers": self.timing, "passes": self.passes,
+            "workers": self.options.worker_count, "runner": self.options.runner, "scorers": self.timing,
+            "passes": self.passes.seconds,
         }  # fmt: skip
 
 
 def _output_entry(index: Any, format: str) -> Json:
     return {"format": format, "totals": index.totals, "overlap": index.about.get("validation_overlap", 0)}
-
-
-def _results(folder: Path) -> list[Json]:
-    """What the tasks of a pipeline came to, from their files."""
-    lines: list[Json] = []
-    for path in sorted(folder.glob("*.jsonl")):
-        lines += [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    return lines
-
-
-def _cause(folder: Path, error: Exception) -> BaseException:
-    """The error of the task that failed, if one said; else the runner's own."""
-    for result in _results(folder):
-        if "error" in result:
-            if result["error"]:
-                return error_from_json(result)
-            return KeyboardInterrupt() if result["interrupted"] else RuntimeError(result["traceback"])
-    return error
-

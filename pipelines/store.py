@@ -48,10 +48,11 @@ class Store:
                 "wait for that run, or stop it and start this command again",
             )
 
-    def commit(self, temporary: Path, final: Path) -> None:
-        """Renames a finished file to its place, after a sync and a look at the lease."""
+    def commit(self, temporary: Path, final: Path, durable: bool = True) -> None:
+        """Renames a finished file to its place, after a sync (unless it need not outlive the run) and a look at the lease."""
         with storage_errors(final):
-            sync(temporary)
+            if durable:
+                sync(temporary)
             self.check_lease()
             final.parent.mkdir(parents=True, exist_ok=True)
             os.replace(temporary, final)

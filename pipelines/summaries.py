@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -73,6 +74,8 @@ def decide_fates(context: Context, args: dict[str, Any]) -> dict[str, Any]:
     plan, part = context.plan, str(args["part"])
     shown = report_plan(plan)
     columns = {c.name for c in shown.columns} | {c for step in plan.steps for c in step.columns}
+    if plan.recipe.documents.repeat:
+        columns.add(f"{DUPLICATES}.size")
     collector = Collector(shown)
     with (
         Joined(context.store, part, columns | {f"{IDENTITY}.same_record"}, [y for y in plan.layers if y.edits]) as view,
@@ -83,7 +86,7 @@ def decide_fates(context: Context, args: dict[str, Any]) -> dict[str, Any]:
             removed = context.removals.mask(batch["id"], batch["page.url"])
             verdicts = judge(plan.steps, batch, rows, batch[f"{IDENTITY}.same_record"], removed)
             kept = pa.array(verdicts.kept)
-            repeat = pa.array(verdicts.kept.astype(np.int32))
+            repeat = pa.array(_repeats(plan, batch, verdicts.kept))
             writer.write(batch["id"], pa.RecordBatch.from_arrays([kept, verdicts.reason, repeat], schema=FATE_SCHEMA))
             collector.update(RowBatch(
                 batch["id"], kept, verdicts.reason, verdicts.rules,
@@ -99,6 +102,17 @@ def decide_fates(context: Context, args: dict[str, Any]) -> dict[str, Any]:
     statistics = {"method": args["method"], "documents": collector.to_json(), "records": records.to_json()}
     context.store.write_bytes(statistics_path(context.store, part), json.dumps(statistics).encode())
     return {"part": part, "kept": collector.kept, "documents": collector.total, "records": records.total}
+
+
+def _repeats(plan: Plan, columns: Columns, kept: npt.NDArray[np.bool_]) -> npt.NDArray[np.int32]:
+    """How often each row goes into the shards: 0 if dropped, else once or what the recipe says of clusters of its size."""
+    by_size = plan.recipe.documents.repeat
+    if not by_size:
+        return kept.astype(np.int32)
+    sizes = columns[f"{DUPLICATES}.size"].fill_null(1).to_numpy(zero_copy_only=False)
+    bounds = np.array(sorted(by_size))
+    times = np.array([by_size[int(bound)] for bound in bounds])[np.searchsorted(bounds, sizes, side="right") - 1]
+    return np.where(kept, times, 0).astype(np.int32)
 
 
 def _messages(plan: Plan, columns: Columns, rows: int) -> pa.Array:

@@ -156,11 +156,11 @@ def before_fingerprint(plan: Plan, layer: Layer, elected: str) -> str:
     return fingerprint("before", steps, methods, plan.recipe.documents.audit, plan.recipe.seed, elected if layer.stage else "")
 
 
-def election_fingerprint(context: Context, survey: Survey) -> str:
-    """The fingerprint of the election over the rows of all parts, by name and digest."""
+def election_fingerprint(context: Context, survey: Survey, against: str = "") -> str:
+    """The fingerprint of the election over the rows of all parts, by name and digest, and of earlier runs (`against`)."""
     pages = survey.footers("documents", "page")
     rows = [(name, f.rows_digest, f.source.get("digest", "")) for name, f in sorted(pages.items()) if f is not None]
-    return fingerprint(context.plan.election_method(), rows, *_removed(context))
+    return fingerprint(context.plan.election_method(), rows, *([against] if against else []), *_removed(context))
 
 
 def election_done(context: Context, survey: Survey, elected: str) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from core.errors import UserError, error_to_json
-from pipelines import elections, map_pass, shards, summaries
+from pipelines import elections, map_pass, matching, shards, summaries, verification
 from pipelines.context import Context
 from pipelines.notes import NoteBook, SilentNotes
 from pipelines.pool import Suspect, Task
@@ -27,9 +27,15 @@ def _map(context: Context, args: dict[str, Any], suspects: Sequence[Suspect], no
 
 _Work = Callable[[Context, dict[str, Any]], dict[str, Any]]
 _PLAIN: Mapping[str, _Work] = {
-    "collect_keys": elections.collect,
-    "group_keys": elections.group,
-    "resolve_election": elections.resolve,
+    "collect_keys": matching.collect,
+    "match_keys": matching.match,
+    "gather_pairs": verification.gather,
+    "send_signatures": verification.send_signatures,
+    "verify_pairs": verification.verify,
+    "send_shingles": verification.send_shingles,
+    "settle_pairs": verification.settle,
+    "join_edges": elections.join,
+    "elect": elections.elect,
     "write_election": elections.write,
     "decide_fates": summaries.decide_fates,
     "count_samples": shards.count,

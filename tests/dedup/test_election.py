@@ -16,10 +16,10 @@ from dedup.election import (
     DUPLICATES,
     NO_DATE,
     Candidates,
+    Election,
     duplicates,
     edges_from_keys,
     elect,
-    elect_equal,
     keys_of,
     same_records,
 )
@@ -45,6 +45,13 @@ def columns(rows: list[Row]) -> tuple[Candidates, list[pa.Array], np.ndarray]:
     )
     hashes = [pa.array([r.url for r in rows], pa.binary(16)), pa.array([r.text for r in rows], pa.binary(16))]
     return candidates, hashes, np.array([r.alive for r in rows], bool)
+
+
+def elect_equal(candidates: Candidates, hashes: list[pa.Array], alive: np.ndarray) -> Election:
+    """An election where rows are joined by equal values in any of the columns `hashes`."""
+    edges = [edges_from_keys(keys[alive[positions]], positions[alive[positions]]) for keys, positions in map(keys_of, hashes)]
+    a, b = (np.concatenate([edge[side] for edge in edges]) for side in (0, 1))
+    return elect(candidates, a, b, alive)
 
 
 def word(n: int) -> bytes:

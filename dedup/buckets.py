@@ -1,0 +1,193 @@
+"""From band hashes to pairs worth a look: rows that share a bucket of an LSH table are candidates.
+
+Banding is Broder's and Indyk and Motwani's (Leskovec, Rajaraman, Ullman, Mining of Massive Datasets, §3.4). A bucket
+of many different documents is not compared pair by pair, but by a bounded number of partners for each.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from numba import njit, types
+
+from core.kernels import helper
+from core.words import mix
+
+I64 = npt.NDArray[np.int64]
+U64 = npt.NDArray[np.uint64]
+
+#: In a bucket of at most this many different documents, every pair is a candidate.
+ALL_PAIRS = 8
+#: In a larger one, each document is paired with this many that a hash picks for the bucket, and with this many that
+#: follow it in the order of that hash: what is much alike stays connected, and the work stays linear.
+PARTNERS = 4
+#: Of a bucket of more documents than this, half as many: its pairs would not fit in memory.
+HUGE = 20_000
+
+_U = types.Array(types.uint64, 1, "C", readonly=True)
+_I = types.Array(types.int64, 1, "C", readonly=True)
+_OUT = types.Array(types.uint64, 1, "C")
+_DIGEST_SALT = np.uint64(0x5D1E57C0FFEE1234)
+
+
+def digest_keys(digests: U64) -> U64:
+    """The bucket that holds all documents of one digest, beside the buckets of the bands. Shape kept."""
+    return _digest_keys(np.ascontiguousarray(digests))
+
+
+def signature_digests(signatures: pa.Array) -> pa.Array:
+    """One uint64 a signature (fixed-size binary, a multiple of 4 bytes), null where there is none: for signatures that
+    come without the digest of their shingles."""
+    width = signatures.type.byte_width
+    raw = np.frombuffer(signatures.buffers()[1] or b"", "<u4").reshape(-1, width // 4)
+    words = raw[signatures.offset : signatures.offset + len(signatures)]
+    return pa.array(_row_digests(np.ascontiguousarray(words)), mask=np.asarray(signatures.is_null()))
+
+
+def scatter(keys: U64, digests: U64, rows: U64, bits: int) -> tuple[I64, U64, U64, U64]:
+    """Keys by partition, their first `bits` bits: the partitions' bounds, shape (2**bits + 1,), and the arrays in order."""
+    bounds = np.zeros((1 << bits) + 1, np.int64)
+    sorted_ = np.empty_like(keys), np.empty_like(digests), np.empty_like(rows)
+    _scatter(keys, digests, rows, bits, bounds, *sorted_)
+    return bounds, *sorted_
+
+
+def match(keys: U64, digests: U64, rows: U64, stars: bool = False) -> tuple[U64, U64, U64, U64]:
+    """What the buckets of one partition join: certain edges (a, b), and candidate pairs (c, d), with c < d.
+
+    `keys` are buckets (of bands, and `digest_keys`), `digests` say which rows are equal and are compared as one,
+    `rows` are row numbers; all of shape (n,), in any order. With `stars` (no pair is to be verified) the candidates
+    of a bucket are its first row with each other. The answer does not depend on the order or on row numbers but by
+    which of the rows of one digest, the smallest, stands for it. Pairs that share several buckets come several times.
+    """
+    order = np.argsort(keys)
+    ranked = keys[order]
+    same = ranked[1:] == ranked[:-1]
+    shared = np.zeros(len(order), bool)
+    shared[1:] |= same
+    shared[:-1] |= same
+    order = order[shared]
+    sizes = np.zeros(2, np.int64)
+    arguments = (keys, digests, rows, order, stars)
+    nothing = np.zeros(0, np.uint64)
+    _match(*arguments, nothing, nothing, nothing, nothing, sizes)
+    edges, pairs = (int(size) for size in sizes)
+    a, b = np.empty(edges, np.uint64), np.empty(edges, np.uint64)
+    c, d = np.empty(pairs, np.uint64), np.empty(pairs, np.uint64)
+    _match(*arguments, a, b, c, d, sizes)
+    return a, b, c, d
+
+
+@njit(_OUT(_U), cache=True, nogil=True, error_model="numpy")
+def _digest_keys(digests: U64) -> U64:
+    keys = np.empty(len(digests), np.uint64)
+    for i in range(len(digests)):
+        keys[i] = mix(digests[i] ^ _DIGEST_SALT)
+    return keys
+
+
+
+
+@njit(_OUT(types.Array(types.uint32, 2, "C", readonly=True)), cache=True, nogil=True, error_model="numpy")
+def _row_digests(words: npt.NDArray[np.uint32]) -> U64:
+    digests = np.empty(words.shape[0], np.uint64)
+    for i in range(words.shape[0]):
+        h = _DIGEST_SALT
+        for j in range(words.shape[1]):
+            h = mix(h ^ np.uint64(words[i, j]))
+        digests[i] = h
+    return digests
+
+
+@njit(
+    types.void(_U, _U, _U, types.int64, types.Array(types.int64, 1, "C"), _OUT, _OUT, _OUT),
+    cache=True, nogil=True, error_model="numpy",
+)  # fmt: skip
+def _scatter(keys: U64, digests: U64, rows: U64, bits: int, bounds: I64, k: U64, d: U64, r: U64) -> None:
+    shift = np.uint64(64 - bits)
+    for i in range(len(keys)):
+        bounds[1 + (np.int64(keys[i] >> shift) if bits else 0)] += 1
+    for p in range(1, len(bounds)):
+        bounds[p] += bounds[p - 1]
+    at = bounds.copy()
+    for i in range(len(keys)):
+        p = np.int64(keys[i] >> shift) if bits else 0
+        k[at[p]], d[at[p]], r[at[p]] = keys[i], digests[i], rows[i]
+        at[p] += 1
+
+
+@helper
+def _sorted(ranks: U64) -> I64:
+    """np.argsort, without its cost for the few members that most buckets have."""
+    if len(ranks) > 16:
+        return np.argsort(ranks)
+    by = np.arange(len(ranks))
+    for i in range(1, len(by)):
+        j = i
+        while j > 0 and ranks[by[j - 1]] > ranks[by[j]]:
+            by[j - 1], by[j] = by[j], by[j - 1]
+            j -= 1
+    return by
+
+
+@njit(
+    types.void(_U, _U, _U, _I, types.boolean, _OUT, _OUT, _OUT, _OUT, types.Array(types.int64, 1, "C")),
+    cache=True, nogil=True, error_model="numpy",
+)  # fmt: skip
+def _match(
+    keys: U64, digests: U64, rows: U64, order: I64, stars: bool, a: U64, b: U64, c: U64, d: U64, sizes: I64
+) -> None:  # fmt: skip
+    """Counts what there is into `sizes` when the arrays are empty, and fills them when they have that size."""
+    edges = 0
+    pairs = 0
+    n = len(order)
+    start = 0
+    while start < n:
+        key = keys[order[start]]
+        stop = start + 1
+        while stop < n and keys[order[stop]] == key:
+            stop += 1
+        if stop - start > 1:
+            # One of each digest, the smallest row, in the order of a hash that differs from bucket to bucket.
+            members = order[start:stop].copy()
+            whole = mix(digests[members[0]] ^ _DIGEST_SALT) == key
+            ranks = np.empty(len(members), np.uint64)
+            for i in range(len(members)):
+                ranks[i] = mix(digests[members[i]] ^ key)
+            by = _sorted(ranks)
+            distinct = np.empty(len(members), np.int64)
+            m = 0
+            i = 0
+            while i < len(by):
+                best = members[by[i]]
+                j = i + 1
+                while j < len(by) and ranks[by[j]] == ranks[by[i]]:
+                    if rows[members[by[j]]] < rows[best]:
+                        best = members[by[j]]
+                    j += 1
+                if whole:
+                    for k in range(i, j):
+                        other = members[by[k]]
+                        if other != best:
+                            if len(a):
+                                a[edges], b[edges] = rows[best], rows[other]
+                            edges += 1
+                distinct[m] = best
+                m += 1
+                i = j
+            partners = PARTNERS if m <= HUGE else PARTNERS // 2
+            first = m if m <= ALL_PAIRS else partners
+            if stars:
+                first = 1
+            for x in range(m):
+                last = m if x < first else min(m, x + 1 + partners)
+                if stars and x:
+                    last = 0
+                for y in range(x + 1, last):
+                    if len(c):
+                        left, right = rows[distinct[x]], rows[distinct[y]]
+                        c[pairs], d[pairs] = min(left, right), max(left, right)
+                    pairs += 1
+        start = stop
+    sizes[0], sizes[1] = edges, pairs

@@ -1,0 +1,85 @@
+"""Clusters a table of MinHash signatures: near-duplicates among texts that others have signed.
+
+The same tasks as in a run's election, over sources that are row groups of Parquet files; pairs are verified by their
+signatures, as the texts are not there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from core.errors import InputError, StorageError
+from core.files import storage_errors
+from dedup.minhash import MinHash
+from ingest.files import find_files
+from pipelines.context import Context, recipe_from_json
+from pipelines.deduplication import deduplication
+from pipelines.lease import Lease
+from pipelines.passes import Passes
+from pipelines.plan import compile_plan
+from pipelines.progress import Progress, Silent
+from pipelines.run_options import RunOptions
+from pipelines.sources import Source, table_sources
+
+@dataclass(frozen=True)
+class Clustered:
+    """What came of it: rows, rows kept, clusters of two and more, members of the largest, and seconds."""
+
+    rows: int
+    kept: int
+    clusters: int
+    largest: int
+    seconds: float
+
+
+def cluster_signatures(
+    patterns: Sequence[str], scorer: MinHash, options: RunOptions, progress: Progress | None = None
+) -> Clustered:  # fmt: skip
+    """Clusters the signatures (column `signature`; `id` if there is one) of Parquet files into `options.out`/clusters.
+
+    Each file there has the columns of `pipelines.elections.CLUSTERS`. InputError if the files are no such tables.
+    """
+    if scorer.within:
+        raise InputError("within: a table of signatures has no other columns", "leave `within` out")
+    files = [file for pattern in patterns for file in find_files(pattern)]
+    if not files:
+        raise InputError(f"{', '.join(patterns)}: there is no such file", "give Parquet files with a column `signature`")
+    sources: list[Source] = []
+    for number, file in enumerate(files):
+        sources += table_sources(file.uri, scorer, own=True, prefix=f"{number:04d}-")
+    folder = Path(options.out)
+    if folder.is_dir() and any(p.name not in ("lease", "tmp", "logs", "clusters") for p in folder.iterdir()):
+        raise StorageError(f"{folder}: holds something else than clusters", "choose an empty or a new --out")
+    with storage_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    plan = compile_plan(recipe_from_json(_recipe(patterns, scorer)))
+    with Lease(options.out) as lease:
+        shutil.rmtree(folder / "tmp", ignore_errors=True)
+        shutil.rmtree(folder / "clusters", ignore_errors=True)
+        context = Context(lease.store, plan)
+        passes = Passes(context, options, progress or Silent())
+        try:
+            results = passes.run("find duplicates", "collect_keys", *deduplication(context, sources, "clusters"))
+        finally:
+            passes.close()
+            shutil.rmtree(lease.store.scratch(), ignore_errors=True)
+            with contextlib.suppress(OSError):
+                (folder / "tmp").rmdir()
+    told = list({result["source"]: result for result in results if "clusters" in result}.values())
+    totals = [sum(int(result[name]) for result in told) for name in ("rows", "kept", "clusters")]
+    largest = max((int(result["largest"]) for result in told), default=0)
+    return Clustered(*totals, largest, sum(passes.seconds.values()))
+
+
+def _recipe(patterns: Sequence[str], scorer: MinHash) -> dict[str, Any]:
+    """The recipe whose plan the tasks read the scorer from; its input is never read."""
+    verify = "none" if scorer.verify == "none" else "signature"
+    return {
+        "name": "clusters", "input": {"table": {"path": list(patterns), "format": "parquet"}},
+        "documents": {"score": ["text", {"minhash": asdict(scorer) | {"verify": verify}}]},
+    }  # fmt: skip

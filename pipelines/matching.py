@@ -1,0 +1,248 @@
+"""From keys to edges and candidate pairs as tasks: collect what a source knows of its rows, match what is equal.
+
+Only ids, hashes and row numbers travel, packed as arrays (docs/design.md, section 4). What a task emits goes to the
+next step by its key: ["edges"] to the end, where clusters are made of them.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from core.hashing import ID_TYPE, splitmix64
+from dedup import buckets
+from dedup.election import edges_from_keys, keys_of
+from dedup.minhash import MinHash, band_hashes, group_salts, signature_words
+from pipelines.chunks import flat
+from pipelines.context import Context
+from pipelines.exchange import Pointer, read_chunks, write_chunks
+from pipelines.plan import Layer
+from pipelines.source_rows import Reader, Rows, near_scorer
+from pipelines.sources import SHIFT, Source
+
+U64 = npt.NDArray[np.uint64]
+I64 = npt.NDArray[np.int64]
+#: Keys that one partition should hold, at 25 bytes each.
+PARTITION_KEYS = 2_000_000
+#: Rows that one partition of candidate pairs should be about.
+PARTITION_ROWS = 250_000
+
+KEYS = pa.schema([("way", pa.uint8()), ("k0", pa.uint64()), ("k1", pa.uint64()), ("row", pa.uint64())])
+BANDS = pa.schema([("key", pa.uint64()), ("digest", pa.uint64()), ("row", pa.uint64())])
+ROWS = pa.schema([("date", pa.int64()), ("length", pa.int64()), ("alive", pa.bool_()), ("id", ID_TYPE)])
+EDGES = pa.schema([("a", pa.uint64()), ("b", pa.uint64())])
+EDGE = ["edges"]
+_SOURCE = b"source"
+#: The way of keys that are ids: rows of one id are one record.
+IDENTITY_WAY = 0
+#: Set in the number of a row that takes no part, so that it comes after those that do and joins no two of them.
+_DEAD = np.uint64(1 << 63)
+
+
+def near_layers(context: Context) -> list[Layer]:
+    """The layers whose signatures make candidate pairs."""
+    return [layer for layer in context.plan.dedup_layers if isinstance(layer.scorer, MinHash)]
+
+
+def _rows_name(ordinal: int) -> str:
+    return f"election-{ordinal:08d}-rows.arrow"
+
+
+def read_rows(context: Context, ordinal: int) -> tuple[Source, pa.RecordBatch]:
+    """A source that was collected, and what the order of the election looks at (ROWS)."""
+    path = context.store.scratch("exchange", _rows_name(ordinal))
+    (batch,) = read_chunks([Pointer(str(path), 0)])
+    return Source.from_json(json.loads((batch.schema.metadata or {})[_SOURCE])), batch
+
+
+def collect(context: Context, args: dict[str, Any]) -> dict[str, Any]:
+    """Packs the keys of one source by partition, and what the order of the election looks at.
+
+    `args` has `ordinal`, `source`, and `partitions` (of keys, of bands by layer; powers of two). Emits
+    ["exact", partition] → pointer, ["bands", layer, partition] → pointer, and ["edges"] → the source.
+    """
+    plan, source, ordinal = context.plan, Source.from_json(args["source"]), int(args["ordinal"])
+    ways = [f"{layer.name}.{f.name}" for layer in plan.dedup_layers for f in layer.scorer.schema if f.type == ID_TYPE]
+    near = near_layers(context)
+    columns = [*ways, *(column for layer in near for column in _columns(layer))]
+    base = np.uint64(ordinal) << SHIFT
+    keys: list[pa.RecordBatch] = []
+    described: list[pa.RecordBatch] = []
+    banded: dict[str, list[tuple[U64, U64, U64]]] = {layer.name: [] for layer in near}
+    start = 0
+    for rows in Reader(context, source).rows(columns):
+        numbers = base + np.arange(start, start + len(rows.ids), dtype=np.uint64)
+        start += len(rows.ids)
+        alive = pa.array(rows.alive)
+        described.append(pa.RecordBatch.from_arrays([rows.date, rows.length, alive, rows.ids], schema=ROWS))
+        if source.own:
+            keys.append(_keys(IDENTITY_WAY, rows.ids, np.where(rows.alive, numbers, numbers | _DEAD)))
+        for way, name in enumerate(ways):
+            if name in rows.columns:
+                keys.append(_keys(way + 1, pc.if_else(alive, rows.columns[name], None), numbers))
+        for layer in near:
+            banded[layer.name].append(_banded(layer, rows, numbers))
+    schema = ROWS.with_metadata({_SOURCE: json.dumps(args["source"])})
+    write_chunks(context.store, _rows_name(ordinal), {0: _one(described, ROWS).replace_schema_metadata(schema.metadata)}, schema)
+    emit: list[list[Any]] = [[EDGE, {"source": args["source"], "ordinal": ordinal, "rows": start}]]
+    name = f"election-{ordinal:08d}"
+    emit += _send(context, f"{name}-keys", ["exact"], _one(keys, KEYS), "k0", int(args["partitions"]["exact"]))
+    for layer in near:
+        joins, keys_, digests, numbers = _combined(near_scorer(layer), banded.pop(layer.name))
+        emit += edges_of(context, f"{ordinal:08d}-{layer.name}", joins)
+        emit += _send_bands(context, f"{name}-{layer.name}-bands.arrow", layer, keys_, digests, numbers, args["partitions"])
+    return {"emit": emit}
+
+
+def match(context: Context, args: dict[str, Any]) -> dict[str, Any]:
+    """Joins rows of equal keys inside one partition.
+
+    Emits ["edges"] → pointer, and for bands ["pairs", layer, partition] → pointer to candidate pairs.
+    """
+    kind, *rest = args["key"]
+    if kind == EDGE[0]:
+        return passed_on(args)
+    if kind == "exact":
+        return {"emit": _match_exact(context, args, int(rest[0]))}
+    return {"emit": _match_bands(context, args, context.plan.by_name[rest[0]], int(rest[1]))}
+
+
+def passed_on(args: dict[str, Any]) -> dict[str, Any]:
+    """What a step does with edges that were found before it."""
+    return {"emit": [[args["key"], value] for value in args["values"]]}
+
+
+def distinct(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The different values, sorted: np.unique by a sort, which is faster than its hash table for much data."""
+    ranked = np.sort(values)
+    first = np.ones(len(ranked), bool)
+    first[1:] = ranked[1:] != ranked[:-1]
+    return ranked[first]
+
+
+def edges(a: U64, b: U64) -> pa.RecordBatch:
+    """Edges or pairs, as they travel."""
+    return pa.RecordBatch.from_arrays([pa.array(a), pa.array(b)], schema=EDGES)
+
+
+def edges_of(context: Context, name: str, batch: pa.RecordBatch) -> list[list[Any]]:
+    """Writes edges as an exchange file; what a task emits for them."""
+    pointers = write_chunks(context.store, f"election-{name}-edges.arrow", {0: batch} if len(batch) else {}, EDGES)
+    return [[EDGE, pointer.to_json()] for pointer in pointers.values()]
+
+
+def partition_of(keys: U64, partitions: int) -> I64:
+    """Partition by the top bits of the key; `partitions` is a power of two."""
+    bits = partitions.bit_length() - 1
+    return (keys >> np.uint64(64 - bits)).astype(np.int64) if bits else np.zeros(len(keys), np.int64)
+
+
+def chunks_by(batch: pa.RecordBatch, partition: I64) -> dict[int, pa.RecordBatch]:
+    """The rows of a batch by partition, in their order; only partitions that have some."""
+    if len(batch) == 0:
+        return {}
+    counts = np.bincount(partition)
+    found = np.flatnonzero(counts)
+    bounds = [0, *np.cumsum(counts[found]).tolist()]
+    if len(found) == 1:
+        return {int(found[0]): batch}
+    narrow = partition.astype(np.uint16) if len(counts) <= 1 << 16 else partition  # sorted by radix
+    batch = batch.take(pa.array(np.argsort(narrow, kind="stable")))
+    return {int(p): batch.slice(bounds[i], bounds[i + 1] - bounds[i]) for i, p in enumerate(found)}
+
+
+def _match_exact(context: Context, args: dict[str, Any], partition: int) -> list[list[Any]]:
+    table = pa.Table.from_batches(read_chunks(map(Pointer.from_json, args["values"])), KEYS)
+    way = table.column("way").to_numpy()
+    keys = np.stack([table.column("k0").to_numpy(), table.column("k1").to_numpy()], axis=1)
+    rows = table.column("row").to_numpy()
+    found = [edges_from_keys(keys[chosen], rows[chosen]) for chosen in (way == w for w in np.unique(way))]
+    a, b = (np.concatenate([one[side] for one in found]) & ~_DEAD for side in (0, 1))
+    return edges_of(context, f"exact-{partition:08d}", edges(a, b))
+
+
+def _match_bands(context: Context, args: dict[str, Any], layer: Layer, partition: int) -> list[list[Any]]:
+    table = pa.Table.from_batches(read_chunks(map(Pointer.from_json, args["values"])), BANDS)
+    arrays = [np.ascontiguousarray(table.column(name).to_numpy()) for name in BANDS.names]
+    del table
+    verified = near_scorer(layer).verify != "none"
+    a, b, c, d = buckets.match(arrays[0], arrays[1], arrays[2], stars=not verified)
+    name = f"{layer.name}-{partition:08d}"
+    if not verified:
+        return edges_of(context, name, edges(np.concatenate([a, c]), np.concatenate([b, d])))
+    emit = edges_of(context, name, edges(a, b))
+    chunks = chunks_by(edges(c, d), partition_of(splitmix64(c), int(args["pair_partitions"][layer.name])))
+    pointers = write_chunks(context.store, f"election-{name}-pairs.arrow", chunks, EDGES)
+    return emit + [[["pairs", layer.name, p], pointer.to_json()] for p, pointer in pointers.items()]
+
+
+def _columns(layer: Layer) -> list[str]:
+    within = near_scorer(layer).within
+    return [f"{layer.name}.signature", f"{layer.name}.digest", *([within] if within else [])]
+
+
+def _banded(layer: Layer, rows: Rows, numbers: U64) -> tuple[U64, U64, U64]:
+    """Band keys (n, bands), digests and numbers of the living rows that have a signature."""
+    scorer = near_scorer(layer)
+    column = pc.if_else(pa.array(rows.alive), rows.columns[f"{layer.name}.signature"], None)
+    words, positions = signature_words(column)
+    salts = group_salts(rows.columns[scorer.within])[0][positions] if scorer.within else None
+    keys = band_hashes(words, scorer.bands, scorer.rows, salts)
+    digests = rows.columns[f"{layer.name}.digest"].fill_null(0).to_numpy(zero_copy_only=False).astype(np.uint64)[positions]
+    return keys, digests, numbers[positions]
+
+
+def _combined(scorer: MinHash, pieces: list[tuple[U64, U64, U64]]) -> tuple[pa.RecordBatch, U64, U64, U64]:
+    """Edges between the rows of one digest; and keys, digests and numbers of the first of each, as copies travel as one."""
+    keys = np.concatenate([np.zeros((0, scorer.bands), np.uint64), *(piece[0] for piece in pieces)])
+    digests = np.concatenate([np.zeros(0, np.uint64), *(piece[1] for piece in pieces)])
+    rows = np.concatenate([np.zeros(0, np.uint64), *(piece[2] for piece in pieces)])
+    order = np.argsort(digests)
+    starts = np.ones(len(order), bool)
+    starts[1:] = digests[order[1:]] != digests[order[:-1]]
+    at = np.flatnonzero(starts)
+    heads = np.minimum.reduceat(rows[order], at) if len(at) else rows
+    group = np.cumsum(starts) - 1
+    others = rows[order] != heads[group]
+    joins = edges(heads[group][others], rows[order][others])
+    first = order[~others]
+    flat_keys = np.concatenate([buckets.digest_keys(digests[first])[:, None], keys[first]], axis=1).reshape(-1)
+    times = scorer.bands + 1
+    return joins, flat_keys, np.repeat(digests[first], times), np.repeat(rows[first], times)
+
+
+def _send_bands(
+    context: Context, name: str, layer: Layer, keys: U64, digests: U64, rows: U64, partitions: dict[str, int]
+) -> list[list[Any]]:  # fmt: skip
+    bits = int(partitions[layer.name]).bit_length() - 1
+    bounds, *arrays = buckets.scatter(keys, digests, rows, bits)
+    batch = pa.RecordBatch.from_arrays([pa.array(array) for array in arrays], schema=BANDS)
+    chunks = {p: batch.slice(bounds[p], bounds[p + 1] - bounds[p]) for p in range(1 << bits) if bounds[p + 1] > bounds[p]}
+    return [[["bands", layer.name, p], pointer.to_json()] for p, pointer in write_chunks(context.store, name, chunks, BANDS).items()]
+
+
+def _send(
+    context: Context, name: str, key: list[Any], batch: pa.RecordBatch, column: str, partitions: int
+) -> list[list[Any]]:  # fmt: skip
+    chunks = chunks_by(batch, partition_of(batch.column(column).to_numpy(), partitions))
+    pointers = write_chunks(context.store, f"{name}.arrow", chunks, batch.schema)
+    return [[[*key, p], pointer.to_json()] for p, pointer in pointers.items()]
+
+
+def _keys(way: int, hashes: pa.Array, rows: U64) -> pa.RecordBatch:
+    keys, positions = keys_of(flat(hashes))
+    arrays = [
+        pa.array(np.full(len(positions), way, np.uint8)), pa.array(keys[:, 0]), pa.array(keys[:, 1]), pa.array(rows[positions]),
+    ]  # fmt: skip
+    return pa.RecordBatch.from_arrays(arrays, schema=KEYS)
+
+
+def _one(batches: list[pa.RecordBatch], schema: pa.Schema) -> pa.RecordBatch:
+    """Batches as one."""
+    found = pa.Table.from_batches(batches, schema).combine_chunks().to_batches()
+    return found[0] if found else pa.RecordBatch.from_pylist([], schema=schema)

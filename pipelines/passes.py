@@ -1,0 +1,115 @@
+"""Runs passes: each is one Beam pipeline over tasks, which the run's own worker processes do.
+
+Times, results and errors of the tasks come back through files.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+
+from core.errors import error_from_json
+from core.files import storage_errors
+from pipelines.beam_tasks import RunTasks, next_tasks, share_executor, title, unshare_executor
+from pipelines.context import Context
+from pipelines.pool import Executor, Pool
+from pipelines.progress import Counting, Progress, watched
+from pipelines.run_options import RunOptions
+from pipelines.tasks import Inline
+
+Json = dict[str, Any]
+
+
+class Passes:
+    """The passes of one run. `seconds` by pass, `work` (seconds, parts and bytes) by pass, and what scorers took."""
+
+    def __init__(self, context: Context, options: RunOptions, progress: Progress) -> None:
+        self._context, self._options, self._progress = context, options, progress
+        self._engine = options.engine
+        self._run_id = uuid.uuid4().hex
+        self._counting: Counting | None = None
+        self.seconds: dict[str, float] = {}
+        self.work: dict[str, Json] = {}
+        self.scorers: dict[str, list[float]] = {}
+
+    def run(
+        self, name: str, counted: str, tasks: Sequence[Json], steps: Sequence[tuple[str, Json]] = ()
+    ) -> list[Json]:  # fmt: skip
+        """One pipeline: the tasks, then each step's tasks on what the step before emitted. Returns all results."""
+        began = time.monotonic()
+        bytes_ = sum(int(task["args"].get("bytes", 0)) for task in tasks)
+        self._progress.started(name, len(tasks), bytes_)
+        results = self._context.store.scratch("results", uuid.uuid4().hex)
+        with storage_errors(results):
+            results.mkdir(parents=True)
+        setup = self._context.to_setup()
+        counting = self._executor()
+        counting.watch(counted)
+        try:
+            with watched(self._progress, counting), self._engine.pipeline() as pipeline:
+                run_tasks = RunTasks(self._run_id, setup, str(results), self._engine.local)
+                pcoll = pipeline | "Parts" >> beam.Create(list(tasks), reshuffle=False) | title(tasks[0]) >> run_tasks
+                for kind, args in steps:
+                    step = title({"kind": kind})
+                    pcoll = pcoll | f"To {step}" >> next_tasks(kind, args) | step >> run_tasks
+        except Exception as error:
+            raise _cause(results, error) from None
+        lines = _results(results)
+        took = time.monotonic() - began
+        self.seconds[name] = self.seconds.get(name, 0.0) + took
+        self.work[name] = {"seconds": round(took, 3), "parts": len(tasks), "bytes": bytes_}
+        for result in lines:
+            for layer, told in result.get("layers", {}).items():
+                seconds, rows = self.scorers.setdefault(layer, [0.0, 0])
+                self.scorers[layer] = [seconds + told["seconds"], rows + told["scored"]]
+        self._progress.finished(took)
+        return lines
+
+    def close(self) -> None:
+        """Ends the workers."""
+        unshare_executor(self._run_id)
+        if self._counting is not None:
+            self._counting.close()
+
+    def _executor(self) -> Counting:
+        if self._counting is None:
+            inner: Executor
+            if self._options.inline:
+                inner = Inline(self._context)
+            else:
+                folder = self._context.store.path("logs")
+                with storage_errors(folder):
+                    folder.mkdir(exist_ok=True)
+                inner = Pool(
+                    self._options.worker_count, self._context.to_setup(), folder=folder,
+                    stuck_seconds=self._options.stuck_seconds, memory_bytes=self._options.memory_bytes,
+                )  # fmt: skip
+            self._counting = Counting(inner)
+            if self._engine.local:
+                share_executor(self._run_id, self._counting)
+        return self._counting
+
+
+def _results(folder: Path) -> list[Json]:
+    """What the tasks of a pipeline came to, from their files."""
+    lines: list[Json] = []
+    for path in sorted(folder.glob("*.jsonl")):
+        lines += [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    return lines
+
+
+def _cause(folder: Path, error: Exception) -> BaseException:
+    """The error of the task that failed, if one said; else the runner's own."""
+    for result in _results(folder):
+        if "error" in result:
+            if result["error"]:
+                return error_from_json(result)
+            return KeyboardInterrupt() if result["interrupted"] else RuntimeError(result["traceback"])
+    return error
+

@@ -1,0 +1,181 @@
+"""Reads the rows of a source of an election: who takes part, the keys of each layer, signatures and shingles.
+
+What an earlier run kept comes before everything of this one, and its order is not asked again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from core.hashing import ID_TYPE, digest
+from dedup.buckets import signature_digests
+from dedup.election import NO_DATE
+from dedup.minhash import MinHash
+from dedup.sketches import signatures_of_table
+from ingest.files import open_file
+from pipelines.context import Context
+from pipelines.fates import judge
+from pipelines.plan import FATE, Layer, Plan
+from pipelines.sources import EARLIER, PART, TABLE, Source, earlier_plan
+from pipelines.store import Store
+from pipelines.view import NARROW_BATCH_ROWS, Columns, Joined
+
+I64 = npt.NDArray[np.int64]
+U32 = npt.NDArray[np.uint32]
+Mask = npt.NDArray[np.bool_]
+#: The date of what was kept before: before every other.
+_EARLIER = np.iinfo(np.int64).min
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """A batch of rows: what the order of an election looks at, who takes part, and the keys of each layer."""
+
+    ids: pa.Array
+    date: pa.Array
+    length: pa.Array
+    alive: Mask
+    columns: Columns
+
+
+class Reader:
+    """Reads the rows of one source. `text` says whether their texts are at hand."""
+
+    def __init__(self, context: Context, source: Source) -> None:
+        self.context, self.source = context, source
+
+    @cached_property
+    def plan(self) -> Plan:
+        """The plan that made the source's layers."""
+        return earlier_plan(self.source.root) if self.source.kind == EARLIER else self.context.plan
+
+    @cached_property
+    def store(self) -> Store:
+        return Store(self.source.root) if self.source.kind == EARLIER else self.context.store
+
+    @property
+    def text(self) -> bool:
+        if self.source.kind == TABLE:
+            return False
+        return self.source.kind == PART or self.store.path("documents", "text", f"{self.source.name}.parquet").is_file()
+
+    def rows(self, columns: Sequence[str]) -> Iterator[Rows]:
+        """All rows with the columns (`layer.column`) that the source has."""
+        if self.source.kind == TABLE:
+            yield from self._table_rows()
+        elif self.source.kind == EARLIER:
+            yield from self._earlier_rows(columns)
+        else:
+            yield from self._part_rows(columns)
+
+    def signatures(self, layer: Layer, places: I64) -> pa.Array:
+        """The signatures of the rows at `places` (sorted)."""
+        if self.source.kind == TABLE:
+            permutations = near_scorer(layer).permutations
+            batches = ({"signature": as_signatures(batch.column("signature"), permutations)} for _, batch in self._table())
+            return self._taken(batches, "signature", places)
+        name = f"{layer.name}.signature"
+        with Joined(self.store, self.source.name, [name]) as view:
+            return self._taken(view.batches(), name, places)
+
+    def shingles(self, layer: Layer, places: I64) -> Iterator[tuple[I64, I64, U32]]:
+        """The shingle sets of the texts at `places` (sorted), some rows at a time: places, offsets, hashes."""
+        theirs = self.plan.by_name[layer.name]
+        scorer = near_scorer(layer)
+        edits = self.plan.edits_before(theirs.position) if scorer.read == "edited" else ()
+        column = "text.edited" if edits else "text.text"
+        start = 0
+        with Joined(self.store, self.source.name, [column], edits) as view:
+            for batch in view.batches():
+                texts = batch[column]
+                low, high = np.searchsorted(places, [start, start + len(texts)])
+                if high > low:
+                    mine = places[low:high]
+                    offsets, hashes = scorer.shingle_sets(texts.take(pa.array(mine - start)))
+                    yield mine, offsets, hashes
+                start += len(texts)
+
+    def _taken(self, batches: Iterator[Columns], name: str, places: I64) -> pa.Array:
+        pieces: list[pa.Array] = []
+        start = 0
+        for batch in batches:
+            column = batch[name]
+            low, high = np.searchsorted(places, [start, start + len(column)])
+            pieces.append(column.take(pa.array(places[low:high] - start)))
+            start += len(column)
+        return pa.concat_arrays(pieces)
+
+    def _part_rows(self, columns: Sequence[str]) -> Iterator[Rows]:
+        plan = self.plan
+        steps = plan.steps_before(plan.duplicates_position) if plan.dedup_layers else ()
+        wanted = {"page.date", "page.url", "text.characters", *columns, *(c for step in steps for c in step.columns)}
+        with Joined(self.store, self.source.name, wanted, plan.edits_before(plan.duplicates_position)) as view:
+            for batch in view.batches():
+                ids = batch["id"]
+                verdicts = judge(steps, batch, len(ids), removed=self.context.removals.mask(ids, batch["page.url"]))
+                date = batch["page.date"].cast(pa.int64()).fill_null(NO_DATE)
+                length = batch["text.characters"].cast(pa.int64()).fill_null(0)
+                yield Rows(ids, date, length, verdicts.kept, batch)
+
+    def _earlier_rows(self, columns: Sequence[str]) -> Iterator[Rows]:
+        with Joined(self.store, self.source.name, {f"{FATE}.kept", *columns}) as view:
+            for batch in view.batches():
+                rows = len(batch["id"])
+                kept = np.asarray(batch[f"{FATE}.kept"].to_numpy(zero_copy_only=False), bool)
+                date = pa.array(np.full(rows, _EARLIER))
+                yield Rows(batch["id"], date, pa.array(np.zeros(rows, np.int64)), kept, batch)
+
+    def _table(self) -> Iterator[tuple[int, pa.RecordBatch]]:
+        """The rows of a table of signatures, some at a time, and how many came before them."""
+        groups = list(range(self.source.first, self.source.last))
+        start = 0
+        with open_file(self.source.root) as stream:
+            file = pq.ParquetFile(stream)
+            wanted = [name for name in ("id", "signature") if name in file.schema_arrow.names]
+            for batch in file.iter_batches(NARROW_BATCH_ROWS, row_groups=groups, columns=wanted, use_threads=False):
+                yield start, batch
+                start += len(batch)
+
+    def _table_rows(self) -> Iterator[Rows]:
+        date = NO_DATE if self.source.own else _EARLIER
+        near = [layer for layer in self.context.plan.dedup_layers if isinstance(layer.scorer, MinHash)]
+        for start, batch in self._table():
+            columns: Columns = {}
+            for layer in near:
+                signatures = as_signatures(batch.column("signature"), near_scorer(layer).permutations)
+                columns[f"{layer.name}.signature"] = signatures
+                columns[f"{layer.name}.digest"] = signature_digests(signatures)
+            rows = len(batch)
+            everyone = np.ones(rows, bool)
+            yield Rows(
+                _row_ids(batch, self.source, start), pa.array(np.full(rows, date)), pa.array(np.zeros(rows, np.int64)), everyone,
+                columns,
+            )  # fmt: skip
+
+
+def near_scorer(layer: Layer) -> MinHash:
+    """The scorer of a layer of signatures."""
+    assert isinstance(layer.scorer, MinHash)
+    return layer.scorer
+
+
+def as_signatures(column: pa.Array, permutations: int) -> pa.Array:
+    """A column of signatures as `dedup.minhash` writes it; another tool's is converted."""
+    return column if column.type == pa.binary(4 * permutations) else signatures_of_table(column, permutations)
+
+
+def _row_ids(table: pa.RecordBatch, source: Source, start: int) -> pa.Array:
+    """Ids of 16 bytes: those of the table, hashed if they are of another kind; else hashes of file and row number."""
+    if "id" not in table.schema.names:
+        return pa.array([digest(source.root, str(source.first), str(start + i)) for i in range(len(table))], ID_TYPE)
+    ids = table.column("id")
+    if ids.type == ID_TYPE and not ids.null_count:
+        return ids
+    return pa.array([digest(str(value)) for value in ids.to_pylist()], ID_TYPE)

@@ -1,0 +1,154 @@
+"""Where the rows of an election come from: parts of this run, what earlier runs kept, tables of signatures.
+
+Pages of earlier runs are not read again, and their texts only where two signatures leave it open whether a pair is
+near enough.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from core.errors import InputError
+from dedup.minhash import MinHash
+from dedup.sketches import signatures_of_table
+from ingest.files import file_system, find_files, open_file
+from pipelines.context import Context, recipe_from_json
+from pipelines.layers import Footer, layer_path
+from pipelines.plan import FATE, Layer, Plan, compile_plan, fingerprint
+from pipelines.runfile import parts_of, read_run
+from pipelines.store import Store
+from pipelines.survey import Survey
+
+PART, EARLIER, TABLE = "part", "earlier", "table"
+#: Rows of a table of signatures that one source takes, but for row groups that are larger.
+TABLE_ROWS = 1 << 16
+#: A row of an election is its source's ordinal, shifted by 32 bits, plus its place in the source.
+SHIFT = np.uint64(32)
+PLACE = np.uint64(0xFFFFFFFF)
+_MEND = "give the folder of a finished run, or a Parquet file of signatures, or leave it out of `against`"
+
+
+@dataclass(frozen=True)
+class Source:
+    """Some rows of an election: `rows` of them.
+
+    `kind` is PART (`name` is a part of this run), EARLIER (a part of the run in `root`) or TABLE (the row groups
+    first..last-1 of the Parquet file `root`). Nothing is written for a source that is not `own`.
+    """
+
+    kind: str
+    name: str
+    rows: int
+    root: str = ""
+    first: int = 0
+    last: int = 0
+    own: bool = True
+
+    def to_json(self) -> list[Any]:
+        return [self.kind, self.name, self.rows, self.root, self.first, self.last, self.own]
+
+    @staticmethod
+    def from_json(value: Sequence[Any]) -> Source:
+        return Source(*value)
+
+
+@functools.lru_cache(maxsize=64)
+def earlier_plan(root: str) -> Plan:
+    """The plan of the run in `root`. InputError if there is none."""
+    run = read_run(root)
+    if not run:
+        raise InputError(f"against {root}: there is no run here", _MEND)
+    return compile_plan(recipe_from_json(run["recipe"]))
+
+
+def earlier_sources(context: Context) -> tuple[list[Source], str]:
+    """What `against` names, as sources, and a digest of it. InputError if it cannot be compared with this run."""
+    sources: list[Source] = []
+    told: list[Any] = []
+    for given in context.recipe.documents.against:
+        if given.endswith(".parquet"):
+            found = find_files(given)
+            if not found:
+                raise InputError(f"against {given}: there is no such file", _MEND)
+            for file in found:
+                sources += table_sources(file.uri, _near(context.plan), own=False)
+                store, path = file_system(file.uri)
+                info = store.get_file_info(path)
+                told.append([file.name, info.size, info.mtime_ns])
+            continue
+        root = os.path.abspath(given)
+        footers = {layer.name: _footers(root, layer) for layer in context.plan.dedup_layers}
+        fates = Survey(Store(root), parts_of(root)).footers("documents", FATE)
+        for name, fate in sorted(fates.items()):
+            keys = {layer: footer[name] for layer, footer in footers.items()}
+            if fate is None or any(key is None or key.rows_digest != fate.rows_digest for key in keys.values()):
+                raise InputError(f"against {given}: the run has not finished", "run its recipe to the end")
+            text = layer_path(Store(root), "documents", "text", name).is_file()
+            sources.append(Source(EARLIER, name, fate.rows, root, own=False))
+            told.append([name, fate.method, fate.rows_digest, text, [key.method for key in keys.values() if key]])
+    return sources, fingerprint(told) if told else ""
+
+
+def _footers(root: str, layer: Layer) -> Mapping[str, Footer | None]:
+    """The footers of an earlier run's layer; InputError if it was not made as this run makes its own."""
+    plan = earlier_plan(root)
+    theirs = plan.by_name.get(layer.name)
+    if theirs is None or theirs.scorer != layer.scorer:
+        what = f"has no layer `{layer.name}`" if theirs is None else f"made `{layer.name}` with other parameters"
+        raise InputError(
+            f"against {root}: the run {what}",
+            f"give both recipes the same `{layer.name}`, and run the earlier one again: only that layer is computed",
+        )
+    footers = Survey(Store(root), parts_of(root)).footers("documents", layer.name)
+    if any(footer is not None and footer.method != theirs.method for footer in footers.values()):
+        raise InputError(
+            f"against {root}: its layer `{layer.name}` was made by another version",
+            "run its recipe again: what changed is computed anew",
+        )
+    return footers
+
+
+def _near(plan: Plan) -> MinHash:
+    """The MinHash whose signatures a table holds. InputError if the recipe has none, or several."""
+    found = [layer.scorer for layer in plan.dedup_layers if isinstance(layer.scorer, MinHash)]
+    if len(found) != 1:
+        raise InputError(
+            f"against a table of signatures: the recipe has {len(found)} scorers `minhash`", "it has to have one to compare with"
+        )
+    return found[0]
+
+
+def table_sources(uri: str, scorer: MinHash, own: bool, prefix: str = "") -> Iterator[Source]:
+    """A Parquet file of signatures (column `signature`; `id` if there is one) as sources of about TABLE_ROWS rows.
+
+    InputError if it is none, or if its signatures are not of `scorer.permutations` values.
+    """
+    with open_file(uri) as stream:
+        try:
+            file = pq.ParquetFile(stream)
+            field = file.schema_arrow.field("signature")
+        except (pa.ArrowInvalid, KeyError) as error:
+            raise InputError(
+                f"{uri}: is no table of signatures ({error})", "give a Parquet file with a column `signature`"
+            ) from None
+        first = next(file.iter_batches(1, columns=["signature"]), None)
+        if first is not None:
+            try:
+                signatures_of_table(first.column(0), scorer.permutations)
+            except (ValueError, TypeError) as error:
+                raise InputError(f"{uri}: column signature ({field.type}): {error}", "sign both with the same settings") from None
+        sizes = [file.metadata.row_group(i).num_rows for i in range(file.metadata.num_row_groups)]
+    start = rows = 0
+    for group, size in enumerate(sizes):
+        rows += size
+        if rows >= TABLE_ROWS or group == len(sizes) - 1:
+            yield Source(TABLE, f"{prefix}{os.path.basename(uri)}-{start:06d}", rows, uri, start, group + 1, own)
+            start, rows = group + 1, 0

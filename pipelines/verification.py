@@ -1,0 +1,214 @@
+"""Verification of candidate pairs as tasks: agreement of signatures settles what is clear, shingles the rest.
+
+A partition of pairs asks the sources for the signatures of its rows; where they leave a pair in doubt, for the
+shingles of the two texts. Only candidates' signatures and shingles travel, by claim check.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from core.hashing import splitmix64
+from dedup.minhash import agreement, clear, jaccard, signature_words
+from pipelines.chunks import flat
+from pipelines.context import Context
+from pipelines.exchange import Pointer, read_chunks, write_chunks
+from pipelines.matching import EDGE, EDGES, distinct, edges, edges_of, passed_on, read_rows
+from pipelines.plan import Layer
+from pipelines.source_rows import Reader, near_scorer
+from pipelines.sources import PLACE, SHIFT
+
+U64 = npt.NDArray[np.uint64]
+I64 = npt.NDArray[np.int64]
+#: A chunk of shingles is written at about this many.
+_SHINGLES = 8_000_000
+_WANTED = pa.schema([("row", pa.uint64())])
+
+
+def gather(context: Context, args: dict[str, Any]) -> dict[str, Any]:
+    """Writes down the distinct pairs of a partition, and asks for their rows' signatures.
+
+    Emits ["signatures", ordinal] → [layer, partition, pointer to rows].
+    """
+    kind, *rest = args["key"]
+    if kind == EDGE[0]:
+        return passed_on(args)
+    layer, partition = str(rest[0]), int(rest[1])
+    table = pa.Table.from_batches(read_chunks(map(Pointer.from_json, args["values"])), EDGES)
+    a, b = _distinct(table.column("a").to_numpy(), table.column("b").to_numpy())
+    return {"emit": _ask(context, "signatures", layer, partition, a, b)}
+
+
+def send_signatures(context: Context, args: dict[str, Any]) -> dict[str, Any]:
+    """Sends the signatures that partitions asked a source for; emits ["verify", layer, partition] → [pointer, text],
+    where `text` says whether the source's texts are at hand."""
+    kind, *rest = args["key"]
+    if kind == EDGE[0]:
+        return passed_on(args)
+    ordinal = int(rest[0])
+    reader = Reader(context, read_rows(context, ordinal)[0])
+    emit: list[list[Any]] = []
+    for layer, asked in _by_layer(context, args):
+        places = distinct(np.concatenate([rows for _, rows in asked]))
+        signatures = reader.signatures(layer, places)
+        schema = pa.schema([("row", pa.uint64()), ("signature", signatures.type)])
+        chunks = {
+            p: pa.RecordBatch.from_arrays(
+                [_numbers(ordinal, rows), signatures.take(pa.array(np.searchsorted(places, rows)))], schema=schema
+            )
+            for p, rows in asked
+        }
+        pointers = write_chunks(context.store, f"election-{ordinal:08d}-{layer.name}-signatures.arrow", chunks, schema)
+        emit += [[["verify", layer.name, p], [pointer.to_json(), ordinal, reader.text]] for p, pointer in pointers.items()]
+    return {"emit": emit}
+
+
+def verify(context: Context, args: dict[str, Any]) -> dict[str, Any]:
+    """Settles by signatures what they settle; emits edges, and ["shingles", ordinal] requests for what is in doubt.
+
+    A pair in doubt of which a text is not at hand is judged by its signatures alone.
+    """
+    kind, *rest = args["key"]
+    if kind == EDGE[0]:
+        return passed_on(args)
+    layer, partition = context.plan.by_name[rest[0]], int(rest[1])
+    scorer = near_scorer(layer)
+    a, b = _pairs(context, "signatures", layer.name, partition)
+    batches = read_chunks(Pointer.from_json(pointer) for pointer, _, _ in args["values"])
+    table = pa.Table.from_batches(batches)
+    rows = table.column("row").to_numpy()
+    words, _ = signature_words(flat(table.column("signature")))
+    left, right = _places(rows, a, b)
+    equal = agreement(words, left, right)
+    verdict = clear(equal, scorer.permutations, scorer.threshold)
+    near = verdict > 0
+    doubt = verdict == 0
+    with_text = np.array(sorted(ordinal for _, ordinal, text in args["values"] if text), np.uint64)
+    by_text = np.isin(a >> SHIFT, with_text) & np.isin(b >> SHIFT, with_text) & (scorer.verify == "jaccard")
+    near |= doubt & ~by_text & (equal >= scorer.threshold * scorer.permutations)
+    doubt &= by_text
+    emit = edges_of(context, f"{layer.name}-{partition:08d}-verified", edges(a[near], b[near]))
+    if doubt.any():
+        emit += _ask(context, "shingles", layer.name, partition, a[doubt], b[doubt])
+    return {"emit": emit}
+
+
+def send_shingles(context: Context, args: dict[str, Any]) -> dict[str, Any]:
+    """Sends the shingles of the texts that partitions asked a source for; emits ["settle", layer, partition] → pointer."""
+    kind, *rest = args["key"]
+    if kind == EDGE[0]:
+        return passed_on(args)
+    ordinal = int(rest[0])
+    reader = Reader(context, read_rows(context, ordinal)[0])
+    emit: list[list[Any]] = []
+    schema = pa.schema([("row", pa.uint64()), ("shingles", pa.large_list(pa.uint32()))])
+    for layer, asked in _by_layer(context, args):
+        places = distinct(np.concatenate([rows for _, rows in asked]))
+        for slab, (found, sets) in enumerate(_slabs(reader, layer, places)):
+            chunks: dict[int, pa.RecordBatch] = {}
+            for p, rows in asked:
+                mine = rows[np.isin(rows, found)]
+                if len(mine):
+                    taken = sets.take(pa.array(np.searchsorted(found, mine)))
+                    chunks[p] = pa.RecordBatch.from_arrays([_numbers(ordinal, mine), taken], schema=schema)
+            name = f"election-{ordinal:08d}-{layer.name}-{slab:06d}-shingles.arrow"
+            pointers = write_chunks(context.store, name, chunks, schema)
+            emit += [[["settle", layer.name, p], pointer.to_json()] for p, pointer in pointers.items()]
+    return {"emit": emit}
+
+
+def settle(context: Context, args: dict[str, Any]) -> dict[str, Any]:
+    """Settles by the exact Jaccard index of the shingles what signatures left in doubt; emits edges."""
+    kind, *rest = args["key"]
+    if kind == EDGE[0]:
+        return passed_on(args)
+    layer, partition = context.plan.by_name[rest[0]], int(rest[1])
+    a, b = _pairs(context, "shingles", layer.name, partition)
+    table = pa.Table.from_batches(read_chunks(map(Pointer.from_json, args["values"])))
+    rows = table.column("row").to_numpy()
+    sets = flat(table.column("shingles"))
+    left, right = _places(rows, a, b)
+    offsets = np.ascontiguousarray(sets.offsets.to_numpy())
+    near = jaccard(offsets, np.ascontiguousarray(sets.values.to_numpy()), left, right) >= near_scorer(layer).threshold
+    return {"emit": edges_of(context, f"{layer.name}-{partition:08d}-settled", edges(a[near], b[near]))}
+
+
+def _ask(context: Context, kind: str, layer: str, partition: int, a: U64, b: U64) -> list[list[Any]]:
+    """Writes the pairs of a partition down, and asks each source for its rows among them."""
+    write_chunks(context.store, _pairs_name(kind, layer, partition), {0: edges(a, b)}, EDGES)
+    rows = distinct(np.concatenate([a, b]))
+    ordinals = (rows >> SHIFT).astype(np.int64)
+    found, starts = np.unique(ordinals, return_index=True)
+    bounds = [*starts.tolist(), len(rows)]
+    wanted = pa.RecordBatch.from_arrays([pa.array(rows)], schema=_WANTED)
+    chunks = {int(o): wanted.slice(bounds[i], bounds[i + 1] - bounds[i]) for i, o in enumerate(found)}
+    pointers = write_chunks(context.store, f"election-{layer}-{partition:08d}-{kind}-asked.arrow", chunks, _WANTED)
+    return [[[kind, ordinal], [layer, partition, pointer.to_json()]] for ordinal, pointer in pointers.items()]
+
+
+def _pairs_name(kind: str, layer: str, partition: int) -> str:
+    return f"election-{layer}-{partition:08d}-{kind}-pairs.arrow"
+
+
+def _pairs(context: Context, kind: str, layer: str, partition: int) -> tuple[U64, U64]:
+    """The pairs that `_ask` wrote down."""
+    path = context.store.scratch("exchange", _pairs_name(kind, layer, partition))
+    (batch,) = read_chunks([Pointer(str(path), 0)])
+    return batch.column("a").to_numpy(), batch.column("b").to_numpy()
+
+
+def _by_layer(context: Context, args: dict[str, Any]) -> Iterator[tuple[Layer, list[tuple[int, I64]]]]:
+    """The places that partitions ask a source for, by layer."""
+    asked: dict[str, list[tuple[int, I64]]] = {}
+    for layer, partition, pointer in args["values"]:
+        (batch,) = read_chunks([Pointer.from_json(pointer)])
+        asked.setdefault(layer, []).append((int(partition), (batch.column("row").to_numpy() & PLACE).astype(np.int64)))
+    for name in sorted(asked):
+        yield context.plan.by_name[name], sorted(asked[name], key=lambda pair: pair[0])
+
+
+def _slabs(reader: Reader, layer: Layer, places: I64) -> Iterator[tuple[I64, pa.Array]]:
+    """The shingle sets of the rows at `places`, as lists, _SHINGLES or so at a time."""
+    found: list[I64] = []
+    pieces: list[pa.Array] = []
+    held = 0
+    for mine, offsets, hashes in reader.shingles(layer, places):
+        found.append(mine)
+        pieces.append(pa.LargeListArray.from_arrays(pa.array(offsets.astype(np.int64)), pa.array(hashes)))
+        held += len(hashes)
+        if held > _SHINGLES:
+            yield np.concatenate(found), pa.concat_arrays(pieces)
+            found, pieces, held = [], [], 0
+    if found:
+        yield np.concatenate(found), pa.concat_arrays(pieces)
+
+
+def _numbers(ordinal: int, places: I64) -> pa.Array:
+    return pa.array((np.uint64(ordinal) << SHIFT) + places.astype(np.uint64))
+
+
+def _places(rows: U64, *wanted: U64) -> list[I64]:
+    """Where in `rows` each of the wanted rows stands: by a table over the places of every source that is among them."""
+    ordinals = (rows >> SHIFT).astype(np.int64)
+    places = (rows & PLACE).astype(np.int64)
+    sizes = np.zeros(int(ordinals.max(initial=0)) + 1, np.int64)
+    np.maximum.at(sizes, ordinals, places + 1)
+    bases = np.cumsum(sizes) - sizes
+    table = np.zeros(int(sizes.sum()), np.int32)
+    table[bases[ordinals] + places] = np.arange(len(rows), dtype=np.int32)
+    return [table[bases[(w >> SHIFT).astype(np.int64)] + (w & PLACE).astype(np.int64)].astype(np.int64) for w in wanted]
+
+
+def _distinct(a: U64, b: U64) -> tuple[U64, U64]:
+    """Pairs without repetition, in the order of a hash."""
+    key = splitmix64(splitmix64(a) ^ b)  # one word sorts several times faster than two
+    order = np.argsort(key)
+    a, b = a[order], b[order]
+    first = np.ones(len(a), bool)
+    first[1:] = (a[1:] != a[:-1]) | (b[1:] != b[:-1])
+    return a[first], b[first]
