@@ -67,6 +67,20 @@ def storage_errors(path: str | Path) -> Generator[None, None, None]:
                 "free space (`web2shards prune` removes superseded files) and run the same command again: "
                 "what is finished is kept",
             ) from error
+        if error.errno == errno.EFBIG:
+            raise StorageError(
+                f"{path}: is larger than a file may be here",
+                "raise the limit (`ulimit -f`), choose an --out on another file system, or take smaller parts or shards",
+            ) from error
+        if error.errno in (errno.EMFILE, errno.ENFILE):
+            raise StorageError(
+                f"{path}: too many files are open", "raise the limit (`ulimit -n`) and run the same command again"
+            ) from error
+        if error.errno in (errno.EIO, errno.ESTALE):
+            raise StorageError(
+                f"{path}: the disk failed ({error.strerror})",
+                "look after the disk (`dmesg`), then run the same command again, if need be with another --out",
+            ) from error
         if error.errno == errno.ENAMETOOLONG:
             raise StorageError(
                 f"{path}: the name is too long for this file system",

@@ -145,7 +145,9 @@ def _scripts() -> tuple[npt.NDArray[np.uint8], list[str]]:
 def _room(offsets: npt.NDArray[np.int32], characters: int) -> tuple[npt.NDArray[np.int64], Bytes]:
     """Offsets and bytes with room for the samples of a batch."""
     most = 4 * (characters + 2 * PIECE)
-    sizes = np.minimum(np.diff(offsets).astype(np.int64) + 1, most)
+    lengths = np.diff(offsets).astype(np.int64)
+    # Where a line is cut into pieces, a space comes in that the text has not.
+    sizes = np.minimum(lengths + lengths // PIECE + 1, most)
     return np.zeros(len(offsets), np.int64), np.zeros(int(sizes.sum()), np.uint8)
 
 

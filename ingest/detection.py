@@ -104,7 +104,9 @@ CANDIDATES: dict[str, float] = {
 }
 
 _CJK = {"shift_jis", "euc-jp", "iso-2022-jp", "euc-kr", "gb18030", "gbk", "big5"}
-_MARKUP = re.compile(rb"<(?:script|style)\b.*?</(?:script|style)|<!--.*?-->|<[a-zA-Z/!?][^<>]{0,4096}>", re.I | re.S)
+_OPENER = re.compile(rb"<(?:(script|style)\b|(!--)|[a-zA-Z/!?])", re.I)
+_SCRIPT_END = re.compile(rb"</(?:script|style)", re.I)
+_TAG = re.compile(rb"<[a-zA-Z/!?][^<>]{0,4096}>")
 
 
 @dataclass(frozen=True)
@@ -124,13 +126,38 @@ def sample_of(body: bytes) -> bytes:
     """
     lines: list[bytes] = []
     size = 0
-    for line in _MARKUP.sub(b" ", body[: 64 * SAMPLE]).split(b"\n"):
+    for line in _without_markup(body[: 64 * SAMPLE]).split(b"\n"):
         if not line.isascii():
             lines.append(line[: SAMPLE - size])
             size += len(line) + 1
             if size >= SAMPLE:
                 break
     return b"\n".join(lines)
+
+
+def _without_markup(body: bytes) -> bytes:
+    """A space for each script, style, comment and tag; what is not closed is looked for once, not once an opener."""
+    parts: list[bytes] = []
+    at = start = 0
+    scripts = comments = True
+    while opener := _OPENER.search(body, start):
+        start, end = opener.start(), -1
+        if opener.lastindex == 1 and scripts:
+            closer = _SCRIPT_END.search(body, opener.end())
+            scripts, end = closer is not None, closer.end() if closer else -1
+        elif opener.lastindex == 2 and comments:
+            found = body.find(b"-->", opener.end())
+            comments, end = found >= 0, found + 3 if found >= 0 else -1
+        if end < 0:
+            tag = _TAG.match(body, start)
+            end = tag.end() if tag else -1
+        if end < 0:
+            start += 1
+            continue
+        parts += [body[at:start], b" "]
+        at = start = end
+    parts.append(body[at:])
+    return b"".join(parts)
 
 
 def fit(sample: bytes, encoding: str, handicaps: dict[str, float] | None = None) -> Fit:

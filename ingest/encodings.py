@@ -8,6 +8,7 @@ where a page says so and holds no byte 0x80-0x9F.
 from __future__ import annotations
 
 import codecs
+from functools import cache
 
 _LABELS: dict[str, str] = {
     "utf-8": "unicode-1-1-utf-8 unicode11utf8 unicode20utf8 utf8 x-unicode20utf8 utf-8-sig utf8mb4 utf_8",
@@ -103,4 +104,12 @@ codecs.register_error("web2shards.c1", _c1)
 def decode_as(body: bytes, name: str) -> str:
     """`body` in the encoding `name`; never raises: what cannot be decoded becomes U+FFFD."""
     windows = name.startswith(("windows-", "iso-8859-1")) and name != "iso-8859-15"
-    return body.decode(codec(name), "web2shards.c1" if windows else "replace")
+    if windows:
+        return codecs.charmap_decode(body, "strict", _table(codec(name)))[0]
+    return body.decode(codec(name), "replace")
+
+
+@cache
+def _table(name: str) -> str:
+    """What each byte means: as a table, since an error handler in Python costs a microsecond a byte."""
+    return "".join(bytes([byte]).decode(name, "web2shards.c1") for byte in range(256))

@@ -46,13 +46,15 @@ def parse_response(block: bytes) -> Response:
     if "\n " in text or "\n\t" in text:
         text = _FOLD.sub(" ", text)
     fields: dict[str, str] = {}
+    codings: dict[str, list[str]] = {}
     for line in text.split("\n")[1:]:
         name, colon, value = line.partition(":")
         if colon:
             name, value = name.strip().lower(), value.strip()
-            if name in fields and name.endswith("-encoding"):
-                value = f"{fields[name]}, {value}"
             fields[name] = value
+            if name.endswith("-encoding"):
+                codings.setdefault(name, []).append(value)
+    fields |= {name: ", ".join(values) for name, values in codings.items()}
     return Response(int(match.group(1)), fields, body)
 
 

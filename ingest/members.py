@@ -19,17 +19,26 @@ CHUNK = 1 << 16
 BOMB_RATIO = 100
 ZSTD_MAX_WINDOW = 1 << 27
 _PROBE = 4096
+#: How much of a zstd frame is handed to the decoder at a time where only its beginning is wanted.
+_PEEK = 4096
+#: What going over a block header of a zstd frame counts for, in bytes read.
+_BLOCK_COST = 256
 _STEP = 32
 _SEARCH = 1 << 20
 
 
 class Damaged(Exception):
-    """A member cannot be read on: `reason` as in the records, `what` for its message."""
+    """A member cannot be read on: `reason` as in the records, `what` for its message.
 
-    def __init__(self, reason: str, what: str) -> None:
+    `read`: stored bytes gone over to find that out, where no member could be opened; `cost`: what that counts for.
+    """
+
+    def __init__(self, reason: str, what: str, read: int = 0, cost: int = 0) -> None:
         super().__init__(what)
         self.reason = reason
         self.what = what
+        self.read = read
+        self.cost = cost
 
 
 class Member(Protocol):
@@ -208,9 +217,11 @@ class Zstd:
         return ZstdMember(source, offset, self._decoder)
 
     def peek(self, source: ByteSource, offset: int, n: int) -> bytes:
+        """The first `n` bytes of content at `offset`; whether the frame has an end is not looked at."""
+        stored = _Range(source, offset, source.size)
         try:
-            return ZstdMember(source, offset, self._decoder).read(n)
-        except Damaged:
+            return self._decoder.stream_reader(stored, read_size=_PEEK).read(n)  # pyright: ignore[reportArgumentType]
+        except zstandard.ZstdError:
             return b""
 
     def salvage(self, source: ByteSource, offset: int, n: int) -> bytes:
@@ -226,19 +237,21 @@ def zstd_frame_end(source: ByteSource, offset: int) -> int:
     single = flags >> 5 & 1
     sizes = (1 if single else 0, 2, 4, 8)
     at = offset + 5 + (not single) + (0, 1, 2, 4)[flags & 3] + sizes[flags >> 6]
+    cost = 0
     while True:
         block = bytes(source.at(at, 3))
+        cost += _BLOCK_COST
         if len(block) < 3:
-            raise Damaged("truncated_file", "the file ends inside the zstd frame")
+            raise Damaged("truncated_file", "the file ends inside the zstd frame", at - offset, at - offset + cost)
         word = int.from_bytes(block, "little")
         kind, size = word >> 1 & 3, word >> 3
         if kind == 3 or size > 1 << 17:
-            raise Damaged("damaged_zstd", "zstd frame is damaged (bad block header)")
+            raise Damaged("damaged_zstd", "zstd frame is damaged (bad block header)", at - offset, at - offset + cost)
         at += 3 + (1 if kind == 1 else size)
         if word & 1:
             at += 4 * (flags >> 2 & 1)
             if at > source.size:
-                raise Damaged("truncated_file", "the file ends inside the zstd frame")
+                raise Damaged("truncated_file", "the file ends inside the zstd frame", at - offset, at - offset + cost)
             return at
 
 

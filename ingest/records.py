@@ -9,14 +9,18 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from ingest.files import ByteSource
+from ingest.files import BLOCK, ByteSource
 from ingest.members import Damaged
 
 MAX_HEADER = 1 << 18
 _STEP = 1 << 20
+_END = b"\r\n\r\n"
+#: Lengths that prove wrong may cost so many bytes of reading forward and back; then a record ends at the next header.
+TRUST = 1 << 31
 _HEADER = re.compile(rb"WARC/\d\.\d{1,2}[ \t]{0,8}\r?\n(?=[A-Za-z-]{1,40}[ \t]{0,8}:)")
 _HEADER_END = re.compile(rb"\r?\n\r?\n")
 _FOLD = re.compile(r"\r?\n[ \t]+")
+_ONCE = (b"\nwarc-type:", b"\nwarc-record-id:", b"\nwarc-date:", b"\ncontent-length:")
 #: How far before the end of what was searched a header may begin and still be cut by it.
 _MARGIN = 128
 
@@ -52,6 +56,20 @@ def parse_header(head: bytes) -> dict[str, str]:
     return fields
 
 
+def runs_on(head: bytes) -> bool:
+    """Whether a header was cut and that of another record follows in it: a line ends as a record begins, and either
+    is no field, or stands between fields that a record has once."""
+    at = head.find(b"WARC/", 5)
+    while at >= 0:
+        if _HEADER.match(head + b"\r\n", at):
+            line = head.rfind(b"\n", 0, at) + 1
+            before, after = head[:at].lower(), head[at:].lower()
+            if b":" not in head[line:at] or any(name in before and name in after for name in _ONCE):
+                return True
+        at = head.find(b"WARC/", at + 5)
+    return False
+
+
 def block_length(fields: dict[str, str]) -> int | None:
     """Content-Length, None if it is missing or no number."""
     text = fields.get("content-length", "")
@@ -63,7 +81,7 @@ def whole_record(data: bytes, max_block: int) -> tuple[dict[str, str], bytes] | 
     if data[:5] != b"WARC/":
         return None
     end = _HEADER_END.search(data, 0, MAX_HEADER)
-    if end is None:
+    if end is None or runs_on(data[: end.start()]):
         return None
     fields = parse_header(data[: end.start()])
     size = block_length(fields)
@@ -75,14 +93,24 @@ def whole_record(data: bytes, max_block: int) -> tuple[dict[str, str], bytes] | 
 class Window:
     """A stream read forward, of which `data[at:]` is held; `offset` is the place of `data[at]` in the stream.
 
-    A stream that is damaged ends there, and `damage` says so.
+    A stream that is damaged ends there, and `damage` says so. `trust`: bytes that may still be read in vain because a
+    header told a length that was wrong.
     """
 
     def __init__(self, read: Callable[[int], bytes], data: bytes = b"") -> None:
         self._read = read
         self.data, self.at, self.offset = data, 0, 0
         self.damage: Damaged | None = None
+        self.trust = TRUST
         self._ended = False
+
+    def back(self, offset: int) -> bool:
+        """Go back to `offset`; False if this stream cannot."""
+        return False
+
+    def price(self, size: int) -> int:
+        """What going forward by `size` bytes and back again costs, in bytes read."""
+        return size
 
     def have(self, n: int) -> int:
         """How many bytes are held after trying for `n`."""
@@ -92,7 +120,8 @@ class Window:
         parts = [self.data[self.at :]]
         while held < n and not self._ended:
             try:
-                more = self._read(n - held)
+                # A quarter more than asked for: what is held is copied here, and each record may ask anew.
+                more = self._read(max(n - held, held // 4))
             except Damaged as damage:
                 self.damage, more = damage, b""
             self._ended = not more
@@ -148,6 +177,13 @@ class SourceWindow(Window):
         """Go to `offset` of the file."""
         self.data, self.at, self.offset, self._next, self._ended = b"", 0, offset, offset, False
 
+    def back(self, offset: int) -> bool:
+        self.move(offset)
+        return True
+
+    def price(self, size: int) -> int:
+        return 2 * BLOCK
+
 
 def stream_records(window: Window, *, max_block: int, sole: bool) -> Iterator[RawRecord]:
     """The records of a stream of them, each before the next is read; offsets and lengths are places in the stream.
@@ -187,7 +223,7 @@ def _read_header(window: Window) -> tuple[dict[str, str], int, str]:
         n *= 4
     if window.data[window.at : window.at + 5] != b"WARC/":
         return {}, 0, "no WARC header here"
-    if end is None:
+    if end is None or runs_on(window.data[window.at : end.start()]):
         return {}, 0, "the WARC header has no end"
     fields = parse_header(window.data[window.at : end.start()])
     size = block_length(fields)
@@ -226,11 +262,14 @@ def _held_block(window: Window, fields: dict[str, str], size: int, max_block: in
 
 def _large_block(window: Window, fields: dict[str, str], size: int) -> RawRecord:
     start = window.offset
-    if window.skip(size) == size and _at_boundary(window):
-        return RawRecord(0, 0, fields, b"", "too_large", f"{size:,} bytes")
-    if isinstance(window, SourceWindow):
-        window.move(start)
+    if window.price(size) <= window.trust:
+        if window.skip(size) == size and _at_boundary(window):
+            return RawRecord(0, 0, fields, b"", "too_large", f"{size:,} bytes")
+        window.trust -= window.price(size)
+        window.back(start)
     _discard_to_header(window, 0)
+    if window.offset - start == size + len(_END):
+        return RawRecord(0, 0, fields, b"", "too_large", f"{size:,} bytes")
     return RawRecord(0, 0, fields, b"", "wrong_length", f"Content-Length is {size:,}, no record ends there")
 
 

@@ -91,6 +91,7 @@ class SliceReader:
     def _member(self, codec: Codec, at: int) -> Iterator[RawRecord]:
         """The records of the member at `at`; returns where to go on."""
         member: Member | None = None
+        window: MemberWindow | None = None
         self._inside = 0
         try:
             if bytes(self._source.at(at, len(codec.magic))) != codec.magic:
@@ -104,13 +105,14 @@ class SliceReader:
                     return member.end
                 if not first:
                     return member.end
-            window = Window(_bounded(member, self._options.max_record), first)
-            yield from self._window_records(window, member, at)
+            window = MemberWindow(codec, self._source, at, member, first, self._options.max_record)
+            yield from self._window_records(window, at)
+            member = window.member
             if member.end is None:
                 raise Damaged(f"damaged_{codec.name}", f"{codec.name} member goes on after its records")
             return member.end
         except Damaged as damage:
-            found = self._resume(codec, at, member)
+            found = self._resume(codec, at, window.member if window is not None else member, damage)
             inside = self._inside
             reason = damage.reason
             if reason == "truncated_file" and found < self._source.size:
@@ -125,7 +127,7 @@ class SliceReader:
             yield record
             return found
 
-    def _window_records(self, window: Window, member: Member, at: int) -> Iterator[RawRecord]:
+    def _window_records(self, window: MemberWindow, at: int) -> Iterator[RawRecord]:
         """One record behind the window, because the first of several has another length than an only one."""
         previous: RawRecord | None = None
         several = False
@@ -142,24 +144,42 @@ class SliceReader:
                 yield _placed(previous, at, previous.length)
             raise
         if previous is not None:
-            length = previous.length if several or member.end is None else member.end - at
+            end = window.member.end
+            length = previous.length if several or end is None else end - at
             yield _placed(previous, at, length)
 
-    def _resume(self, codec: Codec, at: int, member: Member | None) -> int:
+    def _resume(self, codec: Codec, at: int, member: Member | None, damage: Damaged) -> int:
         """Where the next record is, searched from just after `at`, or from where reading failed if that costs much."""
-        after = at + 1
-        if member is not None:
-            read = member.consumed()
-            self._wasted += read
-            if self._wasted > _RETRY_BYTES * max(self._stop - self._start, 64 << 20):
-                after = at + max(1, read)
-        return find_record(codec, self._source, after)
+        read = damage.read if member is None else member.consumed()
+        self._wasted += damage.cost if member is None else read
+        much = self._wasted > _RETRY_BYTES * max(self._stop - self._start, 64 << 20)
+        return find_record(codec, self._source, at + max(1, read) if much else at + 1)
 
 
 def _placed(record: RawRecord, at: int, length: int) -> RawRecord:
     record.offset += at
     record.length = length
     return record
+
+
+class MemberWindow(Window):
+    """A window on the content of a member, which is opened anew to go back."""
+
+    def __init__(self, codec: Codec, source: ByteSource, at: int, member: Member, first: bytes, max_record: int) -> None:
+        super().__init__(_bounded(member, max_record), first)
+        self.member = member
+        self._open = lambda: codec.open(source, at)
+        self._max_record = max_record
+
+    def back(self, offset: int) -> bool:
+        self.member = self._open()
+        self._read = _bounded(self.member, self._max_record)
+        self.data, self.at, self.offset, self._ended, self.damage = b"", 0, 0, False, None
+        self.skip(offset)
+        return True
+
+    def price(self, size: int) -> int:
+        return size + self.offset
 
 
 def _bounded(member: Member, max_record: int) -> Callable[[int], bytes]:

@@ -1,21 +1,30 @@
 """Claim check: senders write chunks for each destination into one file, and only pointers travel.
 
-A file is an Arrow IPC file whose batch i is one destination's chunk, so that a reader maps just what it needs.
+A file is an Arrow IPC file whose batch i is one destination's chunk, so that a reader maps just what it needs. After it
+stand an xxh3 of each chunk and one of the rest: IPC files have no checksums of their own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import struct
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.ipc as ipc
+import xxhash
 
 from core.errors import StorageError
 from core.files import storage_errors
 from pipelines.store import Store
+
+#: Of each chunk: where it ends, and its xxh3.
+_ENTRY = struct.Struct("<QQ")
+#: At the end: where the first chunk begins, chunks, xxh3 of what is no chunk, and what such a file is known by.
+_END = struct.Struct("<QQQ8s")
+_MAGIC = b"w2schunk"
 
 
 @dataclass(frozen=True)
@@ -43,17 +52,39 @@ def write_chunks(
     temporary = store.temporary(final.name)
     options = ipc.IpcWriteOptions(compression=compression)
     pointers: dict[int, Pointer] = {}
+    bounds: list[int] = []
     with storage_errors(temporary):
         try:
             with pa.OSFile(str(temporary), "wb") as sink, ipc.new_file(sink, schema, options=options) as writer:
+                bounds.append(sink.tell())
                 for index, (destination, batch) in enumerate(sorted(chunks.items())):
                     writer.write_batch(batch)
+                    bounds.append(sink.tell())
                     pointers[destination] = Pointer(str(final), index)
-            store.commit(temporary, final, durable=False)
+            _seal(temporary, bounds)
+            store.commit(temporary, final)
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
     return pointers
+
+
+def _seal(path: Path, bounds: Sequence[int]) -> None:
+    """Writes the checksums of a file behind it."""
+    with pa.memory_map(str(path)) as source:
+        data = memoryview(source.read_buffer(source.size()))
+        entries = [_ENTRY.pack(end, _checksum(data[start:end])) for start, end in zip(bounds, bounds[1:], strict=False)]
+        rest = _checksum(data[: bounds[0]], data[bounds[-1] :])
+        data.release()
+    with open(path, "ab") as file:
+        file.write(b"".join(entries) + _END.pack(bounds[0], len(entries), rest, _MAGIC))
+
+
+def _checksum(*pieces: memoryview) -> int:
+    digest = xxhash.xxh3_64()
+    for piece in pieces:
+        digest.update(piece)
+    return digest.intdigest()
 
 
 def read_chunks(pointers: Iterable[Pointer]) -> list[pa.RecordBatch]:
@@ -62,7 +93,28 @@ def read_chunks(pointers: Iterable[Pointer]) -> list[pa.RecordBatch]:
     for pointer in sorted(pointers, key=lambda p: (Path(p.path).name, p.index)):
         try:
             with pa.memory_map(pointer.path) as source:
-                batches.append(ipc.open_file(source).get_batch(pointer.index))
-        except (pa.ArrowInvalid, OSError) as error:
+                batches.append(_chunk(source.read_buffer(source.size()), pointer.index))
+        except (pa.ArrowException, OSError, ValueError, struct.error) as error:
             raise StorageError(f"{pointer.path}: the exchange file is damaged ({error})", "run the same command again") from error
     return batches
+
+
+def _entry(view: memoryview, size: int, index: int) -> tuple[int, int]:
+    return _ENTRY.unpack_from(view, size + index * _ENTRY.size)
+
+
+def _chunk(data: pa.Buffer, index: int) -> pa.RecordBatch:
+    """A batch of the mapped file `data`; ValueError if the file is not as it was written."""
+    view = memoryview(data)
+    first, chunks, rest, magic = _END.unpack_from(view, max(0, len(view) - _END.size))
+    size = len(view) - _END.size - chunks * _ENTRY.size
+    if magic != _MAGIC or size < first or index >= chunks:
+        raise ValueError("it is cut, or its end is another's")
+    start = _entry(view, size, index - 1)[0] if index else first
+    end, checksum = _entry(view, size, index)
+    last, _ = _entry(view, size, chunks - 1)
+    if not first <= start <= end <= last <= size:
+        raise ValueError("its places are out of order")
+    if _checksum(view[start:end]) != checksum or _checksum(view[:first], view[last:size]) != rest:
+        raise ValueError("a checksum is wrong")
+    return ipc.open_file(pa.BufferReader(data.slice(0, size))).get_batch(index)

@@ -7,11 +7,13 @@ the bad rows are found.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import faulthandler
 import os
 import resource
 import select
 import signal
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,6 +25,7 @@ from core.scorer import Scorer
 
 #: An error's message is cut here.
 MESSAGE_CHARACTERS = 500
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 @dataclass(frozen=True)
@@ -100,15 +103,25 @@ def _message(error: BaseException) -> str:
     return " ".join(f"{type(error).__name__}: {error}".split())[:MESSAGE_CHARACTERS]
 
 
+def die_with(parent: int) -> None:
+    """Has this process killed when its parent, of the id `parent`, dies; only Linux can, others end at their alarm."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it died before
+        os._exit(1)
+
+
 def _fork_and_score(scorer: Scorer, batch: pa.RecordBatch, limits: Limits) -> Scored | str:
     """Scored rows, or how the child died."""
     read_end, write_end = os.pipe()
+    worker = os.getpid()
     pid = os.fork()
     if pid == 0:
         os.close(read_end)
         code = 1
         with contextlib.suppress(BaseException):
             faulthandler.disable()  # dying is expected here
+            die_with(worker)
             signal.signal(signal.SIGALRM, signal.SIG_DFL)
             signal.alarm(int(limits.seconds) + 2)  # it must not outlive a parent that was killed
             _limit_memory(limits.memory_bytes)

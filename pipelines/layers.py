@@ -7,6 +7,7 @@ aligned with (docs/design.md, section 1).
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -22,6 +23,9 @@ from core.hashing import ID_TYPE
 from pipelines.store import Store
 
 FOOTER_KEY = b"web2shards"
+#: Beside it: xxh3-128 of the whole file, read with zeros in this place. Page checksums cover neither headers nor footer.
+SEAL_KEY = b"web2shards.xxh3"
+_UNSEALED = b"0" * 32
 #: A row group is closed at this many bytes, so that a reader's memory does not depend on the part.
 ROW_GROUP_BYTES = 32 << 20
 ROW_GROUP_ROWS = 1 << 16
@@ -98,8 +102,10 @@ class LayerWriter:
             self.rows if scored is None else scored, source or {}, extra or {},
         )  # fmt: skip
         with storage_errors(self.final):
-            self._writer.add_key_value_metadata({FOOTER_KEY: json.dumps(asdict(footer), sort_keys=True)})
+            told = {FOOTER_KEY: json.dumps(asdict(footer), sort_keys=True), SEAL_KEY: _UNSEALED}
+            self._writer.add_key_value_metadata(told)
             self._writer.close()
+            _seal(self._temporary)
         self.store.commit(self._temporary, self.final)
         return footer
 
@@ -123,6 +129,60 @@ class LayerWriter:
         self._temporary.unlink(missing_ok=True)
 
 
+def _seal(path: Path) -> None:
+    """Writes the digest of a finished file into its footer."""
+    place = _seal_place(path)
+    if place is not None:
+        value = _digest_without(path, place).encode()
+        with open(path, "r+b") as file:
+            file.seek(place)
+            file.write(value)
+
+
+def check_seal(path: Path) -> None:
+    """StorageError unless every byte of a layer file is as it was written; reads it once, without decoding it."""
+    try:
+        place = _seal_place(path)
+        if place is None:
+            raise ValueError("it has no digest")
+        with open(path, "rb") as file:
+            file.seek(place)
+            told = file.read(len(_UNSEALED))
+        if told != _digest_without(path, place).encode():
+            raise ValueError("its bytes are not those of its digest")
+    except (OSError, ValueError) as error:
+        raise _unless_of_the_system(path, error) from error
+
+
+def _seal_place(path: Path) -> int | None:
+    """Where the digest stands in a Parquet file: in the key-value metadata of its footer."""
+    with open(path, "rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - 8))
+        length = int.from_bytes(file.read(4), "little")
+        start = max(0, size - 8 - length)
+        file.seek(start)
+        found = file.read(length).rfind(SEAL_KEY)
+    # Thrift's compact protocol: the value's field header and length, a byte each, come between key and value.
+    place = start + found + len(SEAL_KEY) + 2
+    return place if found >= 0 and place + len(_UNSEALED) <= size else None
+
+
+def _digest_without(path: Path, place: int) -> str:
+    digest = xxhash.xxh3_128()
+    with open(path, "rb") as file:
+        for start, stop in ((0, place), (place + len(_UNSEALED), os.fstat(file.fileno()).st_size)):
+            file.seek(start)
+            while start < stop and (piece := file.read(min(1 << 20, stop - start))):
+                digest.update(piece)
+                start += len(piece)
+            if start < place:
+                break
+            if start == place:
+                digest.update(_UNSEALED)
+    return digest.hexdigest()
+
+
 def read_footer(path: Path) -> Footer | None:
     """The footer of a layer file; None if there is no file. StorageError if it is damaged."""
     try:
@@ -130,7 +190,7 @@ def read_footer(path: Path) -> Footer | None:
         return Footer(**json.loads(metadata[FOOTER_KEY]))
     except FileNotFoundError:
         return None
-    except (pa.ArrowInvalid, OSError, KeyError, ValueError, TypeError) as error:
+    except (pa.ArrowException, OSError, KeyError, ValueError, TypeError) as error:
         raise _unless_of_the_system(path, error) from error
 
 
@@ -159,7 +219,7 @@ class RowReader:
         self.path = path
         try:
             self._file = pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=False)
-        except (pa.ArrowInvalid, OSError) as error:
+        except (pa.ArrowException, OSError) as error:
             raise _unless_of_the_system(path, error) from error
         self.rows = self._file.metadata.num_rows
         names = list(columns) if columns is not None else list(self._file.schema_arrow.names)
@@ -179,7 +239,7 @@ class RowReader:
                     break
                 try:
                     table = self._file.read_row_group(self._group, columns=self._names, use_threads=False)
-                except (pa.ArrowInvalid, OSError) as error:
+                except (pa.ArrowException, OSError) as error:
                     raise _unless_of_the_system(self.path, error) from error
                 self._batch, self._at = _one_batch(table.select(self._names), self.schema), 0
                 self._group += 1

@@ -1,7 +1,8 @@
 """One driver at a time on an out folder: a lease with a generation that is checked at every commit.
 
 A lease is a file made exclusively; a dead holder's is taken over by making the next generation. Whether a
-holder on another machine lives is seen from its beat changing, not from clocks, which may be set back.
+holder on another machine lives is seen from its beat changing, not from clocks, which may be set back. One in another
+container counts as on another machine: its process is not to be seen from here.
 """
 
 from __future__ import annotations
@@ -61,8 +62,9 @@ class Lease:
                 # Others took and left the folder since we looked: our generation is an old one.
                 lease_path(self.root, newest + 1).unlink(missing_ok=True)
         self.generation = newest + 1
-        for path in folder.glob("*"):
-            if path.stem.isdigit() and int(path.stem) < self.generation:
+        for path in folder.glob("*"):  # drafts of those who were killed among them
+            generation = path.name.partition(".")[0]
+            if generation.isdigit() and int(generation) < self.generation:
                 path.unlink(missing_ok=True)
         self._thread = threading.Thread(target=self._beat, name="lease", daemon=True)
         self._thread.start()
@@ -89,15 +91,13 @@ class Lease:
 
     def _create(self, generation: int) -> bool:
         path = lease_path(self.root, generation)
-        me = psutil.Process()
         holder = {
-            "run": uuid.uuid4().hex, "host": platform.node(), "boot": _boot_id(),
-            "pid": me.pid, "process_started": me.create_time(), "released": False,
-        }  # fmt: skip
-        draft = path.with_name(f"{uuid.uuid4().hex}.draft")
+            "run": uuid.uuid4().hex, **_machine(), "pid": os.getpid(), "process_started": _started(os.getpid()), "released": False,
+        }
+        draft = _draft(path)
         with storage_errors(path):
-            draft.write_text(json.dumps(holder))
             try:
+                draft.write_text(json.dumps(holder))
                 os.link(draft, path)  # whole and exclusive in one step
             except FileExistsError:
                 return False
@@ -111,12 +111,11 @@ class Lease:
         holder = _read(path)
         if not holder or holder.get("released"):
             return False
-        if holder.get("host") == platform.node() and holder.get("boot") == _boot_id():
+        if _machine().items() <= holder.items():
             try:
-                started = psutil.Process(int(holder["pid"])).create_time()
-            except (psutil.Error, ValueError, KeyError):
+                return abs(_started(int(holder["pid"])) - float(holder["process_started"])) < 1.0
+            except (psutil.Error, OSError, ValueError, KeyError, TypeError, OverflowError):
                 return False
-            return abs(started - float(holder["process_started"])) < 1.0
         beat = path.with_suffix(".beat")
         seen = _text(beat)
         deadline = time.monotonic() + self.silence_seconds
@@ -127,12 +126,13 @@ class Lease:
         return False
 
     def _beat(self) -> None:
-        path = lease_path(self.root, self.generation).with_suffix(".beat")
+        lease = lease_path(self.root, self.generation)
         count = 0
         while not self._stop.wait(BEAT_SECONDS):
             count += 1
             try:
-                path.write_text(str(count))
+                if lease.exists():  # else another run took over, and a beat would be litter
+                    lease.with_suffix(".beat").write_text(str(count))
             except OSError:  # a full disk: commits will say so, with the file's name
                 continue
 
@@ -150,12 +150,12 @@ def _newest(folder: Path) -> int:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    text = _text(path)
-    if not text:
-        return {}
     try:
+        text = _text(path)
+        if not text:
+            return {}
         value = json.loads(text)
-    except ValueError as error:
+    except ValueError as error:  # no JSON, or no UTF-8
         raise StorageError(f"{path}: is no lease file ({error})", f"delete {path} when no run uses the folder") from error
     return value if isinstance(value, dict) else {}
 
@@ -168,9 +168,39 @@ def _text(path: Path) -> str:
 
 
 def _replace(path: Path, holder: dict[str, Any]) -> None:
-    draft = path.with_name(f"{uuid.uuid4().hex}.draft")
-    draft.write_text(json.dumps(holder))
-    os.replace(draft, path)
+    draft = _draft(path)
+    try:
+        draft.write_text(json.dumps(holder))
+        os.replace(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _draft(path: Path) -> Path:
+    return path.with_suffix(f".{uuid.uuid4().hex}.draft")
+
+
+def _machine() -> dict[str, str]:
+    """What two processes share that can see each other."""
+    try:
+        processes = os.readlink("/proc/self/ns/pid")
+    except OSError:
+        processes = ""
+    return {"host": platform.node(), "boot": _boot_id(), "processes": processes}
+
+
+def _started(pid: int) -> float:
+    """When a process started, on a clock that nobody sets: seconds since the machine did, where /proc tells them.
+
+    psutil adds the machine's start to it, which moves when the clock is set. psutil.Error if there is no such process.
+    """
+    if not Path("/proc/self/stat").exists():
+        return psutil.Process(pid).create_time()
+    try:
+        told = Path(f"/proc/{pid}/stat").read_text()
+    except FileNotFoundError:
+        raise psutil.NoSuchProcess(pid) from None
+    return int(told.rpartition(")")[2].split()[19]) / os.sysconf("SC_CLK_TCK")
 
 
 def _boot_id() -> str:

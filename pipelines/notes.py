@@ -1,16 +1,19 @@
-"""What a worker is doing right now, in a small mapped file that outlives the process.
+"""What a worker is doing right now, in a small piece of shared memory that outlives the process.
 
 When a worker dies, its note tells which rows of which scorer (or which record of the input) it held; while it
-lives, the note's clock shows that it is not stuck and its counter feeds the progress bar.
+lives, the note's clock shows that it is not stuck and its counter feeds the progress bar. A note has no name: none
+stays behind when the driver is killed, and a full disk does not reach it (a page of a mapped file that has no place
+on the disk kills who writes to it).
 """
 
 from __future__ import annotations
 
 import mmap
+import os
 import struct
+import tempfile
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
 _FORMAT = struct.Struct("<dQQQq64s")
 SIZE = 128
@@ -30,14 +33,23 @@ class Note:
     layer: str
 
 
-class NoteBook:
-    """Writes notes to one file."""
+def new_note() -> int:
+    """A descriptor of SIZE zero bytes that processes can share."""
+    if hasattr(os, "memfd_create"):
+        descriptor = os.memfd_create("web2shards-note")
+    else:
+        with tempfile.TemporaryFile() as file:
+            descriptor = os.dup(file.fileno())
+    os.write(descriptor, bytes(SIZE))
+    return descriptor
 
-    def __init__(self, path: Path) -> None:
-        with open(path, "wb") as file:
-            file.truncate(SIZE)
-        with open(path, "r+b") as file:
-            self._map = mmap.mmap(file.fileno(), SIZE)
+
+class NoteBook:
+    """Writes notes to a descriptor made by `new_note`, which it takes over."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._map = mmap.mmap(descriptor, SIZE)
+        os.close(descriptor)
         self._rows = 0
 
     def begin(self) -> None:
@@ -73,10 +85,10 @@ class SilentNotes(NoteBook):
         return
 
 
-def read_note(path: Path) -> Note | None:
-    """The last note in a file; None if there is none yet."""
+def read_note(descriptor: int) -> Note | None:
+    """The last note; None if there is none yet."""
     try:
-        data = path.read_bytes()
+        data = os.pread(descriptor, SIZE, 0)
     except OSError:
         return None
     if len(data) < SIZE:

@@ -25,7 +25,8 @@ from typing import Any, Protocol
 import psutil
 
 from core.errors import ScorerError, error_from_json
-from pipelines.notes import Note, read_note
+from core.files import storage_errors
+from pipelines.notes import Note, new_note, read_note
 from pipelines.zygote import receive, send
 
 #: A worker is stuck when its note's clock stands still for this many seconds.
@@ -68,13 +69,18 @@ class Executor(Protocol):
 @dataclass
 class _Worker:
     channel: socket.socket
-    note: Path
+    note: int
     pid: int = 0
     task: Task | None = None
     attempts: int = 0
     killed: str = ""
     exit_code: int | None = None
     started: float = field(default_factory=time.monotonic)
+
+    def close(self) -> None:
+        """Closes the channel, at which a living worker ends, and the note."""
+        self.channel.close()
+        os.close(self.note)
 
 
 class Pool:
@@ -89,7 +95,9 @@ class Pool:
         self._own_folder = tempfile.TemporaryDirectory(prefix="web2shards-") if folder is None else None
         self.folder = Path(self._own_folder.name) if self._own_folder else folder or Path()
         self._control, theirs = socket.socketpair()
-        self._log = open(self.folder / "workers.log", "wb")  # noqa: SIM115 - lives as long as the pool
+        log = self.folder / "workers.log"
+        with storage_errors(log):
+            self._log = open(log, "wb")  # noqa: SIM115 - lives as long as the pool
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "pipelines.zygote", str(theirs.fileno())],
             pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log,
@@ -99,7 +107,6 @@ class Pool:
         send(self._control, {"setup": setup})
         self._ready = False
         self._team: list[_Worker] = []
-        self._names = 0
 
     def run(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, dict[str, Any]]]:
         """Runs the tasks, most expensive first as given; yields each result when it is there."""
@@ -119,7 +126,9 @@ class Pool:
                 for key, _ in selector.select(_WATCH_SECONDS):
                     worker = key.data
                     if worker is None:
-                        self._hear_zygote()
+                        # What woke us may have been heard already, while a worker was buried or forked.
+                        while select.select([self._control], [], [], 0)[0]:
+                            self._hear_zygote()
                         continue
                     message, _ = receive(worker.channel)
                     if message is None:
@@ -142,7 +151,7 @@ class Pool:
             selector.close()
             for worker in [w for w in self._team if w.task is not None]:
                 self._kill(worker, "stopped")
-                worker.channel.close()
+                worker.close()
                 self._team.remove(worker)
 
     def _replace(
@@ -171,8 +180,7 @@ class Pool:
     def close(self) -> None:
         """Ends all workers."""
         for worker in self._team:
-            worker.channel.close()
-            worker.note.unlink(missing_ok=True)
+            worker.close()
         self._team = []
         self._control.close()
         try:
@@ -190,16 +198,18 @@ class Pool:
         message, _ = receive(self._control)
         if message is None:
             code = self._process.wait()
-            raise ScorerError(f"the worker process ended while it started ({_death(code)})\n{self._log_tail()}")
+            raise ScorerError(
+                f"the process that starts workers ended while it started ({_death(code)})\n{self._log_tail()}".rstrip(),
+                "run the same command again; if it ends so again, `web2shards doctor` looks at the installation",
+            )
         if not message.get("ready"):
             raise _as_error(message)
         self._ready = True
 
     def _fork(self) -> _Worker:
         mine, theirs = socket.socketpair()
-        self._names += 1
-        worker = _Worker(mine, self.folder / f"{self._names}.note")
-        send(self._control, {"fork": str(worker.note)}, [theirs.fileno()])
+        worker = _Worker(mine, new_note())
+        send(self._control, {"fork": True}, [theirs.fileno(), worker.note])
         theirs.close()
         while worker.pid == 0:
             message = self._hear_zygote()
@@ -233,16 +243,15 @@ class Pool:
 
     def _bury(self, worker: _Worker) -> Task | None:
         """Forgets a dead worker; returns its task, with what it held, to be tried again."""
-        worker.channel.close()
         # How it died comes from the zygote, usually at the same moment.
         while worker.exit_code is None and select.select([self._control], [], [], 5)[0]:
             self._hear_zygote()
         self._team.remove(worker)
+        note = read_note(worker.note)
+        worker.close()
         if worker.task is None:
             return None
         why = worker.killed or _death(worker.exit_code)
-        note = read_note(worker.note)
-        worker.note.unlink(missing_ok=True)
         suspect = Suspect("", 0, 0, -1, why)
         if note is not None and note.clock >= worker.started:
             suspect = Suspect(note.layer, note.start, note.stop, note.offset, why)

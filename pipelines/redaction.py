@@ -25,7 +25,7 @@ from pipelines.layers import ID, SCORED, Footer, LayerWriter, RowReader, read_fo
 from pipelines.plan import FATE, IDENTITY
 from pipelines.removal import Removals, note_settled, read_removals
 from pipelines.store import Store
-from pipelines.survey import MANIFEST
+from pipelines.survey import MANIFEST, manifest_json
 from sharding.index import INDEX, retract_index
 
 #: Layers that hold no content of a page and nothing computed of it.
@@ -178,7 +178,7 @@ def _note_in_manifest(store: Store, path: Path) -> None:
     stat, footer = path.stat(), read_footer(path)
     if footer is not None:
         entry |= {"bytes": stat.st_size, "changed": stat.st_mtime_ns, "footer": vars(footer)}
-        store.write_bytes(manifest, json.dumps(value, indent=1, sort_keys=True).encode())
+        store.write_bytes(manifest, manifest_json(value))
 
 
 def _clean_shards(store: Store, ids: pa.Array) -> int:

@@ -12,7 +12,7 @@ from ingest.parts import Part
 from pipelines.context import Context, input_patterns
 from pipelines.recipe_show import show_recipe
 from pipelines.runfile import versions
-from pipelines.summaries import report_plan, statistics_path
+from pipelines.summaries import read_statistics, report_plan, statistics_path
 from reports.check_sums import ensure
 from reports.facts import Output, RunFacts, ScorerTime, Timing
 from reports.html import render
@@ -72,7 +72,7 @@ def merged_statistics(context: Context, parts: Sequence[Part]) -> tuple[Collecto
     for part in parts:
         path = statistics_path(context.store, part.name)
         try:
-            value = json.loads(path.read_bytes())
+            value = read_statistics(path)
             documents.merge(Collector.from_json(value["documents"]))
             records.merge(RecordCounts.from_json(value["records"]))
         except (OSError, ValueError, KeyError) as error:

@@ -44,7 +44,8 @@ def read_run(out: str) -> dict[str, Any]:
         return {}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise StorageError(
-            f"{path}: is no run.json of this version ({error})", f"choose another --out, or delete {path}", str(path)
+            f"{path}: is no run.json of this version ({error})",
+            f"delete {path} and run the same command again: what is finished is kept", str(path),
         ) from error
 
 
@@ -57,7 +58,9 @@ def require_same_recipe(out: str, recipe: Recipe) -> None:
             "choose another --out, or give the recipe the same `name:` to bring that run up to date",
         )
     folder = Path(out)
-    if not run and folder.is_dir() and any(p.name not in ("lease", "tmp", REMOVED_FILE) for p in folder.iterdir()):
+    if run or not folder.is_dir() or next(folder.glob("lease/*.json"), None) is not None:
+        return  # without run.json, a lease tells that a run wrote here: run.json was damaged, and deleted as the error says
+    if any(p.name not in ("lease", "tmp", REMOVED_FILE) for p in folder.iterdir()):
         raise StorageError(f"{out}: is not empty, and holds no run", "choose an empty or a new --out")
 
 

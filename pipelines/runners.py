@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import shutil
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 
@@ -45,6 +46,8 @@ class Engine:
 
             options = PipelineOptions(flags=[], direct_num_workers=1, direct_running_mode="in_memory")
             with _quiet(), beam.Pipeline(runner=FnApiRunner(), options=options) as pipeline:
+                # Only transforms of other languages use it, and a driver that is killed would leave it behind.
+                shutil.rmtree(pipeline.local_tempdir, ignore_errors=True)
                 yield pipeline
             return
         options = PipelineOptions(flags=[f"--runner={self.runner}", *self.options])

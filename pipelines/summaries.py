@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+import xxhash
 
 from core.hashing import seeded_keys
 from core.scorer import CUT, MASK
@@ -69,6 +70,25 @@ def statistics_path(store: Store, part: str) -> Path:
     return store.path("statistics", f"{part}.json")
 
 
+def _statistics_json(statistics: dict[str, Any]) -> bytes:
+    return json.dumps({**statistics, "xxh3": _digest(statistics)}).encode()
+
+
+def _digest(statistics: dict[str, Any]) -> str:
+    return xxhash.xxh3_128_hexdigest(json.dumps(statistics, sort_keys=True).encode())
+
+
+def read_statistics(path: Path) -> dict[str, Any]:
+    """The statistics of a part. ValueError if they are damaged, OSError if they cannot be read."""
+    try:
+        statistics: dict[str, Any] = json.loads(path.read_bytes())
+        if statistics.pop("xxh3") == _digest(statistics):
+            return statistics
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"no statistics: {error!r}") from error
+    raise ValueError("their digest is another")
+
+
 def decide_fates(context: Context, args: dict[str, Any]) -> dict[str, Any]:
     """Writes `documents/fate` and the statistics of one part."""
     plan, part = context.plan, str(args["part"])
@@ -100,7 +120,7 @@ def decide_fates(context: Context, args: dict[str, Any]) -> dict[str, Any]:
             keys = seeded_keys(batch["record.id"], context.recipe.seed, "sample")
             records.update(batch["record.kind"], batch["record.reason"], batch["record.status"], keys)
     statistics = {"method": args["method"], "documents": collector.to_json(), "records": records.to_json()}
-    context.store.write_bytes(statistics_path(context.store, part), json.dumps(statistics).encode())
+    context.store.write_bytes(statistics_path(context.store, part), _statistics_json(statistics))
     return {"part": part, "kept": collector.kept, "documents": collector.total, "records": records.total}
 
 

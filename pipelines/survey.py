@@ -12,14 +12,16 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import xxhash
+
 from core.errors import StorageError
 from ingest.parts import Part
 from ingest.read import slice_digest
 from pipelines.context import Context
-from pipelines.layers import Footer, RowReader, layer_path, read_footer
+from pipelines.layers import Footer, check_seal, layer_path, read_footer
 from pipelines.plan import CONTENT, DUPLICATES, ELECTION, FATE, IDENTITY, Layer, Plan, fingerprint
 from pipelines.store import Store
-from pipelines.summaries import report_plan, statistics_path
+from pipelines.summaries import read_statistics, report_plan, statistics_path
 
 MANIFEST = "_layer.json"
 Footers = Mapping[str, Footer | None]
@@ -47,16 +49,19 @@ class Survey:
     damaged: list[str] = field(default_factory=list[str])
     #: What tells cheaply that a part's input is as it was when it was last read or digested.
     stamps: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
+    #: Files that no manifest vouches for and that were read whole: size and time of change by path.
+    _read: dict[Path, tuple[int, int]] = field(default_factory=dict[Path, tuple[int, int]])
     #: True: what was read of the input is taken as it is, and the input is not looked at (it may be gone).
     frozen: bool = False
 
     def footers(self, table: str, layer: str) -> dict[str, Footer | None]:
         """The footer of every part, None where there is no sound file.
 
-        A file that is as the manifest says is believed; one that was changed behind the run's back is read whole.
+        A file that is as the manifest says is believed; any other is read whole: it was changed behind the run's back,
+        or the run that wrote it was killed before its manifest.
         """
         folder = self.store.path(table, layer)
-        manifest = _read_manifest(folder / MANIFEST)
+        manifest, sound = _read_manifest(folder / MANIFEST)
         found: dict[str, Footer | None] = {}
         for part in self.parts:
             path = layer_path(self.store, table, layer, part.name)
@@ -71,26 +76,20 @@ class Survey:
                 continue
             try:
                 found[part.name] = read_footer(path)
-                if entry is not None:
-                    verify_file(path)
+                if self._read.get(path) != (stat.st_size, stat.st_mtime_ns):
+                    check_seal(path)
+                    self._read[path] = (stat.st_size, stat.st_mtime_ns)
             except StorageError as error:
                 self._set_aside(path, error)
                 found[part.name] = None
+        if not sound and layer != "page" and self.store.generation and any(found.values()):
+            write_manifest(self.store, table, layer, found)  # of pages it holds the input's stamps, which a pass adds
         return found
 
     def _set_aside(self, path: Path, error: StorageError) -> None:
         self.damaged.append(error.message)
         if self.store.generation:
             path.unlink(missing_ok=True)
-
-
-def verify_file(path: Path) -> int:
-    """Reads a layer file whole and checks its page checksums; returns its rows. StorageError if it is damaged."""
-    reader = RowReader(path)
-    try:
-        return sum(len(batch) for batch in reader.batches(1 << 14))
-    finally:
-        reader.close()
 
 
 def write_manifest(
@@ -112,8 +111,17 @@ def write_manifest(
         if stamps is not None:
             parts[name]["input"] = stamps[name]
     rows = sum(entry["footer"]["rows"] for entry in parts.values())
-    manifest = {"layer": layer, "rows": rows, "parts": parts}
-    store.write_bytes(folder / MANIFEST, json.dumps(manifest, indent=1, sort_keys=True).encode())
+    store.write_bytes(folder / MANIFEST, manifest_json({"layer": layer, "rows": rows, "parts": parts}))
+
+
+def manifest_json(manifest: Mapping[str, Any]) -> bytes:
+    """A manifest as it is written, with the digest by which a damaged one is known."""
+    values = {key: value for key, value in manifest.items() if key != "xxh3"}
+    return json.dumps({**values, "xxh3": _digest(values)}, indent=1, sort_keys=True).encode()
+
+
+def _digest(values: Mapping[str, Any]) -> str:
+    return xxhash.xxh3_128_hexdigest(json.dumps(values, sort_keys=True).encode())
 
 
 def survey_stage(context: Context, survey: Survey, stage: int, elected: str = "") -> list[PartWork]:
@@ -122,7 +130,7 @@ def survey_stage(context: Context, survey: Survey, stage: int, elected: str = ""
     pages = survey.footers("documents", "page")
     records = survey.footers("records", "record")
     layers = {layer.name: survey.footers("documents", layer.name) for layer in plan.stage_layers(stage)}
-    before = _read_manifest(survey.store.path("documents", "page", MANIFEST)) if stage == 0 else {}
+    before = _read_manifest(survey.store.path("documents", "page", MANIFEST))[0] if stage == 0 else {}
     work: list[PartWork] = []
     for part in survey.parts:
         ingest = ""
@@ -205,8 +213,8 @@ def fates_missing(context: Context, survey: Survey, method: str) -> list[Part]:
 
 def _statistics_method(store: Store, part: str) -> str:
     try:
-        return str(json.loads(statistics_path(store, part).read_bytes())["method"])
-    except (OSError, ValueError, KeyError, TypeError):
+        return str(read_statistics(statistics_path(store, part))["method"])
+    except (OSError, ValueError):
         return ""
 
 
@@ -238,14 +246,15 @@ def _layer_reason(plan: Plan, layer: Layer, footer: Footer | None, page: Footer 
     return ""
 
 
-def _read_manifest(path: Path) -> dict[str, dict[str, Any]]:
+def _read_manifest(path: Path) -> tuple[dict[str, dict[str, Any]], bool]:
+    """The entries of a manifest by part, and whether there is one that is sound; without it the files tell as much."""
     try:
-        parts = json.loads(path.read_bytes())["parts"]
+        manifest = json.loads(path.read_bytes())
+        if manifest.pop("xxh3") != _digest(manifest):
+            return {}, False
         return {
-            name: entry for name, entry in parts.items()
+            name: entry for name, entry in manifest["parts"].items()
             if {"bytes", "changed", "footer"} <= entry.keys() and set(entry["footer"]) == set(Footer.__dataclass_fields__)
-        }  # fmt: skip
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):  # a damaged manifest: the footers tell as much
-        return {}
+        }, True  # fmt: skip
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}, False

@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -67,9 +66,9 @@ class Inline:
         return
 
 
-def serve(channel: socket.socket, context: Context, note: str) -> None:
+def serve(channel: socket.socket, context: Context, note: int) -> None:
     """The loop of a worker: a task in, its result or its error out, until the channel closes."""
-    notes = NoteBook(Path(note))
+    notes = NoteBook(note)
     while True:
         message, _ = receive(channel)
         if message is None:

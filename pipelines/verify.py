@@ -16,7 +16,7 @@ import xxhash
 
 from core.errors import InputError, StorageError
 from ingest.parts import Part
-from pipelines.layers import Footer, RowReader, id_bytes, layer_path, read_footer
+from pipelines.layers import Footer, RowReader, check_seal, id_bytes, layer_path, read_footer
 from pipelines.plan import DUPLICATES, FATE, IDENTITY
 from pipelines.runfile import RUN, read_run
 from pipelines.store import Store
@@ -139,6 +139,7 @@ def _file(
     if part in manifest and manifest[part].get("footer") != asdict(footer):
         add(f"{MANIFEST} says otherwise than its footer", RUN_AGAIN)
     try:
+        check_seal(path)
         rows, kept = _read(path, footer, layer)
     except StorageError as error:
         add(error.message.partition(": ")[2])

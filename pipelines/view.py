@@ -55,7 +55,7 @@ class Joined:
                     ) from error
                 except KeyError as error:
                     raise StorageError(
-                        f"{path}: has not the columns {sorted(stored[layer])}", "run the same command again"
+                        f"{path}: has not the columns {sorted(stored[layer])}", "run the same command again", str(path)
                     ) from error
                 self._readers[layer] = reader
                 rows[layer] = reader.rows

@@ -20,13 +20,14 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from core.errors import UserError, error_to_json
+from pipelines.isolate import die_with
 
 if TYPE_CHECKING:
     from pipelines.context import Context
 
 
 def main() -> None:
-    """Reads requests from the control socket: {"setup": {...}}, then {"fork": path of a note}."""
+    """Reads requests from the control socket: {"setup": {...}}, then {"fork": true} with a channel and a note."""
     control = socket.socket(fileno=int(sys.argv[1]))
     wake_read, wake_write = os.pipe()
     os.set_blocking(wake_write, False)
@@ -48,8 +49,10 @@ def main() -> None:
             request, sockets = receive(control)
             if request is None:
                 break
+            zygote = os.getpid()
             pid = os.fork()
             if pid == 0:
+                die_with(zygote)
                 signal.set_wakeup_fd(-1)
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
                 for descriptor in (wake_read, wake_write):
@@ -58,10 +61,11 @@ def main() -> None:
                 from pipelines import tasks  # preloaded
 
                 assert context is not None  # the driver asks for workers only when this process is ready
-                tasks.serve(socket.socket(fileno=sockets[0]), context, request["fork"])
+                tasks.serve(socket.socket(fileno=sockets[0]), context, sockets[1])
                 os._exit(0)
             children.add(pid)
-            os.close(sockets[0])
+            for descriptor in sockets:
+                os.close(descriptor)
             send(control, {"forked": pid})
     for pid in children:
         try:

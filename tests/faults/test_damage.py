@@ -1,0 +1,203 @@
+"""Whatever is damaged behind the run's back: the same command ends with the same bytes, or says what to do."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+
+import pyarrow as pa
+import pytest
+
+from core.errors import StorageError
+from pipelines.exchange import Pointer, read_chunks, write_chunks
+from pipelines.layers import check_seal
+from pipelines.store import Store
+from tests.faults.outfolder import contents, differences
+from tests.pipelines.runs import small_run
+
+Damage = Callable[[bytes, Random], bytes]
+
+
+def flip(data: bytes, rng: Random, low: int = 0) -> bytes:
+    out = bytearray(data)
+    out[rng.randrange(low, len(out))] ^= 1 << rng.randrange(8)
+    return bytes(out)
+
+
+def digit(data: bytes, rng: Random) -> bytes:
+    """Another digit in place of one: what is JSON stays JSON."""
+    out = bytearray(data)
+    at = rng.choice([i for i, byte in enumerate(out) if 0x30 <= byte <= 0x39])
+    out[at] = 0x30 + (out[at] - 0x30 + rng.randint(1, 9)) % 10
+    return bytes(out)
+
+
+WAYS: dict[str, Damage] = {
+    "half": lambda data, rng: data[: len(data) // 2],
+    "one byte less": lambda data, rng: data[:-1],
+    "empty": lambda data, rng: b"",
+    "a bit": flip,
+    "a bit near the end": lambda data, rng: flip(data, rng, max(0, len(data) - 2000)),
+    "a digit": digit,
+    "garbage": lambda data, rng: rng.randbytes(300),
+}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("damage") / "finished"
+    small_run(out)
+    return out
+
+
+@pytest.fixture(scope="module")
+def sound(finished: Path) -> dict[str, str]:
+    return contents(finished)
+
+
+@pytest.fixture
+def out(finished: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(finished, tmp_path / "out", copy_function=shutil.copy2))
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_file_of_every_kind_damaged_at_once(out: Path, sound: dict[str, str], way: str) -> None:
+    """A file of every layer, every manifest, one of statistics, the index, both files of the report."""
+    rng = Random(way)
+    layers = sorted(p for p in [*(out / "documents").iterdir(), out / "records" / "record"])
+    victims = [sorted(layer.glob("*.parquet"))[i % 7] for i, layer in enumerate(layers)]
+    victims += [layer / "_layer.json" for layer in layers]
+    victims += [sorted((out / "statistics").glob("*.json"))[3], out / "shards" / "text" / "index.json"]
+    victims += [out / "report" / "stats.json", out / "report" / "index.html"]
+    for path in victims:
+        data = path.read_bytes()
+        if way != "one byte less" or path.name != "index.json":  # which is a newline
+            path.write_bytes(WAYS[way](data, rng))
+    small_run(out)
+    assert differences(out, sound) == []
+    assert small_run(out).passes == {}
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("documents/language", b"label", b"lebel"),  # the name of a column, in the footer, which no page checksum covers
+        ("documents/text", b"parquet-cpp-arrow", b"parquet-cpp-arrox"),
+        ("documents/fate", b"kept", b"kepu"),
+        ("documents/page/_layer.json", b'"rows": ', b'"rows": 1'),
+        ("documents/language/_layer.json", b'"scored": ', b'"scored": 1'),
+        ("statistics", b'\\"total\\":', b'\\"total\\":1'),
+    ],
+)
+def test_what_can_still_be_read_is_not_believed(
+    out: Path, sound: dict[str, str], file: str, old: bytes, new: bytes
+) -> None:  # fmt: skip
+    path = out / file
+    if path.is_dir():
+        path = sorted(p for p in path.iterdir() if p.suffix in (".parquet", ".json") and p.name != "_layer.json")[2]
+    data = path.read_bytes()
+    assert old in data
+    path.write_bytes(data.replace(old, new, 1))
+    small_run(out)
+    assert differences(out, sound) == []
+
+
+@pytest.mark.parametrize("name", ["page", "text", "identity"])
+def test_any_bit_of_a_layer_file_counts(finished: Path, tmp_path: Path, name: str) -> None:
+    rng = Random(name)
+    data = min((finished / "documents" / name).glob("*.parquet"), key=lambda path: path.stat().st_size).read_bytes()
+    path = tmp_path / "x.parquet"
+    path.write_bytes(data)
+    check_seal(path)
+    for hurt in [*(flip(data, rng) for _ in range(300)), *(data[:n] for n in range(0, len(data), 97)), data + b"\0"]:
+        path.write_bytes(hurt)
+        with pytest.raises(StorageError, match="the layer file is damaged"):
+            check_seal(path)
+
+
+def test_any_bit_of_an_exchange_file_counts(tmp_path: Path) -> None:
+    schema = pa.schema([("a", pa.int64()), ("b", pa.string())])
+    chunks = {
+        n: pa.RecordBatch.from_pydict({"a": list(range(n, n + 40)), "b": [f"text {i}" for i in range(40)]}, schema=schema)
+        for n in (3, 5, 900)
+    }  # fmt: skip
+    (tmp_path / "lease").mkdir()
+    (tmp_path / "lease" / "00000001.json").touch()
+    pointers = write_chunks(Store(str(tmp_path), 1), "some.arrow", chunks, schema, "lz4")
+    assert [batch.equals(chunks[n]) for n, batch in zip(chunks, read_chunks(pointers.values()), strict=True)] == [True] * 3
+    path = Path(pointers[3].path)
+    data = path.read_bytes()
+    rng = Random(1)
+    for hurt in [*(flip(data, rng) for _ in range(400)), *(data[:n] for n in range(0, len(data), 53)), data + b"\0"]:
+        path.write_bytes(hurt)
+        with pytest.raises(StorageError, match=r"some\.arrow: the exchange file is damaged"):
+            for pointer in pointers.values():
+                read_chunks([pointer])
+    path.write_bytes(data)
+    with pytest.raises(StorageError, match="is damaged"):
+        read_chunks([Pointer(str(path), 3)])
+
+
+@pytest.mark.parametrize("what", ["rows", "keys", "payload", "counts", "cuts"])
+def test_an_exchange_file_damaged_in_the_middle_of_a_run(
+    tmp_path: Path, sound: dict[str, str], monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:  # fmt: skip
+    commit = Store.commit
+    hurt: list[Path] = []
+
+    def damaging(self: Store, temporary: Path, final: Path) -> None:
+        if final.parent.name == "exchange" and what in final.name and not hurt:
+            temporary.write_bytes(flip(temporary.read_bytes(), Random(what)))
+            hurt.append(final)
+        commit(self, temporary, final)
+
+    monkeypatch.setattr(Store, "commit", damaging)
+    out = tmp_path / "out"
+    with pytest.raises(StorageError, match="the exchange file is damaged") as caught:
+        small_run(out)
+    assert caught.value.mend == "run the same command again"
+    assert hurt
+    small_run(out)
+    assert differences(out, sound) == []
+
+
+def test_a_damaged_run_json_can_be_deleted_as_the_error_says(out: Path, sound: dict[str, str]) -> None:
+    path = out / "run.json"
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(StorageError, match=r"run\.json: is no run\.json of this version") as caught:
+        small_run(out)
+    assert f"delete {path}" in caught.value.mend
+    path.unlink()
+    assert small_run(out).passes == {}
+    assert differences(out, sound) == []
+
+
+@pytest.mark.parametrize("data", [b"\xff\xfe", b"{", b"[1]", b"{}", b"", b'{"pid": "x"}'])
+def test_a_damaged_lease(out: Path, sound: dict[str, str], data: bytes) -> None:
+    (path,) = (out / "lease").glob("*.json")
+    path.write_bytes(data)
+    if data in (b"\xff\xfe", b"{"):
+        with pytest.raises(StorageError, match="is no lease file") as caught:
+            small_run(out)
+        assert caught.value.mend == f"delete {path} when no run uses the folder"
+        path.unlink()
+    small_run(out)
+    assert differences(out, sound) == []
+
+
+@pytest.mark.parametrize("years", [-20, 20])
+def test_clocks_that_were_set(out: Path, finished: Path, sound: dict[str, str], years: int) -> None:
+    """Times of change say only whether something was changed, in whatever direction they go."""
+    import os
+    import time
+
+    moved = time.time_ns() + years * 365 * 86400 * 10**9
+    for path in out.rglob("*"):
+        os.utime(path, ns=(moved, moved))
+    assert small_run(out).passes == {}
+    assert differences(out, sound) == []
+    manifest = json.loads((out / "documents" / "text" / "_layer.json").read_text())
+    assert {entry["changed"] for entry in manifest["parts"].values()} == {moved}
