@@ -1,11 +1,14 @@
 # make demo: installs into .venv and runs the main job on examples/.   make test: installs and runs the tests.
+# make bench: measures against other tools, each in an environment of its own (benchmarks/README.md).
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 	command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' && echo $$p && break; done)
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test check lock clean
+PEERS := benchmarks/.data/venv
+
+.PHONY: demo test check bench lock clean
 
 demo: $(VENV)/base.done
 	$(BIN)/web2shards run recipes/demo.yaml --out out/demo
@@ -18,11 +21,22 @@ check: $(VENV)/dev.done
 	$(BIN)/ruff check .
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
+# All steps, or those named: make bench BENCH="minhash filters".
+bench: $(VENV)/base.done $(PEERS)/datatrove.done $(PEERS)/minhash.done $(PEERS)/datajuicer.done
+	$(BIN)/python benchmarks/bench.py $(BENCH)
+
+$(PEERS)/%.done: benchmarks/peers/%.lock | $(VENV)/bin/python
+	@echo "installing $* into $(PEERS)/$*"
+	@rm -rf $(PEERS)/$*
+	$(BIN)/python -m venv $(PEERS)/$*
+	$(PEERS)/$*/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes --no-deps -r $<
+	@touch $@
+
 lock: $(VENV)/dev.done
 	PATH="$(abspath $(BIN)):$$PATH" requirements/compile.sh
 
 clean:
-	rm -rf $(VENV) out build *.egg-info
+	rm -rf $(VENV) out build *.egg-info benchmarks/.data
 
 $(VENV)/bin/python:
 	@test -n "$(PYTHON)" || { echo "web2shards needs Python 3.11, 3.12 or 3.13 on PATH"; exit 1; }

@@ -1,18 +1,16 @@
-"""Microseconds a document of the heuristic scorers, each with its dialects, on the texts of a file.
+"""Microseconds a document of the heuristic scorers, each with its dialects, and of datatrove's and Data-Juicer's filters.
 
-Run from the repository's root: `python benchmarks/heuristics.py TEXTS.jsonl.gz [--field text] [--out FILE]`. TEXTS has
-an object with a text a line, compressed or not. Kernels are warm, batches are of 512; FineWeb's C4 cuts the text that
-FineWeb reads. CPU time of one thread, median of several runs.
+`python benchmarks/heuristics.py [TEXTS.jsonl.gz] [--field text] [--peers]`. TEXTS has an object with a text a line,
+compressed or not; by default it is what texts.py takes from the benchmark's crawl. Kernels are warm, batches are of 512;
+FineWeb's C4 cuts the text that FineWeb reads. Processor time, median of several runs. The peers run in environments of
+their own, on the same texts (peers/).
 """
 
 from __future__ import annotations
 
 import argparse
 import gzip
-import importlib.metadata
 import json
-import os
-import platform
 import statistics
 import sys
 import time
@@ -22,6 +20,10 @@ from typing import Any
 import pyarrow as pa
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from machine import RESULTS, machine, versions
+from peer import measured
+from texts import texts_file
 
 from core.scorer import CUT
 from core.spans import apply_edits
@@ -79,23 +81,25 @@ def measure(scorer: Any, batches: list[pa.RecordBatch], runs: int) -> list[float
     return found
 
 
-def processor() -> str:
-    """The processor's model, as far as the system tells."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.processor())
+def peers(texts: Path) -> dict[str, Any]:
+    """The peers' filters on the same texts."""
+    datatrove = measured("datatrove", "datatrove_filters.py", texts, 1, "filters")
+    datajuicer = measured("datajuicer", "datajuicer_filters.py", texts, 3)
+    datatrove["median"]["all"] = round(sum(datatrove["median"].values()), 1)
+    return {"datatrove": datatrove, "Data-Juicer": datajuicer}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("texts", type=Path)
+    parser.add_argument("texts", type=Path, nargs="?")
     parser.add_argument("--field", default="text")
     parser.add_argument("--runs", type=int, default=9)
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "heuristics.json")
+    parser.add_argument("--peers", action="store_true")
+    parser.add_argument("--out", type=Path, default=RESULTS / "heuristics.json")
     options = parser.parse_args()
-    texts = read_texts(options.texts, options.field)
+    path = options.texts or texts_file()
+    began = machine()
+    texts = read_texts(path, options.field)
     batches = batches_of(texts)
     size = sum(len(text.encode()) for text in texts) / len(texts)
     micros: dict[str, list[float]] = {}
@@ -105,22 +109,26 @@ def main() -> None:
     medians = {name: statistics.median(values) for name, values in micros.items()}
     medians["gopher, c4 and fineweb as in recipes/fineweb.yaml"] = round(sum(medians[name] for name in TOGETHER), 1)
     result = {
-        "texts": options.texts.name,
+        "texts": path.name,
         "documents": len(texts),
         "bytes_a_document": round(size),
         "batch": BATCH,
         "median_microseconds_a_document": medians,
         "runs_microseconds_a_document": micros,
-        "versions": {name: importlib.metadata.version(name) for name in ("numba", "llvmlite", "numpy", "pyarrow")},
-        "python": platform.python_version(),
-        "machine": f"{platform.machine()}, {processor()}, {os.cpu_count()} cores",
+        "versions": versions(("llvmlite", "numba", "numpy", "pyarrow")),
+        "machine": began,
     }
+    if options.peers:
+        result["peers"] = peers(path)
     known = json.loads(options.out.read_text()) if options.out.exists() else []
     kept = [entry for entry in known if entry["texts"] != result["texts"]]
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps([*kept, result], indent=2, ensure_ascii=False) + "\n")
-    print(f"{len(texts)} texts of {size:.0f} bytes; median of {options.runs} runs, {result['machine']}")
-    for name, value in medians.items():
+    print(f"{len(texts)} texts of {size:.0f} bytes; median of {options.runs} runs")
+    lines = dict(medians)
+    for tool, found in result.get("peers", {}).items():
+        lines |= {f"{tool}: {name}": value for name, value in found["median"].items()}
+    for name, value in lines.items():
         print(f"{value:9.1f} µs  {1e3 * value / size:6.1f} ns a byte  {name}")
 
 

@@ -51,6 +51,7 @@ class Capture:
     type: str = "response"  # or revisit, resource
     revisit_of: Capture | None = None
     profile: str = IDENTICAL_PAYLOAD
+    payload_type: str = ""  # what the crawler took the payload for, if it looked
     record_id: str = field(default="", init=False)
     date: str = field(default="", init=False)
 
@@ -151,6 +152,8 @@ class Writer:
         else:
             block, kind = http_response(capture, self.now), "application/http; msgtype=response"
         more = {"WARC-IP-Address": f"192.0.2.{10 + salt[2] % 200}", "WARC-Payload-Digest": digest(capture.body)}
+        if capture.payload_type:
+            more["WARC-Identified-Payload-Type"] = capture.payload_type
         if capture.revisit_of is not None:
             first = capture.revisit_of
             more |= {"WARC-Profile": capture.profile, "WARC-Refers-To": first.record_id,

@@ -1,0 +1,199 @@
+"""The whole job, WARCs to filtered and deduplicated text, by web2shards and by datatrove: time, memory, documents kept.
+
+`python benchmarks/end_to_end.py [long|peers|dev]…`. `long` runs web2shards on the crawl of inputs.py, cold (kernels are
+compiled) and warm, and on its first tenth; `peers` runs datatrove on that tenth, with the Trafilatura of its FineWeb
+example and with Resiliparse; `dev` runs both on a WARC of real damage, if it is there (WEB2SHARDS_CORPORA).
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import re
+import shutil
+import statistics
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import pyarrow.parquet as pq
+from inputs import DATA, HERE, LONG, build, shorter
+from machine import load, machine, save, versions
+from memory import watch
+from peer import environment, python_of, versions_of
+from web_corpus import members
+
+from filters.fasttext_model import find_model
+
+ROOT = HERE.parent
+RECIPE = HERE / "recipes" / "fineweb.yaml"
+KERNELS = DATA / "kernels"
+CORPORA = Path(os.environ.get("WEB2SHARDS_CORPORA", ROOT.parent / "shared" / "corpora"))
+DEV = CORPORA / "web" / "dev.warc.gz"
+PACKAGES = ("apache-beam", "fasttext-community", "numba", "numpy", "pyarrow", "resiliparse", "web2shards")
+
+Row = dict[str, Any]
+
+
+def web2shards(warcs: Path, label: str, *, cold: bool = False) -> Row:
+    """Runs the recipe into a new out folder; cold: with no kernel compiled yet."""
+    out = DATA / "out" / f"web2shards-{label}"
+    shutil.rmtree(out, ignore_errors=True)
+    if cold:
+        shutil.rmtree(KERNELS, ignore_errors=True)
+    KERNELS.mkdir(parents=True, exist_ok=True)
+    pattern = f"{warcs}/*.warc.gz" if warcs.is_dir() else str(warcs)
+    command = [sys.executable, "-m", "web2shards", "run", str(RECIPE), "--set", f"input.warcs={pattern}", "--out", str(out)]
+    usage = watch(command, cwd=ROOT, log=DATA / "logs" / f"web2shards-{label}.log", environment={"NUMBA_CACHE_DIR": str(KERNELS)})
+    run = json.loads((out / "run.json").read_text())
+    reasons = reasons_of(out)
+    pages = sum(reasons.values())
+    return {
+        "tool": "web2shards", "kind": "cold" if cold else "warm", "pages": pages, "documents_kept": reasons.get("", 0),
+        "documents_a_second": round(pages / usage.wall_seconds, 1), **usage.json(),
+        "dropped": {reason: count for reason, count in sorted(reasons.items(), key=lambda item: -item[1]) if reason},
+        "seconds_by_pass": {name: round(value, 2) for name, value in run["passes"].items()},
+        "seconds_by_scorer": {name: round(seconds, 2) for name, (seconds, _) in run["timing"].items()},
+    }  # fmt: skip
+
+
+def reasons_of(out: Path) -> dict[str, int]:
+    """Pages by the reason why they were dropped; those kept under the empty name."""
+    counts: dict[str, int] = {}
+    for path in sorted((out / "documents" / "fate").glob("*.parquet")):
+        for entry in pq.read_table(path, columns=["reason"]).column("reason").value_counts().to_pylist():
+            counts[entry["values"] or ""] = counts.get(entry["values"] or "", 0) + entry["counts"]
+    return counts
+
+
+def datatrove(warcs: Path, label: str, extractor: str, pages: int) -> Row:
+    """Runs the peer's job into a new folder. `pages` is what web2shards found in the same WARCs."""
+    out = DATA / "out" / f"datatrove-{label}-{extractor}"
+    shutil.rmtree(out, ignore_errors=True)
+    log = DATA / "logs" / f"datatrove-{label}-{extractor}.log"
+    model = str(find_model("lid.176.ftz"))
+    command = [str(python_of("datatrove")), str(HERE / "peers" / "datatrove_job.py"), str(warcs), str(out), model, extractor]
+    usage = watch(command, cwd=ROOT, log=log, environment=environment())
+    told = json.loads(log.read_text(errors="replace").splitlines()[-1])
+    kept = next(v["total"] for k, v in told["documents"]["filter"].items() if "Jsonl" in k and "WRITER" in k) if told else 0
+    return {
+        "tool": f"datatrove, {extractor}", "kind": "warm", "pages": pages, "documents_kept": kept,
+        "documents_a_second": round(pages / usage.wall_seconds, 1), **usage.json(),
+        "seconds_by_stage": told["seconds"], "documents_by_step": told["documents"],
+    }  # fmt: skip
+
+
+def halves(warc: Path) -> Path:
+    """The records of a WARC as two files, as the peer works file by file.
+
+    Where the payload is HTML this is written into the record, as crawlers such as Common Crawl's do: without it datatrove
+    guesses by libmagic, and takes half of these pages for something else.
+    """
+    folder = DATA / "dev-halves"
+    if (folder / "1.warc.gz").exists():
+        return folder
+    data = warc.read_bytes()
+    found = list(members(warc))
+    ends = [member.offset for member in found[1:]] + [len(data)]
+    halves = [bytearray(), bytearray()]
+    half = 0
+    for member, end in zip(found, ends, strict=True):
+        if member.type == "request" and member.offset >= len(data) // 2:
+            half = 1
+        record = data[member.offset : end]
+        if member.type == "response" and member.whole and is_html(member.block):
+            named = b"WARC-Type: response\r\n"
+            record = gzip.compress(
+                gzip.decompress(record).replace(named, named + b"WARC-Identified-Payload-Type: text/html\r\n", 1)
+            )
+        halves[half] += record
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, content in enumerate(halves):
+        (folder / f"{number}.warc.gz").write_bytes(content)
+    return folder
+
+
+def is_html(response: bytes) -> bool:
+    """Whether a response says that it is HTML, or says nothing and looks like it."""
+    head, _, body = response.partition(b"\r\n\r\n")
+    kind = re.search(rb"(?im)^content-type:\s*([^;\s]*)", head)
+    return b"html" in kind[1].lower() if kind else b"<html" in body[:2048].lower()
+
+
+def medians(runs: list[Row]) -> Row:
+    """Of runs of one kind the medians of what was measured."""
+    names = ("wall_seconds", "cpu_seconds", "documents_a_second", "peak_pss_mb")
+    return {"runs": len(runs), **{name: round(statistics.median(run[name] for run in runs), 2) for name in names}}
+
+
+def long() -> Row:
+    whole = build()
+    tenth = shorter(whole)
+    runs = {
+        "30,000 pages, cold": [web2shards(whole, "cold", cold=True)],
+        "30,000 pages, warm": [web2shards(whole, "long")],
+        "3,000 pages, warm": [web2shards(tenth, "short") for _ in range(3)],
+    }
+    return {
+        "input": json.loads((whole / "input.json").read_text()),
+        "runs": runs,
+        "medians": {k: medians(v) for k, v in runs.items()},
+    }
+
+
+def profile(result: Row) -> Row:
+    """Where time and memory go in the warm run over the long crawl: by pass, by scorer, by process at the peak."""
+    run = result["runs"]["30,000 pages, warm"][0]
+    passes, scorers, pages = run["seconds_by_pass"], run["seconds_by_scorer"], run["pages"]
+    return {
+        "pages": pages, "wall_seconds": run["wall_seconds"], "cpu_seconds": run["cpu_seconds"], "cores": os.cpu_count(),
+        "seconds_by_pass": passes,
+        "seconds_outside_of_passes": round(run["wall_seconds"] - sum(passes.values()), 2),
+        "microseconds_a_page_by_scorer": {name: round(1e6 * seconds / pages, 1) for name, seconds in scorers.items()},
+        "cpu_microseconds_a_page": round(1e6 * run["cpu_seconds"] / pages, 1),
+        "peak_pss_mb": run["peak_pss_mb"], "peak_at_seconds": run["peak_at_seconds"], "peak_by_process": run["peak_by_process"],
+    }  # fmt: skip
+
+
+def peers() -> Row:
+    tenth = shorter(build())
+    pages = LONG // 10
+    runs = {f"3,000 pages, {name}": [datatrove(tenth, "short", name, pages)] for name in ("trafilatura", "resiliparse")}
+    return {"runs": runs, "medians": {k: medians(v) for k, v in runs.items()}, "peers": versions_of("datatrove")}
+
+
+def dev() -> Row:
+    if not DEV.is_file():
+        print(f"{DEV.name} is not there: that part is left out (WEB2SHARDS_CORPORA names the folder of corpora)")
+        return {}
+    ours = [web2shards(DEV, "dev") for _ in range(3)]
+    runs = {"web2shards": ours}
+    for name in ("trafilatura", "resiliparse"):
+        runs[f"datatrove, {name}"] = [datatrove(halves(DEV), "dev", name, ours[0]["pages"])]
+    return {"runs": runs, "medians": {k: medians(v) for k, v in runs.items()}}
+
+
+PARTS: dict[str, Callable[[], Row]] = {"long": long, "peers": peers, "dev": dev}
+
+
+def main() -> None:
+    wanted = sys.argv[1:] or list(PARTS)
+    for name in wanted:
+        before = machine()
+        result = PARTS[name]()
+        if result:
+            known = load("end_to_end") or {}
+            save("end_to_end", {**known, name: {"machine": before, "versions": versions(PACKAGES), **result}})
+            if name == "long":
+                save("profile", profile(result))
+            for label, row in result["medians"].items():
+                figures = (row["documents_a_second"], row["wall_seconds"], row["peak_pss_mb"])
+                print("{:<32}{:>9.1f} documents/s {:>8.1f} s {:>8.0f} MB".format(label, *figures))
+
+
+if __name__ == "__main__":
+    main()

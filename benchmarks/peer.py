@@ -1,0 +1,52 @@
+"""The peers' environments, which `make bench` makes, and what their scripts in peers/ measure there."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from inputs import DATA, HERE
+from machine import versions_in
+
+PACKAGES = {
+    "datatrove": ("datatrove", "fasttext-numpy2-wheel", "lxml", "numpy", "resiliparse", "spacy", "trafilatura", "warcio", "xxhash"),
+    "minhash": ("daft", "datasketch", "numpy", "rensa"),
+    "datajuicer": ("numpy", "py-data-juicer", "regex"),
+}
+
+
+def python_of(name: str) -> Path:
+    """The Python of a peer's environment."""
+    python = DATA / "venv" / name / "bin" / "python"
+    if not python.exists():
+        raise SystemExit(f"{name} is not installed: run `make bench`, or `make benchmarks/.data/venv/{name}.done`")
+    return python
+
+
+def versions_of(name: str) -> dict[str, str]:
+    """Versions of what computes in a peer's environment."""
+    return versions_in(python_of(name), PACKAGES[name])
+
+
+def environment() -> dict[str, str]:
+    """Keeps the peers from downloading, and their caches among the benchmark's data."""
+    return {
+        **os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(DATA / "cache"), "DATA_JUICER_CACHE_HOME": str(DATA / "cache"),
+        "DAFT_ANALYTICS_ENABLED": "0", "DO_NOT_TRACK": "1",
+    }  # fmt: skip
+
+
+def measured(name: str, script: str, texts: Path, runs: int, *more: str) -> dict[str, Any]:
+    """What a script of peers/ prints about the texts: microseconds a document by way, every run and the median."""
+    command = [str(python_of(name)), str(HERE / "peers" / script), str(texts), str(runs), *more]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment(), check=False)
+    if done.returncode:
+        raise SystemExit(f"{script} ended with {done.returncode}:\n{done.stderr[-3000:]}")
+    found: dict[str, list[float]] = json.loads(done.stdout.splitlines()[-1])
+    return {
+        "median": {way: statistics.median(values) for way, values in found.items()}, "runs": found, "versions": versions_of(name),
+    }  # fmt: skip
