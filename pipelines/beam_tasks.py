@@ -89,7 +89,8 @@ class _NextTasks(beam.PTransform):
 _TITLES = {
     "collect_keys": "CollectKeys", "match_keys": "MatchKeys", "gather_pairs": "GatherPairs",
     "send_signatures": "SendSignatures", "verify_pairs": "VerifyPairs", "send_shingles": "SendShingles",
-    "settle_pairs": "SettlePairs", "join_edges": "JoinEdges", "elect": "ElectDuplicates", "write_election": "WriteElection",
+    "settle_pairs": "SettlePairs", "hold_edges": "HoldEdges", "spread_edges": "SpreadEdges", "large_star": "LargeStar",
+    "small_star": "SmallStar", "label_members": "LabelMembers", "join_edges": "JoinEdges", "elect": "ElectDuplicates", "write_election": "WriteElection",
     "decide_fates": "DecideFates", "count_samples": "CountSamples",
     "plan_shards": "PlanShards", "send_samples": "SendSamples", "write_shard": "WriteShards",
 }  # fmt: skip

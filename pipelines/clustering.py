@@ -18,7 +18,7 @@ from core.files import storage_errors
 from dedup.minhash import MinHash
 from ingest.files import find_files
 from pipelines.context import Context, recipe_from_json
-from pipelines.deduplication import deduplication
+from pipelines.deduplication import find_duplicates
 from pipelines.lease import Lease
 from pipelines.passes import Passes
 from pipelines.plan import compile_plan
@@ -64,7 +64,7 @@ def cluster_signatures(
         context = Context(lease.store, plan)
         passes = Passes(context, options, progress or Silent())
         try:
-            results = passes.run("find duplicates", "collect_keys", *deduplication(context, sources, "clusters"))
+            results = find_duplicates(passes, context, sources, "clusters")
         finally:
             passes.close()
             shutil.rmtree(lease.store.scratch(), ignore_errors=True)

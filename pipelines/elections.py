@@ -87,8 +87,8 @@ def elect(context: Context, args: dict[str, Any]) -> dict[str, Any]:
     table = pa.Table.from_batches(read_chunks(map(Pointer.from_json, pointers)), MEMBERS)
     rows, clusters = table.column("row").to_numpy(), table.column("cluster").to_numpy()
     del table
-    order = np.argsort(rows)
-    rows, clusters = rows[order], clusters[order]
+    rows, first = np.unique(rows, return_index=True)
+    clusters = clusters[first]
     candidates, alive, own = _describe(context, rows)
     same = np.zeros(len(rows), bool)
     same[own] = same_records(_preferred(candidates, alive, own))
