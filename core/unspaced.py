@@ -32,7 +32,7 @@ def _is_wide_punctuation(cp: Int, classes: Classes) -> Truth:
 
 
 @helper
-def _is_cut(previous: Int, cp: Int, classes: Classes) -> Truth:
+def is_cut(previous: Int, cp: Int, classes: Classes) -> Truth:
     """Whether one piece ends with the code point `previous` and the next starts with `cp`."""
     if (classes[previous] ^ classes[cp]) & UNSPACED:
         return True
@@ -68,7 +68,7 @@ def split_unspaced(data: Bytes, first: Int, n: Int, classes: Classes, starts: Sp
         i = a + width
         while i < end:
             cp, width = decode(data, i)
-            if _is_cut(previous, cp, classes):
+            if is_cut(previous, cp, classes):
                 starts[out], ends[out] = a, i
                 out += 1
                 a = i

@@ -14,7 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 from core.errors import UserError
-from web2shards import look_commands, machine_commands, mend_commands, recipe_commands, run_commands
+from web2shards import dedup_commands, look_commands, machine_commands, mend_commands, recipe_commands, run_commands
 from web2shards.console import say, show_error
 
 INTERRUPTED = 130
@@ -82,6 +82,7 @@ def _root(  # pyright: ignore[reportUnusedFunction]
 for group in (run_commands, look_commands, mend_commands, machine_commands):
     group.register(app)
 app.add_typer(recipe_commands.app, name="recipe", rich_help_panel="Recipes")
+app.add_typer(dedup_commands.app, name="dedup", rich_help_panel="Recipes")
 
 
 def main() -> None:

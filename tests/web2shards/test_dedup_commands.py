@@ -1,0 +1,64 @@
+"""`web2shards dedup curve`: a table, a plot and a file, from options or from a recipe."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+
+from .conftest import Cli, write_recipe
+
+RECIPE = """\
+name: small
+input: {{warcs: {warcs}, part: {part}}}
+documents:
+  score:
+    - text
+    - minhash: {{bands: 20, rows: 4, threshold: 0.7}}
+output:
+  text: {{from: documents}}
+"""
+
+
+def test_options(cli: Cli, tmp_path: Path) -> None:
+    svg = tmp_path / "curve.svg"
+    done = cli("dedup", "curve", "--bands", "14", "--rows", "8", "--threshold", "0.8", "--out", str(svg))
+    assert done.exit_code == 0
+    assert "14 bands of 8 rows: 112 permutations, 448 bytes a document" in done.stdout
+    assert "92.4%" in done.stdout
+    assert "18 × 6" in done.stdout
+    assert "█" in done.stdout
+    assert ET.parse(svg).getroot().tag.endswith("svg")
+
+
+def test_the_defaults_are_the_scorers(cli: Cli) -> None:
+    from dedup.minhash import MinHash
+    from web2shards.dedup_commands import BANDS, ROWS, THRESHOLD
+
+    assert (MinHash().bands, MinHash().rows, MinHash().threshold) == (BANDS, ROWS, THRESHOLD)
+    assert "18 bands of 6 rows" in cli("dedup", "curve").stdout
+
+
+def test_a_recipe(cli: Cli, tmp_path: Path) -> None:
+    recipe = write_recipe(tmp_path, text=RECIPE)
+    done = cli("dedup", "curve", str(recipe))
+    assert done.exit_code == 0
+    assert "20 bands of 4 rows" in done.stdout
+    assert "at threshold 0.7" in done.stdout
+    assert "30 bands of 4 rows" in cli("dedup", "curve", str(recipe), "--bands", "30").stdout
+
+
+def test_mistakes_have_a_mend(cli: Cli, tmp_path: Path) -> None:
+    recipe = write_recipe(tmp_path)
+    done = cli("dedup", "curve", str(recipe))
+    assert done.exit_code == 2
+    assert "no scorer `minhash`" in done.stderr
+    done = cli("dedup", "curve", "--out", str(tmp_path / "missing" / "curve.svg"))
+    assert done.exit_code == 4
+    assert "cannot be written" in done.stderr
+
+
+@pytest.mark.parametrize("wrong", [("--bands", "0"), ("--threshold", "2"), ("--rows", "x")])
+def test_bounds(cli: Cli, wrong: tuple[str, str]) -> None:
+    assert cli("dedup", "curve", *wrong).exit_code == 2
