@@ -70,7 +70,6 @@ def _stars(passes: Passes, context: Context, pointers: list[Any], partitions: in
     common = {"partitions": partitions}
     tasks = [{"kind": "spread_edges", "args": {**common, "name": f"{i:08d}", "values": [p]}} for i, p in enumerate(pointers)]
     number = 0
-    used: set[str] = set()  # files of the rounds before
     while tasks:
         rounds = range(number, number + _ROUNDS)
         number += _ROUNDS
@@ -86,15 +85,19 @@ def _stars(passes: Passes, context: Context, pointers: list[Any], partitions: in
         held = [by_partition[p] for p in sorted(by_partition)]
         if not any(result["changed"] for result in results if result.get("round") == rounds[-1]):
             return held
-        kept = {pointer[0] for values in held for pointer in values}
-        for path in used - kept:
-            context.store.path(path).unlink(missing_ok=True)
-        used = kept
+        _forget_stars(context, {pointer[0] for values in held for pointer in values})
         tasks = [
             {"kind": "large_star", "args": {**common, "round": number, "key": ["large", p], "values": by_partition[p]}}
             for p in sorted(by_partition)
         ]  # fmt: skip
     return []
+
+
+def _forget_stars(context: Context, kept: set[str]) -> None:
+    """Deletes the files of rounds that are over."""
+    for path in context.store.scratch("exchange").glob("stars-*"):
+        if str(path) not in kept:
+            path.unlink(missing_ok=True)
 
 
 def _held(results: Sequence[Json]) -> list[list[Any]]:

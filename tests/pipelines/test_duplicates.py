@@ -329,11 +329,12 @@ def test_stars_find_the_clusters_that_one_process_finds(
     assert "find duplicates: join" in result.passes
 
 
-def test_stars_converge_on_a_long_chain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("rounds", [1, 2])
+def test_stars_converge_on_a_long_chain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rounds: int) -> None:
     """Each text shares most of its shingles with the next, so that the cluster is a path; it takes several pipelines."""
     monkeypatch.setattr("pipelines.deduplication.ROWS_IN_ONE_PROCESS", 0)
     monkeypatch.setattr("pipelines.deduplication.PARTITION_KEYS", 40)
-    monkeypatch.setattr("pipelines.deduplication._ROUNDS", 1)
+    monkeypatch.setattr("pipelines.deduplication._ROUNDS", rounds)
     rng = np.random.default_rng(3)
     words = [f"{w}{i}" for i, w in enumerate(rng.choice(WORDS, 1000))]
     rows = [" ".join(words[i * 5 : i * 5 + 150]) for i in range(60)]
