@@ -93,9 +93,9 @@ def _digest_keys(digests: U64) -> U64:
 def _row_digests(words: npt.NDArray[np.uint32]) -> U64:
     digests = np.empty(words.shape[0], np.uint64)
     for i in range(words.shape[0]):
-        h = _DIGEST_SALT
+        h = np.uint64(_DIGEST_SALT)
         for j in range(words.shape[1]):
-            h = mix(h ^ np.uint64(words[i, j]))
+            h = mix(np.uint64(h ^ np.uint64(words[i, j])))
         digests[i] = h
     return digests
 
@@ -151,10 +151,10 @@ def _match(
         if stop - start > 1:
             # One of each digest, the smallest row, in the order of a hash that differs from bucket to bucket.
             members = order[start:stop].copy()
-            whole = mix(digests[members[0]] ^ _DIGEST_SALT) == key
+            whole = mix(np.uint64(digests[members[0]]) ^ _DIGEST_SALT) == key
             ranks = np.empty(len(members), np.uint64)
             for i in range(len(members)):
-                ranks[i] = mix(digests[members[i]] ^ key)
+                ranks[i] = mix(np.uint64(digests[members[i]]) ^ np.uint64(key))
             by = _sorted(ranks)
             distinct = np.empty(len(members), np.int64)
             m = 0

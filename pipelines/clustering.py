@@ -26,6 +26,7 @@ from pipelines.progress import Progress, Silent
 from pipelines.run_options import RunOptions
 from pipelines.sources import Source, table_sources
 
+
 @dataclass(frozen=True)
 class Clustered:
     """What came of it: rows, rows kept, clusters of two and more, members of the largest, and seconds."""
@@ -71,9 +72,9 @@ def cluster_signatures(
             with contextlib.suppress(OSError):
                 (folder / "tmp").rmdir()
     told = list({result["source"]: result for result in results if "clusters" in result}.values())
-    totals = [sum(int(result[name]) for result in told) for name in ("rows", "kept", "clusters")]
+    rows, kept, clusters = (sum(int(result[name]) for result in told) for name in ("rows", "kept", "clusters"))
     largest = max((int(result["largest"]) for result in told), default=0)
-    return Clustered(*totals, largest, sum(passes.seconds.values()))
+    return Clustered(rows, kept, clusters, largest, sum(passes.seconds.values()))
 
 
 def _recipe(patterns: Sequence[str], scorer: MinHash) -> dict[str, Any]:

@@ -78,7 +78,7 @@ def _stars(passes: Passes, context: Context, pointers: list[Any], partitions: in
             steps += [("large_star", {**common, "round": i}), ("small_star", {**common, "round": i})]
         if tasks[0]["kind"] == "large_star":  # the first step of the first round is the tasks themselves
             steps = steps[1:]
-        results = passes.run(f"{_NAME}: join", tasks[0]["kind"], tasks, [*steps, ("hold_edges", {})])
+        results = passes.run(f"{_NAME}: join", str(tasks[0]["kind"]), tasks, [*steps, ("hold_edges", {})])
         by_partition: dict[int, list[Any]] = {}
         for key, value in _held(results):
             by_partition.setdefault(int(key[1]), []).append(value)

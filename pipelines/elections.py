@@ -51,7 +51,8 @@ def join(context: Context, args: dict[str, Any]) -> dict[str, Any]:
     Emits ["elect", n] → pointer to the members of some clusters, and to ["elect", 0] every source as well.
     """
     values = args["values"]
-    sources = sorted((value for value in values if isinstance(value, dict)), key=lambda value: value["ordinal"])
+    told = {int(value["ordinal"]): value for value in values if isinstance(value, dict)}
+    sources = [told[ordinal] for ordinal in sorted(told)]
     bases = np.cumsum([0, *(value["rows"] for value in sources)])
     components = Components(int(bases[-1]))
     for batch in _edges(value for value in values if not isinstance(value, dict)):

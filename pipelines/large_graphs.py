@@ -35,16 +35,16 @@ def large(context: Context, args: Json) -> Json:
     """A large-star step in one partition; emits ["small", partition] → pointer. Returns whether it changed anything."""
     found, changed = large_star(_read(args["values"]))
     name = f"stars-{args['round']:04d}-large-{args['key'][1]:08d}"
-    return {"emit": _send(context, "small", name, found, int(args["partitions"])), "changed": changed, "round": args["round"]}
+    emit = _send(context, "small", name, found, int(args["partitions"]))
+    return {"emit": emit, "changed": changed, "round": args["round"]}
 
 
 def small(context: Context, args: Json) -> Json:
     """A small-star step in one partition; emits ["large", partition] → pointer. Returns whether it changed anything."""
     found, changed = small_star(_read(args["values"]))
     name = f"stars-{args['round']:04d}-small-{args['key'][1]:08d}"
-    return {
-        "emit": _send(context, "large", name, both_ways(found), int(args["partitions"])), "changed": changed, "round": args["round"],
-    }  # fmt: skip
+    emit = _send(context, "large", name, both_ways(found), int(args["partitions"]))
+    return {"emit": emit, "changed": changed, "round": args["round"]}
 
 
 def label(context: Context, args: Json) -> Json:

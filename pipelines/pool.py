@@ -119,7 +119,9 @@ class Pool:
                 for key, _ in selector.select(_WATCH_SECONDS):
                     worker = key.data
                     if worker is None:
-                        self._hear_zygote()
+                        # What woke us may have been heard already, while a worker was buried or forked.
+                        while select.select([self._control], [], [], 0)[0]:
+                            self._hear_zygote()
                         continue
                     message, _ = receive(worker.channel)
                     if message is None:

@@ -195,7 +195,7 @@ class TestAgainstEarlierRuns:
         was_kept = [t for t, k in zip(column(earlier, "text", "text"), column(earlier, "fate", "kept"), strict=True) if k]
         ids = set(column(earlier, "fate", "id"))
         kept = [t for t, k in zip(column(out, "text", "text"), column(out, "fate", "kept"), strict=True) if k]
-        assert kept and len(kept) < len(new)
+        assert 0 < len(kept) < len(new)
         assert all(jaccard(a, b) < 0.85 for a in kept for b in was_kept)
         known = [c in ids for c in column(out, "duplicates", "cluster")]
         assert any(known)
@@ -212,7 +212,7 @@ class TestAgainstEarlierRuns:
         path = write_table(tmp_path / "second.jsonl", rows[len(rows) // 2 :], start=1000)
         for name, root in (("whole", earlier), ("signed", bare)):
             run(near(path, more=f"against: {root}"), RunOptions(str(tmp_path / name), inline=True))
-        whole, signed = ([r for r in column(tmp_path / n, "fate", "kept")] for n in ("whole", "signed"))
+        whole, signed = (column(tmp_path / name, "fate", "kept") for name in ("whole", "signed"))
         assert sum(a != b for a, b in zip(whole, signed, strict=True)) < len(whole) / 5
 
     def test_another_setting_is_refused(self, earlier: Path, table: Path, tmp_path: Path) -> None:
@@ -252,7 +252,10 @@ def test_fineweb2s_rehydration_by_its_name(table: Path) -> None:
 
 @pytest.mark.parametrize(
     ("more", "message"),
-    [("repeat: {2: 2}", "begin with"), ("repeat: {1: 0}", "at least 1"), ("repeat: {0: 1}", "at least 1"), ("repeat: x", "keys and values")],
+    [
+        ("repeat: {2: 2}", "begin with"), ("repeat: {1: 0}", "at least 1"), ("repeat: {0: 1}", "at least 1"),
+        ("repeat: x", "keys and values"),
+    ],
 )
 def test_bad_rehydration_is_told(table: Path, more: str, message: str) -> None:
     with pytest.raises(RecipeError) as error:
@@ -288,7 +291,8 @@ class TestTablesOfSignatures:
         cluster = made["cluster"].to_numpy()
         _, expected = np.unique(family, return_inverse=True)
         _, found = np.unique(cluster, return_inverse=True)
-        assert len(set(zip(expected.tolist(), found.tolist(), strict=True))) == len(set(expected.tolist())) == len(set(found.tolist()))
+        pairs = set(zip(expected.tolist(), found.tolist(), strict=True))
+        assert len(pairs) == len(set(expected.tolist())) == len(set(found.tolist()))
         assert (told.rows, told.kept, told.clusters) == (2_000, len(set(found.tolist())), 10)
         assert told.largest == np.bincount(found).max()
 

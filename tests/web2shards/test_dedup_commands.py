@@ -70,7 +70,7 @@ def test_signatures_of_datasketch_are_clustered(cli: Cli, tmp_path: Path) -> Non
     datasketch = pytest.importorskip("datasketch")
     texts = [f"w{i} w{i + 1} w{i + 2}" for i in range(300)]
     rows = []
-    for words in (texts, texts[:295] + ["x", "y"], ["other " + t for t in texts]):
+    for words in (texts, [*texts[:295], "x", "y"], ["other " + t for t in texts]):
         signed = datasketch.MinHash(num_perm=108, seed=1)
         signed.update_batch([t.encode() for t in words])
         rows.append(signed.hashvalues.tolist())
