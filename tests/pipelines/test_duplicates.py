@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import shutil
+import warnings
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,11 @@ from core.errors import InputError, RecipeError
 from dedup.minhash import MinHash
 from dedup.shingles import shingles
 from pipelines.clustering import cluster_signatures
+from pipelines.inspection import find
 from pipelines.plan import compile_plan
 from pipelines.recipe import Recipe, load_recipe
 from pipelines.run import RunOptions, run
+from pipelines.stored import Run
 
 from .runs import column
 
@@ -346,3 +349,19 @@ def test_stars_converge_on_a_long_chain(tmp_path: Path, monkeypatch: pytest.Monk
     run(near(path, settings="{threshold: 0.8}"), RunOptions(str(tmp_path / "out"), inline=True))
     assert len(set(clusters(tmp_path / "out").values())) == 1
     assert not list((tmp_path / "out").glob("tmp/**/*"))
+
+
+def test_a_lookup_tells_who_stands_for_a_document_and_how_alike_they_are(
+    finished: Path, rows: list[str], tmp_path: Path
+) -> None:  # fmt: skip
+    path = write_table(tmp_path / "copy.jsonl", [rows[0]], start=9000)
+    run(near(path, more=f"against: {finished}"), RunOptions(str(tmp_path / "out"), inline=True))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        (found,) = find(Run(str(tmp_path / "out")), "https://host0.example/9000")
+        (first,) = find(Run(str(finished)), "https://host0.example/0")
+    assert found.reason == "duplicate"
+    assert found.cluster[0].earlier == str(finished)
+    assert found.cluster[0].kept
+    assert 0.6 < (found.cluster[0].alike or 0) <= 1
+    assert [member.alike for member in first.cluster if member.id == first.id] == [1.0] * (len(first.cluster) > 0)
