@@ -30,7 +30,7 @@ I64 = npt.NDArray[np.int64]
 #: Keys that one partition should hold, at 25 bytes each.
 PARTITION_KEYS = 2_000_000
 #: Rows that one partition of candidate pairs should be about.
-PARTITION_ROWS = 250_000
+PARTITION_ROWS = 1 << 16
 
 KEYS = pa.schema([("way", pa.uint8()), ("k0", pa.uint64()), ("k1", pa.uint64()), ("row", pa.uint64())])
 BANDS = pa.schema([("key", pa.uint64()), ("digest", pa.uint64()), ("row", pa.uint64())])

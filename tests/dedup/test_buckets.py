@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.components import connected_components
-from dedup.buckets import ALL_PAIRS, PARTNERS, digest_keys, match, scatter, signature_digests
+from dedup.buckets import ALL_PAIRS, HUGE, LEADERS, PARTNERS, digest_keys, match, scatter, signature_digests
 
 ROWS = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 6)), max_size=30)
 
@@ -68,6 +68,15 @@ def test_a_large_bucket_stays_connected_with_few_pairs_and_whatever_the_rows_are
         found.append(pairs)
         assert not connected_components(c.astype(np.int64), d.astype(np.int64), n).any()
     assert found[0] == found[1]
+
+
+def test_in_a_huge_bucket_all_are_paired_with_a_few() -> None:
+    n = HUGE + 1
+    digests = np.random.default_rng(2).integers(0, 2**63, n).astype(np.uint64)
+    _, _, c, d = match(np.full(n, 9, np.uint64), digests, np.arange(n, dtype=np.uint64))
+    assert len(set(d.tolist())) == LEADERS
+    assert len(c) == LEADERS * n - LEADERS * (LEADERS + 1) // 2
+    assert not connected_components(c.astype(np.int64), d.astype(np.int64), n).any()
 
 
 def test_nothing_gives_nothing() -> None:
