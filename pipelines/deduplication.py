@@ -22,7 +22,8 @@ Steps = list[tuple[str, Json]]
 ROWS_IN_ONE_PROCESS = 500_000_000
 #: Rounds of stars in one pipeline.
 _ROUNDS = 3
-_NAME = "find duplicates"
+#: The name of the pass.
+NAME = "find duplicates"
 
 
 def find_duplicates(passes: Passes, context: Context, sources: Sequence[Source], method: str) -> list[Json]:
@@ -31,14 +32,14 @@ def find_duplicates(passes: Passes, context: Context, sources: Sequence[Source],
     tasks, steps = _until_edges(context, sources, rows)
     end: Steps = [("elect", {}), ("write_election", {"method": method})]
     if rows <= ROWS_IN_ONE_PROCESS:
-        return passes.run(_NAME, "collect_keys", tasks, [*steps, ("join_edges", {}), *end])
-    held = _held(passes.run(_NAME, "collect_keys", tasks, [*steps, ("hold_edges", {})]))
+        return passes.run(NAME, "collect_keys", tasks, [*steps, ("join_edges", {}), *end])
+    held = _held(passes.run(NAME, "collect_keys", tasks, [*steps, ("hold_edges", {})]))
     told = [value for _, value in held if isinstance(value, dict)]
     pointers = [value for _, value in held if not isinstance(value, dict)]
     partitions = _power(rows, PARTITION_KEYS)
     stars = _stars(passes, context, pointers, partitions)
     owners = {"emit": [[["elect", 0], {"sources": [[value["ordinal"], value["source"]] for value in told]}]]}
-    return passes.run(f"{_NAME}: elect", "label_members", [
+    return passes.run(f"{NAME}: elect", "label_members", [
         {"kind": "label_members", "args": {
             "name": f"{i:08d}", "values": values, "elections": partitions, **(owners if i == 0 else {}),
         }}
@@ -78,7 +79,7 @@ def _stars(passes: Passes, context: Context, pointers: list[Any], partitions: in
             steps += [("large_star", {**common, "round": i}), ("small_star", {**common, "round": i})]
         if tasks[0]["kind"] == "large_star":  # the first step of the first round is the tasks themselves
             steps = steps[1:]
-        results = passes.run(f"{_NAME}: join", str(tasks[0]["kind"]), tasks, [*steps, ("hold_edges", {})])
+        results = passes.run(f"{NAME}: join", str(tasks[0]["kind"]), tasks, [*steps, ("hold_edges", {})])
         by_partition: dict[int, list[Any]] = {}
         for key, value in _held(results):
             by_partition.setdefault(int(key[1]), []).append(value)
