@@ -22,9 +22,13 @@ import web_corpus
 from shares import Result, Row, measure, table
 from web_corpus import Run
 
+from dedup.shingles import shingles
+
 WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|[^\W\u3040-\u30ff\u3400-\u9fff]+")
 #: Damaged records and bodies: to mend one and keep it is as right as to drop it.
 EITHER = ("damage:", "encoding:")
+#: Share of the runs of five words that near copies have in common.
+ALIKE = 0.75
 LENGTHS = ((200, "under 200"), (1_000, "200–999"), (5_000, "1,000–4,999"), (math.inf, "5,000 and more"))
 
 
@@ -102,7 +106,7 @@ def charset_right(run: Run, warcs: Iterable[Path]) -> Result:
 
 
 def duplicates_found(run: Run) -> Result:
-    """Pairs of exact duplicates in one cluster of which exactly one page is kept.
+    """Pairs of exact duplicates in one cluster, of which at most one page is kept: a near copy may stand for both.
 
     Pairs of which a page was dropped before the election are not counted.
     """
@@ -127,7 +131,7 @@ def duplicates_found(run: Run) -> Result:
         if a["id"] == b["id"] or "same_record" in (a["fate.reason"], b["fate.reason"]):
             return not (a["fate.kept"] and b["fate.kept"])
         same = a["duplicates.cluster"] is not None and a["duplicates.cluster"] == b["duplicates.cluster"]
-        return same and a["duplicates.kept"] + b["duplicates.kept"] == 1
+        return same and not (a["duplicates.kept"] and b["duplicates.kept"])
 
     note = f"{early} pairs were dropped before the election" if early else ""
     return measure("exact duplicates found", rows, right, {"dirt": dirt},
@@ -153,7 +157,8 @@ def groups(truth: Iterable[Row]) -> dict[str, str]:
 def not_merged(run: Run) -> list[Result]:
     """Pages that stand in a cluster without being a copy of its kept page.
 
-    The first result takes every such page as wrong, the second only those whose text differs from the kept one's.
+    The first result takes every such page as wrong, the second only those whose text differs from the kept one's, the
+    third those that share less than ALIKE of the runs of five words with it.
     """
     group = groups(run.truth)
     sha256 = {(row["url"], row["offset"]): row["sha256"] for row in run.truth}
@@ -173,11 +178,18 @@ def not_merged(run: Run) -> list[Result]:
     def same(row: Row, pair: tuple[Row, Row | None]) -> bool:
         return listed(row, pair) or pair[0].get("text.text") == (pair[1] or {}).get("text.text")
 
+    def alike(row: Row, pair: tuple[Row, Row | None]) -> bool:
+        if same(row, pair):
+            return True
+        a, b = (set(shingles((one or {}).get("text.text") or "", 5, "word")) for one in pair)
+        return len(a & b) >= ALIKE * len(a | b)
+
     def fault(row: Row, pair: tuple[Row, Row]) -> Row:
         return where(row, pair[0]) | {"kept": pair[1]["page.url"]}
 
     return [measure("not merged beyond the truth", rows, listed, {"dirt": dirt}, fault),
-            measure("  or of the same text", rows, same, {"dirt": dirt}, fault)]  # fmt: skip
+            measure("  or of the same text", rows, same, {"dirt": dirt}, fault),
+            measure("  or of nearly the same text", rows, alike, {"dirt": dirt}, fault)]  # fmt: skip
 
 
 def language_right(run: Run) -> Result:

@@ -22,8 +22,10 @@ ALL_PAIRS = 8
 #: In a larger one, each document is paired with this many that a hash picks for the bucket, and with this many that
 #: follow it in the order of that hash: what is much alike stays connected, and the work stays linear.
 PARTNERS = 4
-#: Of a bucket of more documents than this, half as many: its pairs would not fit in memory.
-HUGE = 20_000
+#: In a bucket of more documents than this, each is paired with LEADERS alone, which a hash picks for the bucket: the
+#: work on a document does not grow with its cluster, nor what has to be at hand to verify its pairs.
+HUGE = 5_000
+LEADERS = 2
 
 _U = types.Array(types.uint64, 1, "C", readonly=True)
 _I = types.Array(types.int64, 1, "C", readonly=True)
@@ -54,12 +56,13 @@ def scatter(keys: U64, digests: U64, rows: U64, bits: int) -> tuple[I64, U64, U6
 
 
 def match(keys: U64, digests: U64, rows: U64, stars: bool = False) -> tuple[U64, U64, U64, U64]:
-    """What the buckets of one partition join: certain edges (a, b), and candidate pairs (c, d), with c < d.
+    """What the buckets of one partition join: certain edges (a, b), and candidate pairs (c, d).
 
     `keys` are buckets (of bands, and `digest_keys`), `digests` say which rows are equal and are compared as one,
     `rows` are row numbers; all of shape (n,), in any order. With `stars` (no pair is to be verified) the candidates
     of a bucket are its first row with each other. The answer does not depend on the order or on row numbers but by
-    which of the rows of one digest, the smallest, stands for it. Pairs that share several buckets come several times.
+    which of the rows of one digest, the smallest, stands for it. Pairs that share several buckets come several times,
+    as (smaller, larger) but for huge buckets, where `d` is one of the few leaders.
     """
     order = np.argsort(keys)
     ranked = keys[order]
@@ -93,9 +96,9 @@ def _digest_keys(digests: U64) -> U64:
 def _row_digests(words: npt.NDArray[np.uint32]) -> U64:
     digests = np.empty(words.shape[0], np.uint64)
     for i in range(words.shape[0]):
-        h = _DIGEST_SALT
+        h = np.uint64(_DIGEST_SALT)
         for j in range(words.shape[1]):
-            h = mix(h ^ np.uint64(words[i, j]))
+            h = mix(np.uint64(h ^ np.uint64(words[i, j])))
         digests[i] = h
     return digests
 
@@ -151,10 +154,10 @@ def _match(
         if stop - start > 1:
             # One of each digest, the smallest row, in the order of a hash that differs from bucket to bucket.
             members = order[start:stop].copy()
-            whole = mix(digests[members[0]] ^ _DIGEST_SALT) == key
+            whole = mix(np.uint64(digests[members[0]]) ^ _DIGEST_SALT) == key
             ranks = np.empty(len(members), np.uint64)
             for i in range(len(members)):
-                ranks[i] = mix(digests[members[i]] ^ key)
+                ranks[i] = mix(np.uint64(digests[members[i]]) ^ np.uint64(key))
             by = _sorted(ranks)
             distinct = np.empty(len(members), np.int64)
             m = 0
@@ -176,18 +179,16 @@ def _match(
                 distinct[m] = best
                 m += 1
                 i = j
-            partners = PARTNERS if m <= HUGE else PARTNERS // 2
-            first = m if m <= ALL_PAIRS else partners
+            huge = m > HUGE
+            first = m if m <= ALL_PAIRS else LEADERS if huge else PARTNERS
             if stars:
                 first = 1
-            for x in range(m):
-                last = m if x < first else min(m, x + 1 + partners)
-                if stars and x:
-                    last = 0
+            for x in range(first if stars or huge else m):
+                last = m if x < first else min(m, x + 1 + PARTNERS)
                 for y in range(x + 1, last):
                     if len(c):
                         left, right = rows[distinct[x]], rows[distinct[y]]
-                        c[pairs], d[pairs] = min(left, right), max(left, right)
+                        c[pairs], d[pairs] = (right, left) if huge else (min(left, right), max(left, right))
                     pairs += 1
         start = stop
     sizes[0], sizes[1] = edges, pairs

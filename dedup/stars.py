@@ -60,8 +60,7 @@ def small_star(edges: U64) -> tuple[U64, bool]:
 def components_by_stars(edges: U64, partitions: int = 1, max_rounds: int = MAX_ROUNDS) -> tuple[U64, U64]:
     """The nodes that edges touch, ascending, and the smallest node of each one's component, both uint64.
 
-    All partitions in this process, one after the other; equal to core.components.components_of_edges. RuntimeError if
-    it takes more than `max_rounds`.
+    All partitions in this process, one after the other. RuntimeError if it takes more than `max_rounds`.
     """
     nodes = np.unique(edges)
     edges = downwards(edges)

@@ -9,7 +9,7 @@ import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import pyarrow as pa
 import pyarrow.fs as pafs
@@ -29,6 +29,8 @@ class BinaryFile(Protocol):
     def read(self, size: int = ..., /) -> bytes: ...
     def seek(self, position: int, /) -> object: ...
     def close(self) -> None: ...
+    def __enter__(self) -> BinaryFile: ...
+    def __exit__(self, kind: Any, value: Any, tb: Any, /) -> Any: ...
 
 
 @dataclass(frozen=True)

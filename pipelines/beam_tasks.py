@@ -85,20 +85,14 @@ class _NextTasks(beam.PTransform):
         return pcoll | "As text" >> beam.Map(_as_text) | "Group" >> beam.GroupByKey() | "Tasks" >> beam.Map(task)
 
 
-#: What each kind of task is called in the graph that an engine shows.
-_TITLES = {
-    "collect_keys": "CollectKeys", "match_keys": "MatchKeys", "gather_pairs": "GatherPairs",
-    "send_signatures": "SendSignatures", "verify_pairs": "VerifyPairs", "send_shingles": "SendShingles",
-    "settle_pairs": "SettlePairs", "join_edges": "JoinEdges", "elect": "ElectDuplicates", "write_election": "WriteElection",
-    "decide_fates": "DecideFates", "count_samples": "CountSamples",
-    "plan_shards": "PlanShards", "send_samples": "SendSamples", "write_shard": "WriteShards",
-}  # fmt: skip
+#: What some kinds of task are called in the graph that an engine shows; the others by their own name, `MatchKeys`.
+_TITLES = {"elect": "ElectDuplicates"}
 
 
 def title(task: Json) -> str:
     """The name of a step in Beam's graph: `IngestWarcs, text, language, gopher, exact` for the first map pass."""
     if task["kind"] != "map":
-        return _TITLES[task["kind"]]
+        return _TITLES.get(task["kind"], task["kind"].title().replace("_", ""))
     args = task["args"]
     reads = {"warc": "IngestWarcs", "wet": "IngestWets"}.get(args["part"]["format"], "IngestTables")
     return ", ".join([*([reads] if args["ingest"] else []), *args["reads"]])

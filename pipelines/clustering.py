@@ -18,13 +18,14 @@ from core.files import storage_errors
 from dedup.minhash import MinHash
 from ingest.files import find_files
 from pipelines.context import Context, recipe_from_json
-from pipelines.deduplication import deduplication
+from pipelines.deduplication import find_duplicates
 from pipelines.lease import Lease
 from pipelines.passes import Passes
 from pipelines.plan import compile_plan
 from pipelines.progress import Progress, Silent
 from pipelines.run_options import RunOptions
 from pipelines.sources import Source, table_sources
+
 
 @dataclass(frozen=True)
 class Clustered:
@@ -64,16 +65,16 @@ def cluster_signatures(
         context = Context(lease.store, plan)
         passes = Passes(context, options, progress or Silent())
         try:
-            results = passes.run("find duplicates", "collect_keys", *deduplication(context, sources, "clusters"))
+            results = find_duplicates(passes, context, sources, "clusters")
         finally:
             passes.close()
             shutil.rmtree(lease.store.scratch(), ignore_errors=True)
             with contextlib.suppress(OSError):
                 (folder / "tmp").rmdir()
     told = list({result["source"]: result for result in results if "clusters" in result}.values())
-    totals = [sum(int(result[name]) for result in told) for name in ("rows", "kept", "clusters")]
+    rows, kept, clusters = (sum(int(result[name]) for result in told) for name in ("rows", "kept", "clusters"))
     largest = max((int(result["largest"]) for result in told), default=0)
-    return Clustered(*totals, largest, sum(passes.seconds.values()))
+    return Clustered(rows, kept, clusters, largest, sum(passes.seconds.values()))
 
 
 def _recipe(patterns: Sequence[str], scorer: MinHash) -> dict[str, Any]:

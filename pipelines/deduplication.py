@@ -1,6 +1,7 @@
-"""The steps that find duplicates, as the tasks of one Beam pipeline: from the keys of each source to the layers.
+"""Finds duplicates: the steps from the keys of each source to the layers, as tasks of one Beam pipeline.
 
-With MinHash, candidate pairs are verified between the matching of keys and the joining of edges.
+With MinHash, candidate pairs are verified between the matching of keys and the joining of edges. Clusters of more
+rows than one process can hold are found by alternating stars instead, some rounds a pipeline.
 """
 
 from __future__ import annotations
@@ -10,15 +11,44 @@ from typing import Any
 
 from pipelines.context import Context
 from pipelines.matching import PARTITION_KEYS, PARTITION_ROWS, near_layers
+from pipelines.passes import Passes
 from pipelines.source_rows import near_scorer
 from pipelines.sources import Source
 
 Json = dict[str, Any]
+Steps = list[tuple[str, Json]]
+
+#: Rows whose clusters are found in one process, at 4 bytes each.
+ROWS_IN_ONE_PROCESS = 500_000_000
+#: Rounds of stars in one pipeline.
+_ROUNDS = 3
+#: The name of the pass.
+NAME = "find duplicates"
 
 
-def deduplication(context: Context, sources: Sequence[Source], method: str) -> tuple[list[Json], list[tuple[str, Json]]]:
-    """The tasks that collect keys, and the steps after them, for an election of this fingerprint."""
+def find_duplicates(passes: Passes, context: Context, sources: Sequence[Source], method: str) -> list[Json]:
+    """Runs the election over the sources, under this fingerprint; returns what its tasks came to."""
     rows = sum(source.rows for source in sources)
+    tasks, steps = _until_edges(context, sources, rows)
+    end: Steps = [("elect", {}), ("write_election", {"method": method})]
+    if rows <= ROWS_IN_ONE_PROCESS:
+        return passes.run(NAME, "collect_keys", tasks, [*steps, ("join_edges", {}), *end])
+    held = _held(passes.run(NAME, "collect_keys", tasks, [*steps, ("hold_edges", {})]))
+    told = [value for _, value in held if isinstance(value, dict)]
+    pointers = [value for _, value in held if not isinstance(value, dict)]
+    partitions = _power(rows, PARTITION_KEYS)
+    stars = _stars(passes, context, pointers, partitions)
+    owners = {"emit": [[["elect", 0], {"sources": [[value["ordinal"], value["source"]] for value in told]}]]}
+    return passes.run(f"{NAME}: elect", "label_members", [
+        {"kind": "label_members", "args": {
+            "name": f"{i:08d}", "values": values, "elections": partitions, **(owners if i == 0 else {}),
+        }}
+        for i, values in enumerate(stars or [[]])
+    ], end)  # fmt: skip
+
+
+def _until_edges(context: Context, sources: Sequence[Source], rows: int) -> tuple[list[Json], Steps]:
+    """The tasks that collect keys, and the steps from them to edges."""
     near = near_layers(context)
     ways = 1 + 2 * (len(context.plan.dedup_layers) - len(near))
     partitions = {"exact": _power(rows * ways, PARTITION_KEYS)}
@@ -28,13 +58,52 @@ def deduplication(context: Context, sources: Sequence[Source], method: str) -> t
         {"kind": "collect_keys", "args": {"ordinal": i, "source": source.to_json(), "partitions": partitions}}
         for i, source in enumerate(sources)
     ]  # fmt: skip
-    steps: list[tuple[str, Json]] = [("match_keys", {"pair_partitions": pairs})]
+    steps: Steps = [("match_keys", {"pair_partitions": pairs})]
     if any(near_scorer(layer).verify != "none" for layer in near):
         steps += [("gather_pairs", {}), ("send_signatures", {}), ("verify_pairs", {})]
     if any(near_scorer(layer).verify == "jaccard" for layer in near):
         steps += [("send_shingles", {}), ("settle_pairs", {})]
-    steps += [("join_edges", {}), ("elect", {}), ("write_election", {"method": method})]
     return tasks, steps
+
+
+def _stars(passes: Passes, context: Context, pointers: list[Any], partitions: int) -> list[list[Any]]:
+    """Rounds of stars until one changes nothing; the pointers to what is left, by partition."""
+    common = {"partitions": partitions}
+    tasks = [{"kind": "spread_edges", "args": {**common, "name": f"{i:08d}", "values": [p]}} for i, p in enumerate(pointers)]
+    number = 0
+    while tasks:
+        rounds = range(number, number + _ROUNDS)
+        number += _ROUNDS
+        steps: Steps = []
+        for i in rounds:
+            steps += [("large_star", {**common, "round": i}), ("small_star", {**common, "round": i})]
+        if tasks[0]["kind"] == "large_star":  # the first step of the first round is the tasks themselves
+            steps = steps[1:]
+        results = passes.run(f"{NAME}: join", str(tasks[0]["kind"]), tasks, [*steps, ("hold_edges", {})])
+        by_partition: dict[int, list[Any]] = {}
+        for key, value in _held(results):
+            by_partition.setdefault(int(key[1]), []).append(value)
+        held = [by_partition[p] for p in sorted(by_partition)]
+        if not any(result["changed"] for result in results if result.get("round") == rounds[-1]):
+            return held
+        _forget_stars(context, {pointer[0] for values in held for pointer in values})
+        tasks = [
+            {"kind": "large_star", "args": {**common, "round": number, "key": ["large", p], "values": by_partition[p]}}
+            for p in sorted(by_partition)
+        ]  # fmt: skip
+    return []
+
+
+def _forget_stars(context: Context, kept: set[str]) -> None:
+    """Deletes the files of rounds that are over."""
+    for path in context.store.scratch("exchange").glob("stars-*"):
+        if str(path) not in kept:
+            path.unlink(missing_ok=True)
+
+
+def _held(results: Sequence[Json]) -> list[list[Any]]:
+    """What the last step was given; an engine that tried a bundle twice gives it twice."""
+    return list({str(pair): pair for result in results for pair in result.get("held", [])}.values())
 
 
 def _power(amount: int, each: int) -> int:

@@ -51,7 +51,8 @@ def join(context: Context, args: dict[str, Any]) -> dict[str, Any]:
     Emits ["elect", n] → pointer to the members of some clusters, and to ["elect", 0] every source as well.
     """
     values = args["values"]
-    sources = sorted((value for value in values if isinstance(value, dict)), key=lambda value: value["ordinal"])
+    told = {int(value["ordinal"]): value for value in values if isinstance(value, dict)}
+    sources = [told[ordinal] for ordinal in sorted(told)]
     bases = np.cumsum([0, *(value["rows"] for value in sources)])
     components = Components(int(bases[-1]))
     for batch in _edges(value for value in values if not isinstance(value, dict)):
@@ -87,8 +88,8 @@ def elect(context: Context, args: dict[str, Any]) -> dict[str, Any]:
     table = pa.Table.from_batches(read_chunks(map(Pointer.from_json, pointers)), MEMBERS)
     rows, clusters = table.column("row").to_numpy(), table.column("cluster").to_numpy()
     del table
-    order = np.argsort(rows)
-    rows, clusters = rows[order], clusters[order]
+    rows, first = np.unique(rows, return_index=True)
+    clusters = clusters[first]
     candidates, alive, own = _describe(context, rows)
     same = np.zeros(len(rows), bool)
     same[own] = same_records(_preferred(candidates, alive, own))

@@ -77,11 +77,9 @@ def estimate(
 
 
 def _work_of(work: Mapping[str, Any], name: str) -> Mapping[str, Any] | None:
-    """What a pass took the last time; the election is three pipelines."""
-    if name != "elect":
-        return work.get(name)
-    found = [work[key] for key in ("collect keys", "elect", "write elections") if key in work]
-    return {"seconds": sum(w["seconds"] for w in found), "bytes": 0} if found else None
+    """What a pass took the last time; of many rows the search for duplicates is several pipelines."""
+    found = [taken for key, taken in work.items() if key == name or key.startswith(f"{name}: ")]
+    return {"seconds": sum(w["seconds"] for w in found), "bytes": sum(w["bytes"] for w in found)} if found else None
 
 
 def disk_use(out: str, parts: Sequence[Part]) -> tuple[int, int]:

@@ -6,7 +6,7 @@ Looking up reads the URLs and ids of all parts and no text; only the parts that 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,14 +17,13 @@ import pyarrow.compute as pc
 
 from core.addresses import canonical_url, url_host
 from core.errors import InputError
-from pipelines.plan import DUPLICATES
+from pipelines.members import Member, batches, members, true
 from pipelines.stored import Run, Table
 from pipelines.view import Columns
 
 _HEX = re.compile(r"[0-9a-fA-F]{4,32}")
-#: Records that are shown of one URL, and members that are listed of one cluster.
+#: Records that are shown of one URL.
 MOST_FOUND = 20
-MOST_MEMBERS = 50
 
 Bools = npt.NDArray[np.bool_]
 
@@ -37,17 +36,6 @@ class Verdict:
     text: str
     verdict: bool | None
     values: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Member:
-    """A document of the same duplicate cluster."""
-
-    id: str
-    url: str | None
-    kept: bool | None
-    part: str
-    row: int
 
 
 @dataclass(frozen=True)
@@ -112,7 +100,7 @@ def _places(table: Table, query: str, most: int) -> list[_Place]:
         return _has_prefix(columns["id"], query.lower())
 
     def of_url(columns: Columns) -> Bools:
-        return _true(pc.equal(columns[column], query))
+        return true(pc.equal(columns[column], query))
 
     def of_page(columns: Columns) -> Bools:
         return same_page(columns[column], query)
@@ -129,7 +117,7 @@ def same_page(urls: pa.Array, url: str) -> Bools:
     """Which of a column of URLs have the canonical form of `url`."""
     canonical, host = canonical_url(url), url_host(url)
     # Only URLs that may be of the host are parsed: those that name it, and those that may spell it otherwise.
-    candidates = _true(pc.match_substring(urls, host, ignore_case=True)) | ~_true(pc.string_is_ascii(urls))
+    candidates = true(pc.match_substring(urls, host, ignore_case=True)) | ~true(pc.string_is_ascii(urls))
     for row in np.flatnonzero(candidates).tolist():
         candidates[row] = canonical_url(urls[row].as_py() or "") == canonical
     return candidates
@@ -139,18 +127,12 @@ def _search(table: Table, columns: Sequence[str], test: Callable[[Columns], Bool
     found: list[_Place] = []
     for part in table.parts:
         start = 0
-        for batch in _batches(table, part, columns):
+        for batch in batches(table, part, columns):
             found += [_Place(table, part, start + int(row)) for row in np.flatnonzero(test(batch))]
             start += len(batch["id"])
             if len(found) >= most:
                 return found[:most]
     return found
-
-
-def _batches(table: Table, part: str, columns: Sequence[str]) -> Iterator[Columns]:
-    with table.joined(part, columns) as view:
-        for batch in view.batches():
-            yield batch if "id" in batch else {**batch, "id": batch["record.id"]}
 
 
 def _has_prefix(ids: pa.Array, digits: str) -> Bools:
@@ -185,7 +167,7 @@ def _found(run: Run, place: _Place) -> Found:
 
 def _row(table: Table, part: str, row: int, columns: Sequence[str]) -> dict[str, Any]:
     start = 0
-    for batch in _batches(table, part, columns):
+    for batch in batches(table, part, columns):
         rows = len(batch["id"])
         if row < start + rows:
             return {name: batch[name][row - start].as_py() for name in dict.fromkeys(("id", *columns))}
@@ -193,39 +175,13 @@ def _row(table: Table, part: str, row: int, columns: Sequence[str]) -> dict[str,
     raise IndexError(f"{part} has no row {row}")
 
 
-def members(run: Run, values: Mapping[str, Any]) -> Iterator[Member]:
-    """The documents of the duplicate cluster that `values` is of; none if it stands alone."""
-    cluster = values.get(f"{DUPLICATES}.cluster")
-    if cluster is None or (values.get(f"{DUPLICATES}.size") or 0) < 2:
-        return
-    left = min(int(values[f"{DUPLICATES}.size"]), MOST_MEMBERS)
-    columns = [f"{DUPLICATES}.cluster", f"{DUPLICATES}.kept", "page.url"]
-    for part in run.documents.parts:
-        start = 0
-        for batch in _batches(run.documents, part, columns):
-            same = _true(pc.equal(batch[f"{DUPLICATES}.cluster"], pa.scalar(cluster, pa.binary(16))))
-            for row in np.flatnonzero(same).tolist():
-                yield Member(
-                    batch["id"][row].as_py().hex(), batch["page.url"][row].as_py(),
-                    batch[f"{DUPLICATES}.kept"][row].as_py(), part, start + row,
-                )  # fmt: skip
-                left -= 1
-                if left == 0:
-                    return
-            start += len(batch["id"])
-
-
 def _record_of(run: Run, part: str, values: Mapping[str, Any]) -> dict[str, Any] | None:
     """The row of `records` that a document comes from: of the same id, at the same offset."""
     offset = values.get("page.offset")
-    for batch in _batches(run.records, part, run.records.columns):
+    for batch in batches(run.records, part, run.records.columns):
         same = pc.equal(batch["id"], pa.scalar(values["id"], pa.binary(16)))
         if offset is not None:
             same = pc.and_(same, pc.equal(batch["record.offset"], offset))
-        for row in np.flatnonzero(_true(same)).tolist():
+        for row in np.flatnonzero(true(same)).tolist():
             return {name: batch[name][row].as_py() for name in run.records.columns}
     return None
-
-
-def _true(mask: pa.Array) -> Bools:
-    return np.array(mask.fill_null(False).to_numpy(zero_copy_only=False), dtype=bool)

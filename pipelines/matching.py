@@ -30,7 +30,7 @@ I64 = npt.NDArray[np.int64]
 #: Keys that one partition should hold, at 25 bytes each.
 PARTITION_KEYS = 2_000_000
 #: Rows that one partition of candidate pairs should be about.
-PARTITION_ROWS = 250_000
+PARTITION_ROWS = 1 << 16
 
 KEYS = pa.schema([("way", pa.uint8()), ("k0", pa.uint64()), ("k1", pa.uint64()), ("row", pa.uint64())])
 BANDS = pa.schema([("key", pa.uint64()), ("digest", pa.uint64()), ("row", pa.uint64())])
@@ -162,7 +162,7 @@ def _match_exact(context: Context, args: dict[str, Any], partition: int) -> list
     keys = np.stack([table.column("k0").to_numpy(), table.column("k1").to_numpy()], axis=1)
     rows = table.column("row").to_numpy()
     found = [edges_from_keys(keys[chosen], rows[chosen]) for chosen in (way == w for w in np.unique(way))]
-    a, b = (np.concatenate([one[side] for one in found]) & ~_DEAD for side in (0, 1))
+    a, b = (np.concatenate([one[side] for one in found]).astype(np.uint64) & ~_DEAD for side in (0, 1))
     return edges_of(context, f"exact-{partition:08d}", edges(a, b))
 
 
@@ -223,7 +223,8 @@ def _send_bands(
     bounds, *arrays = buckets.scatter(keys, digests, rows, bits)
     batch = pa.RecordBatch.from_arrays([pa.array(array) for array in arrays], schema=BANDS)
     chunks = {p: batch.slice(bounds[p], bounds[p + 1] - bounds[p]) for p in range(1 << bits) if bounds[p + 1] > bounds[p]}
-    return [[["bands", layer.name, p], pointer.to_json()] for p, pointer in write_chunks(context.store, name, chunks, BANDS).items()]
+    pointers = write_chunks(context.store, name, chunks, BANDS)
+    return [[["bands", layer.name, p], pointer.to_json()] for p, pointer in pointers.items()]
 
 
 def _send(

@@ -55,8 +55,10 @@ class Passes:
             with watched(self._progress, counting), self._engine.pipeline() as pipeline:
                 run_tasks = RunTasks(self._run_id, setup, str(results), self._engine.local)
                 pcoll = pipeline | "Parts" >> beam.Create(list(tasks), reshuffle=False) | title(tasks[0]) >> run_tasks
+                kinds = [tasks[0]["kind"]]
                 for kind, args in steps:
-                    step = title({"kind": kind})
+                    step = title({"kind": kind}) + (f" {kinds.count(kind) + 1}" if kind in kinds else "")
+                    kinds.append(kind)
                     pcoll = pcoll | f"To {step}" >> next_tasks(kind, args) | step >> run_tasks
         except Exception as error:
             raise _cause(results, error) from None

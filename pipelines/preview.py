@@ -13,6 +13,7 @@ from typing import Any
 from ingest.parts import Part
 from pipelines import survey as surveys
 from pipelines.context import Context, input_parts
+from pipelines.deduplication import NAME as DEDUPLICATION
 from pipelines.estimate import Estimate, estimate
 from pipelines.plan import Plan, compile_plan
 from pipelines.recipe import Recipe
@@ -146,7 +147,7 @@ def _election(context: Context, survey: Survey, elected: str, new_rows: bool) ->
     why = "rows are added or read again" if new_rows else "rows, keys or a rule before it changed"
     pages = survey.footers("documents", "page")
     return PassWork(
-        "elect", len(survey.parts), todo, 0, _rows(survey.parts, pages), {why: todo} if todo else {},
+        DEDUPLICATION, len(survey.parts), todo, 0, _rows(survey.parts, pages), {why: todo} if todo else {},
         perhaps=done and todo > 0,
     )  # fmt: skip
 

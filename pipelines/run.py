@@ -19,7 +19,7 @@ from ingest.parts import Part
 from pipelines import survey as surveys
 from pipelines.beam_tasks import broken_tasks
 from pipelines.context import Context, input_parts
-from pipelines.deduplication import deduplication
+from pipelines.deduplication import find_duplicates
 from pipelines.lease import Lease
 from pipelines.passes import Passes
 from pipelines.plan import DUPLICATES, FATE, IDENTITY, compile_plan
@@ -184,8 +184,7 @@ class _Driver:
         self.elected = surveys.election_fingerprint(self.context, self.survey, self.against)
         if surveys.election_done(self.context, self.survey, self.elected):
             return
-        tasks, steps = deduplication(self.context, self.sources(), self.elected)
-        self.passes.run("find duplicates", "collect_keys", tasks, steps)
+        find_duplicates(self.passes, self.context, self.sources(), self.elected)
         self._manifests([("documents", IDENTITY), *([("documents", DUPLICATES)] if self.context.plan.dedup_layers else [])])
 
     def sources(self) -> list[Source]:

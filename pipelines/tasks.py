@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from core.errors import UserError, error_to_json
-from pipelines import elections, map_pass, matching, shards, summaries, verification
+from pipelines import elections, large_graphs, map_pass, matching, shards, summaries, verification
 from pipelines.context import Context
 from pipelines.notes import NoteBook, SilentNotes
 from pipelines.pool import Suspect, Task
@@ -34,6 +34,11 @@ _PLAIN: Mapping[str, _Work] = {
     "send_shingles": verification.send_shingles,
     "settle_pairs": verification.settle,
     "join_edges": elections.join,
+    "hold_edges": large_graphs.hold,
+    "spread_edges": large_graphs.spread,
+    "large_star": large_graphs.large,
+    "small_star": large_graphs.small,
+    "label_members": large_graphs.label,
     "elect": elections.elect,
     "write_election": elections.write,
     "decide_fates": summaries.decide_fates,

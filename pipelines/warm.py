@@ -28,6 +28,7 @@ GROUPS = (
     ("filters.gopher_metrics", "filters.gopher_datatrove", "core.components", "dedup.election"),
     ("filters.c4_lines", "core.spans", "sharding.tar"),
     ("ingest.taming", "filters.vocabulary", "filters.language", "core.english_exceptions"),
+    ("dedup.shingles", "dedup.permutations", "dedup.minhash", "dedup.agreement", "dedup.buckets", "dedup.stars"),
 )
 #: After this long a process that compiles is taken to hang: what it left is compiled where it is needed.
 LONGEST_SECONDS = 600.0

@@ -1,4 +1,4 @@
-"""The commands on near-duplicates: curve."""
+"""The commands on near-duplicates: curve, cluster."""
 
 from __future__ import annotations
 
@@ -60,6 +60,44 @@ def curve(
     if svg is not None:
         _write(svg, plot_svg(b, r, t))
         say(f"the curve is in {plain(svg)}")
+
+
+@app.command()
+def cluster(
+    ctx: typer.Context,
+    signatures: Annotated[
+        list[str], typer.Argument(metavar="FILE...", help="Parquet files with a column `signature`; globs and URIs are allowed.")
+    ],
+    out: Annotated[str, typer.Option("--out", "-o", metavar="DIR", help="Where the clusters are written.", show_default=False)],
+    bands: Annotated[int, typer.Option("--bands", "-b", min=1, max=10_000, help="Bands of a signature.")] = BANDS,
+    rows: Annotated[int, typer.Option("--rows", "-r", min=1, max=1_000, help="Values of a band.")] = ROWS,
+    threshold: Annotated[
+        float, typer.Option("--threshold", "-t", min=0.01, max=1.0, help="Share of equal values that makes near-duplicates.")
+    ] = THRESHOLD,
+    verified: Annotated[bool, typer.Option(help="Compare the signatures of those that share a band.")] = True,
+    workers: options.Workers = 0, runner: options.Runner = "direct", runner_options: options.RunnerOptions = None,
+    verbose: options.Verbose = False,
+) -> None:  # fmt: skip
+    """Cluster a table of MinHash signatures, such as datasketch's: near-duplicates among texts that others have signed.
+
+    Writes OUT/clusters/*.parquet: row, id, cluster (the row that is kept of it), size, kept.
+    """
+    verbose = options.remember(ctx, verbose)
+    from dedup.minhash import MinHash
+    from pipelines.clustering import cluster_signatures
+    from pipelines.run_options import RunOptions
+    from pipelines.warm import compiling
+    from web2shards.progress import progress_for
+
+    scorer = MinHash(bands=bands, rows=rows, threshold=threshold, verify="signature" if verified else "none")
+    chosen = RunOptions(out=out, workers=workers, runner=runner, runner_options=tuple(runner_options or ()))
+    with compiling(say), progress_for(verbose) as progress:
+        told = cluster_signatures(signatures, scorer, chosen, progress)
+    results().print(
+        f"{count(told.rows, 'signature')}, {told.kept:,} kept; {count(told.clusters, 'cluster')} of two and more, "
+        f"the largest of {told.largest:,}; {told.seconds:.1f} s"
+    )
+    say(f"the clusters are in {plain(str(Path(out, 'clusters')))}")
 
 
 def _of_recipe(recipe: str, settings: list[str] | tuple[()]) -> tuple[int, int, float]:

@@ -82,10 +82,14 @@ def _show(found: Found, full: bool) -> None:
     out.print(grid(["column", "value"], columns))
     if found.cluster:
         members = [
-            (member.id[:12], "kept" if member.kept else "dropped", plain(member.url or "")) for member in found.cluster
-        ]
+            (
+                member.id[:12], f"kept by {plain(member.earlier)}" if member.earlier else "kept" if member.kept else "dropped",
+                "" if member.alike is None else f"{member.alike:.2f}", plain(member.url or ""),
+            )
+            for member in found.cluster
+        ]  # fmt: skip
         size = int(found.values.get("duplicates.size") or 0)
-        out.print(grid(["id", "", "url"], members, title=f"duplicate cluster of {count(size, 'document')}"))
+        out.print(grid(["id", "", "alike", "url"], members, title=f"duplicate cluster of {count(size, 'document')}"))
 
 
 def _fate(found: Found) -> str:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.components import components_of_edges, connected_components
+from core.components import Components, connected_components
 
 
 def naive(a: list[int], b: list[int], nodes: int) -> list[int]:
@@ -60,16 +60,16 @@ def test_no_edges_and_no_nodes() -> None:
     none = np.zeros(0, np.int64)
     assert connected_components(none, none, 3).tolist() == [0, 1, 2]
     assert connected_components(none, none, 0).tolist() == []
-    nodes, labels = components_of_edges(none.astype(np.uint64), none.astype(np.uint64))
-    assert len(nodes) == len(labels) == 0
 
 
-def test_sparse_nodes_keep_their_names() -> None:
-    top = np.uint64(2**64 - 1)
-    a = np.array([top, 5 << 40, 7], np.uint64)
-    b = np.array([5 << 40, 3, 8], np.uint64)
-    nodes, labels = components_of_edges(a, b)
-    assert dict(zip(nodes.tolist(), labels.tolist(), strict=True)) == {3: 3, 7: 7, 8: 7, 5 << 40: 3, int(top): 3}
+@settings(deadline=None, max_examples=50)
+@given(graphs(), st.integers(1, 5))
+def test_edges_may_come_a_chunk_at_a_time(graph: tuple[list[int], list[int], int], size: int) -> None:
+    a, b, nodes = graph
+    components = Components(nodes)
+    for start in range(0, len(a), size):
+        components.join(np.array(a[start : start + size]), np.array(b[start : start + size]))
+    assert components.labels().tolist() == naive(a, b, nodes)
 
 
 @pytest.mark.parametrize("edge", [(-1, 0), (0, 3)])
@@ -79,7 +79,7 @@ def test_an_edge_outside_the_nodes_is_refused(edge: tuple[int, int]) -> None:
 
 
 def test_unsigned_nodes_past_int64_and_uneven_sides_are_refused() -> None:
-    with pytest.raises(ValueError, match="past int64"):
+    with pytest.raises(ValueError, match="outside"):
         connected_components(np.array([2**63], np.uint64), np.array([0], np.uint64), 3)
     with pytest.raises(ValueError, match="1 first ends and 2 second ends"):
         connected_components(np.array([0]), np.array([0, 1]), 3)

@@ -14,7 +14,7 @@ import pytest
 
 from .conftest import EXAMPLES, RECIPE, Cli, write_recipe
 
-COMMANDS = ("run", "plan", "status", "report", "inspect", "check", "prune", "remove", "doctor", "warm-up", "recipe")
+COMMANDS = ("run", "plan", "status", "report", "inspect", "check", "prune", "remove", "doctor", "warm-up", "recipe", "dedup")
 
 
 def test_help_imports_nothing_heavy() -> None:

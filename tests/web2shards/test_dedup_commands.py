@@ -5,6 +5,8 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from .conftest import Cli, write_recipe
@@ -62,3 +64,26 @@ def test_mistakes_have_a_mend(cli: Cli, tmp_path: Path) -> None:
 @pytest.mark.parametrize("wrong", [("--bands", "0"), ("--threshold", "2"), ("--rows", "x")])
 def test_bounds(cli: Cli, wrong: tuple[str, str]) -> None:
     assert cli("dedup", "curve", *wrong).exit_code == 2
+
+
+def test_signatures_of_datasketch_are_clustered(cli: Cli, tmp_path: Path) -> None:
+    datasketch = pytest.importorskip("datasketch")
+    texts = [f"w{i} w{i + 1} w{i + 2}" for i in range(300)]
+    rows = []
+    for words in (texts, [*texts[:295], "x", "y"], ["other " + t for t in texts]):
+        signed = datasketch.MinHash(num_perm=108, seed=1)
+        signed.update_batch([t.encode() for t in words])
+        rows.append(signed.hashvalues.tolist())
+    pq.write_table(pa.table({"id": ["a", "b", "c"], "signature": rows}), tmp_path / "s.parquet")
+    done = cli("dedup", "cluster", str(tmp_path / "s.parquet"), "--out", str(tmp_path / "out"), "--workers", "1")
+    assert done.exit_code == 0, done.stdout
+    assert "3 signatures, 2 kept; 1 cluster of two and more, the largest of 2" in done.stdout
+    (file,) = (tmp_path / "out" / "clusters").glob("*.parquet")
+    assert pq.read_table(file).select(["size", "kept"]).to_pydict()["size"] == [2, 2, 1]
+
+
+def test_a_file_that_is_no_table_of_signatures_is_told(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "s.parquet").write_text("no")
+    done = cli("dedup", "cluster", str(tmp_path / "s.parquet"), "--out", str(tmp_path / "out"))
+    assert done.exit_code != 0
+    assert "is no table of signatures" in done.stdout + done.stderr

@@ -24,7 +24,7 @@ def passes(preview: Preview) -> dict[str, int]:
 def test_nothing_to_do(cli: Cli, recipe: Path, finished: Path) -> None:
     preview = web2shards.plan(recipe, finished)
     assert preview.nothing
-    assert set(passes(preview)) == {"extract and score", "elect", "decide fates", "write text"}
+    assert set(passes(preview)) == {"extract and score", "find duplicates", "decide fates", "write text"}
     told = cli("plan", recipe, "--out", finished)
     assert told.exit_code == 0
     assert "everything is up to date" in told.stdout
@@ -47,7 +47,7 @@ def test_a_new_run(cli: Cli, recipe: Path, tmp_path: Path) -> None:
 def test_a_threshold_reruns_no_scorer(cli: Cli, recipe: Path, finished: Path) -> None:
     settings = ["documents.keep.language.score=0.8"]
     preview = web2shards.plan(recipe, finished, settings=settings)
-    assert passes(preview) == {"extract and score": 0, "elect": 5, "decide fates": 5, "write text": 5}
+    assert passes(preview) == {"extract and score": 0, "find duplicates": 5, "decide fates": 5, "write text": 5}
     assert preview.changes == ("rule changed: language.score >= 0.5 → language.score >= 0.8",)
     assert preview.passes[1].rows == len(web2shards.open(finished).documents)
     told = cli("plan", recipe, "--out", finished, "--set", settings[0])
@@ -59,12 +59,12 @@ def test_a_rule_after_the_election_leaves_it_alone(small_recipe: Path, tmp_path:
     run_inline(small_recipe, tmp_path / "out", [late], limit=2)
     changed = 'documents.keep+={keep: "duplicates.size <= 60"}'
     preview = web2shards.plan(small_recipe, tmp_path / "out", settings=[changed], limit=2)
-    assert passes(preview) == {"extract and score": 0, "elect": 0, "decide fates": 2, "write text": 2}
+    assert passes(preview) == {"extract and score": 0, "find duplicates": 0, "decide fates": 2, "write text": 2}
 
 
 def test_an_output_alone(recipe: Path, finished: Path) -> None:
     preview = web2shards.plan(recipe, finished, settings=["output.text.samples=20"])
-    assert passes(preview) == {"extract and score": 0, "elect": 0, "decide fates": 0, "write text": 5}
+    assert passes(preview) == {"extract and score": 0, "find duplicates": 0, "decide fates": 0, "write text": 5}
     assert dict(preview.passes[-1].why) == {"settings or parts changed": 5}
 
 
@@ -85,7 +85,7 @@ def test_a_warc_more(tmp_path: Path) -> None:
     (folder / "b.warc.gz").write_bytes((folder / "a.warc.gz").read_bytes())
     preview = web2shards.plan(recipe, tmp_path / "out")
     assert preview.passes[0].todo == 1
-    assert passes(preview)["elect"] == passes(preview)["write text"] == 2
+    assert passes(preview)["find duplicates"] == passes(preview)["write text"] == 2
     assert preview.passes[1].perhaps is False or preview.passes[1].why == {"rows are added or read again": 2}
 
 
@@ -93,8 +93,7 @@ def test_the_plan_is_what_the_run_does(small_recipe: Path, small: Path) -> None:
     settings = ["documents.score.language.characters=300", "output.text.samples=20"]
     planned = {work.name for work in web2shards.plan(small_recipe, small, settings=settings).passes if work.todo}
     result = run(web2shards.load_recipe(small_recipe, settings), RunOptions(str(small), inline=True))
-    names = {"collect keys": "elect", "write elections": "elect"}
-    assert {names.get(name, name) for name in result.passes} == planned
+    assert set(result.passes) == planned
     assert web2shards.plan(small_recipe, small, settings=settings).nothing
 
 

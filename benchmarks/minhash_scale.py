@@ -1,0 +1,124 @@
+"""Clusters made-up signatures with planted clusters: time, memory by size, and whether what was planted is found.
+
+    python benchmarks/minhash_scale.py [--sizes 1000000 10000000] [--out FILE]
+
+A quarter of the rows are copies of the row before the cluster, of which some values are others, so that clusters have
+2 to 9 rows, spread over the whole table; the rest are alone. A last table is one row a million times, each a little
+different. Times and memory (PSS of the whole process tree) are those of the command `web2shards dedup cluster`,
+Python's start, Beam and all.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from machine import RESULTS, machine, versions
+from memory import watch
+
+ROOT = Path(__file__).resolve().parent.parent
+PERMUTATIONS = 108
+STEP = 100_000
+#: Shares of values that a copy keeps.
+KEPT = (0.88, 1.0)
+
+
+def families(rows: int, seed: int) -> np.ndarray:
+    """The planted cluster of each row, int64: a quarter of the rows join another, at random over the whole table."""
+    rng = np.random.default_rng(seed)
+    family = np.arange(rows)
+    copies = rng.permutation(rows)[: rows // 4]
+    heads = np.setdiff1d(family, copies, assume_unique=True)
+    # Of 2 to 9 rows: each head takes as many copies as a geometric draw says.
+    sizes = np.minimum(rng.geometric(0.5, rows // 4), 8)
+    owners = np.repeat(rng.permutation(heads)[: rows // 4], sizes)[: len(copies)]
+    family[copies] = owners
+    return family
+
+
+def write_table(path: Path, family: np.ndarray, seed: int) -> None:
+    """Signatures in which every row of a family is a copy of one, with some values changed."""
+    schema = pa.schema([("id", pa.binary(16)), ("signature", pa.binary(4 * PERMUTATIONS))])
+    with pq.ParquetWriter(path, schema, compression="none", use_dictionary=False) as writer:
+        for start in range(0, len(family), STEP):
+            mine = family[start : start + STEP]
+            n = len(mine)
+            # The original of a family is drawn anew from the family's number wherever it is needed.
+            words = mixed(mine.astype(np.uint64)[:, None] * np.uint64(PERMUTATIONS) + np.arange(PERMUTATIONS, dtype=np.uint64))
+            rng = np.random.default_rng([seed, start])
+            copies = mine != np.arange(start, start + n)
+            kept = np.where(copies, rng.uniform(*KEPT, n), 1.0)[:, None]
+            change = rng.random((n, PERMUTATIONS), np.float32) >= kept
+            words[change] = rng.integers(0, 2**32, int(change.sum()), np.uint32)
+            ids = np.zeros((n, 2), np.uint64)
+            ids[:, 0] = np.arange(start, start + n)
+            arrays = [
+                pa.FixedSizeBinaryArray.from_buffers(schema.field(i).type, n, [None, pa.py_buffer(np.ascontiguousarray(values))])
+                for i, values in enumerate((ids, words))
+            ]
+            writer.write_table(pa.Table.from_arrays(arrays, schema=schema), row_group_size=STEP)
+
+
+def mixed(numbers: np.ndarray) -> np.ndarray:
+    """uint32 that look random, the same for the same number."""
+    z = numbers * np.uint64(0x9E3779B97F4A7C15)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    return (z >> np.uint64(32)).astype(np.uint32)
+
+
+def found(out: Path, family: np.ndarray) -> dict[str, Any]:
+    """How the clusters compare with what was planted."""
+    made = pa.concat_tables(pq.read_table(f, columns=["id", "cluster"]) for f in sorted((out / "clusters").glob("*.parquet")))
+    place = np.frombuffer(made["id"].combine_chunks().buffers()[1], np.uint64)[::2].astype(np.int64)
+    cluster = np.empty(len(family), np.uint64)
+    cluster[place] = made["cluster"].to_numpy()
+    head = cluster[family]  # of the row that each is a copy of
+    copies = family != np.arange(len(family))
+    several, sizes = np.unique(family, return_counts=True)
+    kept = np.unique(cluster)
+    return {
+        "planted clusters": int((sizes > 1).sum()), "planted copies": int(copies.sum()),
+        "copies found": int((cluster[copies] == head[copies]).sum()),
+        "rows in a cluster that is not theirs": int(len(several) - len(kept) + (cluster[copies] != head[copies]).sum()),
+    }  # fmt: skip
+
+
+def cluster(name: str, family: np.ndarray, folder: Path) -> dict[str, Any]:
+    table, out = folder / "signatures.parquet", folder / "out"
+    write_table(table, family, 1)
+    command = [sys.executable, "-m", "web2shards", "dedup", "cluster", str(table), "--out", str(out)]
+    usage = watch(command, cwd=ROOT, log=folder / "log")
+    told = (folder / "log").read_text().splitlines()
+    said = [line for line in told if "signatures" in line][:1]
+    result = {"rows": len(family), **usage.json(), **found(out, family), "told": said}
+    print(
+        f"{name}: {usage.wall_seconds} s, {usage.cpu_seconds} s of processor time, {usage.peak_pss_mb:.0f} MB; "
+        f"{result['copies found']:,} of {result['planted copies']:,} copies found"
+    )
+    return result
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sizes", type=int, nargs="*", default=[1_000_000, 10_000_000])
+    parser.add_argument("--giant", type=int, default=1_000_000, help="rows of the table of one cluster")
+    parser.add_argument("--out", type=Path, default=RESULTS / "minhash_scale.json")
+    given = parser.parse_args()
+    results: dict[str, Any] = {"machine": machine(), "versions": versions(["apache-beam", "numba", "numpy", "pyarrow"]), "runs": {}}
+    tables = {f"{rows:,} rows": families(rows, 1) for rows in given.sizes}
+    tables[f"one cluster of {given.giant:,}"] = np.zeros(given.giant, np.int64)
+    for name, family in tables.items():
+        with tempfile.TemporaryDirectory() as folder:
+            results["runs"][name] = cluster(name, family, Path(folder))
+    given.out.write_text(json.dumps(results, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
