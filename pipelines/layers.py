@@ -23,7 +23,7 @@ from pipelines.store import Store
 
 FOOTER_KEY = b"web2shards"
 #: A row group is closed at this many bytes, so that a reader's memory does not depend on the part.
-ROW_GROUP_BYTES = 32 << 20
+ROW_GROUP_BYTES = 8 << 20
 ROW_GROUP_ROWS = 1 << 16
 ID = pa.field("id", ID_TYPE)
 ERROR = pa.field("error", pa.string(), metadata={"doc": "why the scorer failed on this record; null when it did not"})
