@@ -15,6 +15,7 @@ import pyarrow.ipc as ipc
 
 from core.errors import StorageError
 from core.files import storage_errors
+from pipelines.memory import forget
 from pipelines.store import Store
 
 
@@ -46,8 +47,8 @@ def write_chunks(
     with storage_errors(temporary):
         try:
             with pa.OSFile(str(temporary), "wb") as sink, ipc.new_file(sink, schema, options=options) as writer:
-                for index, (destination, batch) in enumerate(sorted(chunks.items())):
-                    writer.write_batch(batch)
+                for index, destination in enumerate(sorted(chunks)):  # one at a time: `chunks` may make them as asked
+                    writer.write_batch(chunks[destination])
                     pointers[destination] = Pointer(str(final), index)
             store.commit(temporary, final, durable=False)
         except BaseException:
@@ -56,13 +57,34 @@ def write_chunks(
     return pointers
 
 
-def read_chunks(pointers: Iterable[Pointer]) -> list[pa.RecordBatch]:
-    """The chunks at the pointers, in the order of paths, so that the answer does not depend on arrival."""
+class Mapped:
+    """The uncompressed chunks at the pointers, in the order of paths, mapped: a page is in memory from its first use
+    until `forget`, and comes back when it is used again."""
+
+    def __init__(self, pointers: Iterable[Pointer]) -> None:
+        self._maps: dict[str, pa.Buffer] = {}
+        self.batches = read_chunks(pointers, self._maps)
+        self.forget()
+
+    def forget(self) -> None:
+        """Lets go of the pages that are in memory."""
+        for data in self._maps.values():
+            forget(data)
+
+
+def read_chunks(pointers: Iterable[Pointer], maps: dict[str, pa.Buffer] | None = None) -> list[pa.RecordBatch]:
+    """The chunks at the pointers, in the order of paths, so that the answer does not depend on arrival.
+
+    `maps` receives the mapped files.
+    """
+    maps = {} if maps is None else maps
     batches: list[pa.RecordBatch] = []
     for pointer in sorted(pointers, key=lambda p: (Path(p.path).name, p.index)):
         try:
-            with pa.memory_map(pointer.path) as source:
-                batches.append(ipc.open_file(source).get_batch(pointer.index))
+            if pointer.path not in maps:
+                with pa.memory_map(pointer.path) as source:
+                    maps[pointer.path] = source.read_buffer(source.size())
+            batches.append(ipc.open_file(pa.BufferReader(maps[pointer.path])).get_batch(pointer.index))
         except (pa.ArrowInvalid, OSError) as error:
             raise StorageError(f"{pointer.path}: the exchange file is damaged ({error})", "run the same command again") from error
     return batches

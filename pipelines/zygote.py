@@ -22,6 +22,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from core.errors import UserError, error_to_json
+from pipelines.memory import ALLOCATOR
 
 if TYPE_CHECKING:
     from pipelines.context import Context
@@ -87,7 +88,7 @@ def spawned(log: int) -> Zygote:
     theirs.set_inheritable(True)
     pid = os.posix_spawn(
         sys.executable, [sys.executable, "-P", "-m", "pipelines.zygote", str(theirs.fileno())],
-        {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
+        {**os.environ, **ALLOCATOR, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
         file_actions=[
             (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
             (os.POSIX_SPAWN_DUP2, log, 1), (os.POSIX_SPAWN_DUP2, log, 2),
