@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import mmap
+from pathlib import Path
 
 import pyarrow as pa
 
@@ -39,3 +40,14 @@ def forget(mapped: pa.Buffer) -> None:
     """
     if _advise is not None and mapped.size:
         _advise(mapped.address, mapped.size, mmap.MADV_DONTNEED)
+
+
+def forget_code(library: str) -> None:
+    """Drops this process's pages of a library's code (its name begins so); what runs again is read again."""
+    if _advise is None or not Path("/proc/self/maps").exists():
+        return
+    for line in Path("/proc/self/maps").read_text().splitlines():
+        place, access, _, _, _, *path = line.split(maxsplit=5)
+        if access == "r-xp" and path and Path(path[0]).name.startswith(library):
+            start, stop = (int(end, 16) for end in place.split("-"))
+            _advise(start, stop - start, mmap.MADV_DONTNEED)

@@ -22,7 +22,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from core.errors import UserError, error_to_json
-from pipelines.memory import ALLOCATOR
+from pipelines.memory import ALLOCATOR, forget_code, give_back
 
 if TYPE_CHECKING:
     from pipelines.context import Context
@@ -79,6 +79,7 @@ def forked() -> Zygote | None:
         finally:
             os._exit(code)
     theirs.close()
+    forget_code("libllvmlite")  # it loaded the kernels, and this process compiles no more
     return Zygote(pid, mine)
 
 
@@ -154,7 +155,6 @@ def _preload(setup: dict[str, Any]) -> tuple[Context | None, dict[str, Any] | No
     try:
         from pipelines import tasks  # noqa: F401  # pyright: ignore[reportUnusedImport] - what workers need
         from pipelines.context import Context
-        from pipelines.memory import give_back
 
         context = Context.from_setup(setup).open()
         gc.collect()
