@@ -23,7 +23,7 @@ from pipelines.store import Store
 
 FOOTER_KEY = b"web2shards"
 #: A row group is closed at this many bytes, so that a reader's memory does not depend on the part.
-ROW_GROUP_BYTES = 8 << 20
+ROW_GROUP_BYTES = 4 << 20
 ROW_GROUP_ROWS = 1 << 16
 #: Files are read in pieces of this size, not a whole column chunk at once.
 READ_BYTES = 1 << 18
@@ -199,9 +199,11 @@ class RowReader:
     def _next(self, rows: int) -> pa.RecordBatch | None:
         """The next rows as they are stored, about as many as are asked for first; None at the end."""
         try:
-            if self._stream is None:
-                self._stream = self._file.iter_batches(batch_size=max(1, rows), columns=self._names, use_threads=False)
-            batch = next(self._stream, None)
+            stream = self._stream
+            if stream is None:
+                stream = self._file.iter_batches(batch_size=max(1, rows), columns=self._names, use_threads=False)
+                self._stream = stream
+            batch = next(stream, None)
         except (pa.ArrowInvalid, OSError) as error:
             raise _unless_of_the_system(self.path, error) from error
         if batch is None:
