@@ -62,11 +62,10 @@ class Text:
     def score(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """One row a page; null content gives null columns."""
         extractor = self._extractor()
-        contents, forms, urls = (batch.column(name).to_pylist() for name in self.inputs)
-        rows = [
-            None if content is None else self._extract(extractor, content, form, url or "")
-            for content, form, url in zip(contents, forms, urls, strict=True)
-        ]
+        rows: list[Extracted | None] = []
+        for values in zip(*(batch.column(name) for name in self.inputs), strict=True):  # one page at a time in memory
+            content, form, url = (value.as_py() for value in values)
+            rows.append(None if content is None else self._extract(extractor, content, form, url or ""))
         title, text, confidence = (
             pa.array([None if row is None else getattr(row, name) for row in rows], self.schema.field(name).type)
             for name in ("title", "text", "confidence")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,7 @@ from sharding.order import ORDER, Orders, Samples, argsort, samples_of
 
 I64 = npt.NDArray[np.int64]
 #: A shard is written in runs of about this many bytes of text.
-RUN_BYTES = 1 << 20
+RUN_BYTES = 4 << 20
 #: Before the names of the order's columns, so that they cannot be a sample's own.
 PREFIX = "\0order."
 ORDERED = pa.schema([
@@ -47,13 +47,18 @@ def orders_of(batch: pa.RecordBatch, prefix: str = PREFIX) -> Orders:
     return orders
 
 
-def merge_samples(batches: Sequence[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """The rows of batches made by `with_order`, merged, without their orders, about RUN_BYTES of text at a time."""
+def merge_samples(batches: Sequence[pa.RecordBatch], done: Callable[[], None] = lambda: None) -> Iterator[pa.RecordBatch]:
+    """The rows of batches made by `with_order`, merged, without their orders, about RUN_BYTES of text at a time.
+
+    Each batch is read from its first row to its last; `done` is called after each piece, when no other holds its rows.
+    """
     order = argsort(np.concatenate([orders_of(batch) for batch in batches]))
     owner = np.repeat(np.arange(len(batches)), [len(batch) for batch in batches])
     starts = np.cumsum([0, *(len(batch) for batch in batches)])
     for piece in _runs(order, batches):
-        yield _rows(batches, owner[piece], piece - starts[owner[piece]])
+        rows = _rows(batches, owner[piece], piece - starts[owner[piece]])
+        done()
+        yield rows
 
 
 def write_samples(folder: Path, payload: pa.Table, seed: int) -> str:
@@ -100,8 +105,8 @@ def _rows(batches: Sequence[pa.RecordBatch], owner: I64, rows: I64) -> pa.Record
     at = 0
     for i in np.unique(owner):
         mine = np.flatnonzero(owner == i)
-        pieces.append(batches[i].take(pa.array(rows[mine])))
+        pieces.append(batches[i].slice(rows[mine[0]], len(mine)))  # in order and without gaps, as merges are
         back[mine] = at + np.arange(len(mine))
         at += len(mine)
-    table = pa.Table.from_batches(pieces).take(pa.array(back)).drop_columns(ORDERED.names)
-    return pa.RecordBatch.from_arrays([flat(c) for c in table.columns], schema=table.schema)
+    merged = pa.concat_batches(pieces).take(pa.array(back))
+    return merged.select([name for name in merged.schema.names if name not in ORDERED.names])

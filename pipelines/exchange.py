@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import xxhash
 
 from core.errors import StorageError
 from core.files import storage_errors
+from pipelines.memory import forget
 from pipelines.store import Store
 
 #: Of each chunk: where it ends, and its xxh3.
@@ -57,12 +59,12 @@ def write_chunks(
         try:
             with pa.OSFile(str(temporary), "wb") as sink, ipc.new_file(sink, schema, options=options) as writer:
                 bounds.append(sink.tell())
-                for index, (destination, batch) in enumerate(sorted(chunks.items())):
-                    writer.write_batch(batch)
+                for index, destination in enumerate(sorted(chunks)):  # one at a time: `chunks` may make them as asked
+                    writer.write_batch(chunks[destination])
                     bounds.append(sink.tell())
                     pointers[destination] = Pointer(str(final), index)
             _seal(temporary, bounds)
-            store.commit(temporary, final)
+            store.commit(temporary, final, durable=False)
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
@@ -73,7 +75,7 @@ def _seal(path: Path, bounds: Sequence[int]) -> None:
     """Writes the checksums of a file behind it."""
     with pa.memory_map(str(path)) as source:
         data = memoryview(source.read_buffer(source.size()))
-        entries = [_ENTRY.pack(end, _checksum(data[start:end])) for start, end in zip(bounds, bounds[1:], strict=False)]
+        entries = [_ENTRY.pack(end, _checksum(data[start:end])) for start, end in pairwise(bounds)]
         rest = _checksum(data[: bounds[0]], data[bounds[-1] :])
         data.release()
     with open(path, "ab") as file:
@@ -87,13 +89,35 @@ def _checksum(*pieces: memoryview) -> int:
     return digest.intdigest()
 
 
-def read_chunks(pointers: Iterable[Pointer]) -> list[pa.RecordBatch]:
-    """The chunks at the pointers, in the order of paths, so that the answer does not depend on arrival."""
+class Mapped:
+    """The uncompressed chunks at the pointers, in the order of paths, mapped: a page is in memory from its first use
+    until `forget`, and comes back when it is used again."""
+
+    def __init__(self, pointers: Iterable[Pointer]) -> None:
+        self._maps: dict[str, pa.Buffer] = {}
+        self.batches = read_chunks(pointers, self._maps)
+
+    def forget(self) -> None:
+        """Lets go of the pages that are in memory."""
+        for data in self._maps.values():
+            forget(data)
+
+
+def read_chunks(pointers: Iterable[Pointer], maps: dict[str, pa.Buffer] | None = None) -> list[pa.RecordBatch]:
+    """The chunks at the pointers, in the order of paths, so that the answer does not depend on arrival.
+
+    `maps` receives the mapped files, whose pages are let go again once they are verified.
+    """
+    found: dict[str, pa.Buffer] = {} if maps is None else maps
     batches: list[pa.RecordBatch] = []
     for pointer in sorted(pointers, key=lambda p: (Path(p.path).name, p.index)):
         try:
-            with pa.memory_map(pointer.path) as source:
-                batches.append(_chunk(source.read_buffer(source.size()), pointer.index))
+            if pointer.path not in found:
+                with pa.memory_map(pointer.path) as source:
+                    found[pointer.path] = source.read_buffer(source.size())
+            batches.append(_chunk(found[pointer.path], pointer.index))
+            if maps is not None:
+                forget(found[pointer.path])
         except (pa.ArrowException, OSError, ValueError, struct.error) as error:
             raise StorageError(f"{pointer.path}: the exchange file is damaged ({error})", "run the same command again") from error
     return batches

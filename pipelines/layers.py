@@ -27,8 +27,10 @@ FOOTER_KEY = b"web2shards"
 SEAL_KEY = b"web2shards.xxh3"
 _UNSEALED = b"0" * 32
 #: A row group is closed at this many bytes, so that a reader's memory does not depend on the part.
-ROW_GROUP_BYTES = 32 << 20
+ROW_GROUP_BYTES = 4 << 20
 ROW_GROUP_ROWS = 1 << 16
+#: Files are read in pieces of this size, not a whole column chunk at once.
+READ_BYTES = 1 << 18
 ID = pa.field("id", ID_TYPE)
 ERROR = pa.field("error", pa.string(), metadata={"doc": "why the scorer failed on this record; null when it did not"})
 SCORED = pa.field("scored", pa.bool_(), metadata={"doc": "false: skipped, since an earlier rule dropped the record"})
@@ -212,22 +214,30 @@ def damaged(path: Path, error: BaseException) -> StorageError:
 class RowReader:
     """Reads chosen columns of one layer file in order, any number of rows at a time.
 
-    Memory is bounded by a row group. Row counts and page checksums are verified.
+    Memory is bounded by the rows asked for. Row counts and page checksums are verified.
     """
 
     def __init__(self, path: Path, columns: Sequence[str] | None = None) -> None:
         self.path = path
         try:
-            self._file = pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=False)
+            self._file = pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=False, buffer_size=READ_BYTES)
         except (pa.ArrowException, OSError) as error:
             raise _unless_of_the_system(path, error) from error
         self.rows = self._file.metadata.num_rows
         names = list(columns) if columns is not None else list(self._file.schema_arrow.names)
         self.schema = pa.schema([self._file.schema_arrow.field(name) for name in names])
         self._names = names
-        self._group = 0
+        self._stream: Iterator[pa.RecordBatch] | None = None
         self._batch: pa.RecordBatch | None = None
         self._at = 0
+
+    @property
+    def bytes(self) -> int:
+        """About how much memory all rows of the columns take."""
+        metadata, names = self._file.metadata, set(self._names)
+        groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
+        columns = [group.column(i) for group in groups for i in range(group.num_columns)]
+        return sum(c.total_uncompressed_size for c in columns if c.path_in_schema.partition(".")[0] in names)
 
     def read(self, rows: int) -> pa.RecordBatch:
         """The next `rows` rows; fewer only at the end of the file."""
@@ -235,15 +245,9 @@ class RowReader:
         wanted = rows
         while wanted > 0:
             if self._batch is None or self._at >= len(self._batch):
-                if self._group >= self._file.metadata.num_row_groups:
+                self._batch, self._at = self._next(rows), 0
+                if self._batch is None:
                     break
-                try:
-                    table = self._file.read_row_group(self._group, columns=self._names, use_threads=False)
-                except (pa.ArrowException, OSError) as error:
-                    raise _unless_of_the_system(self.path, error) from error
-                self._batch, self._at = _one_batch(table.select(self._names), self.schema), 0
-                self._group += 1
-            assert self._batch is not None
             piece = self._batch.slice(self._at, wanted)
             self._at += len(piece)
             wanted -= len(piece)
@@ -251,6 +255,20 @@ class RowReader:
         if len(pieces) == 1:
             return pieces[0]
         return _one_batch(pa.Table.from_batches(pieces, self.schema), self.schema)
+
+    def _next(self, rows: int) -> pa.RecordBatch | None:
+        """The next rows as they are stored, about as many as are asked for first; None at the end."""
+        try:
+            stream = self._stream
+            if stream is None:
+                stream = self._file.iter_batches(batch_size=max(1, rows), columns=self._names, use_threads=False)
+                self._stream = stream
+            batch = next(stream, None)
+        except (pa.ArrowException, OSError) as error:
+            raise _unless_of_the_system(self.path, error) from error
+        if batch is None:
+            return None
+        return pa.RecordBatch.from_arrays([batch.column(name) for name in self._names], schema=self.schema)
 
     def batches(self, rows: int) -> Iterator[pa.RecordBatch]:
         """All rows, `rows` at a time."""

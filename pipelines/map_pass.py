@@ -27,6 +27,7 @@ from pipelines import isolate
 from pipelines.context import Context
 from pipelines.fates import judge
 from pipelines.layers import ID, SCORED, LayerWriter, layer_path, read_footer, read_layer
+from pipelines.memory import give_back
 from pipelines.notes import NoteBook
 from pipelines.plan import CONTENT, EDITED, HOST, IDENTITY, Layer
 from pipelines.pool import Suspect
@@ -149,9 +150,12 @@ def _ingest(
         columns: Columns = {"id": ids}
         columns |= {f"page.{n}": documents.column(n) for n in documents.schema.names if n != ID.name}
         pages.write(ids, pa.RecordBatch.from_arrays([columns[f"page.{f.name}"] for f in page_schema], schema=page_schema))
+        del batch, documents
         _score_batch(context, columns, targets, rows, args, notes)
         rows += len(ids)
         notes.done(len(ids))
+        del columns
+        give_back()
     source = {
         "digest": reader.digest, "format": part.format,
         "first_offset": reader.first_offset, "next_offset": reader.next_offset,
@@ -184,6 +188,7 @@ def _rescore(context: Context, part: Part, args: dict[str, Any], targets: list[_
             _score_batch(context, columns, targets, rows, args, notes)
             rows += len(columns["id"])
             notes.done(len(columns["id"]))
+            give_back()
     return rows
 
 
@@ -193,6 +198,8 @@ def _score_batch(
     """Adds the targets' columns to `columns`, and writes them. `start` is the first row's place in the part."""
     ids = columns["id"]
     removed = context.removals.mask(ids, columns["page.url"]) if context.removals else np.zeros(len(ids), bool)
+    readers = [target for target in targets if CONTENT in target.layer.scorer.inputs and CONTENT in columns]
+    last_reader = readers[-1] if readers else None
     for target in targets:
         layer = target.layer
         needed = _needed(context, columns, layer) & ~removed
@@ -211,6 +218,8 @@ def _score_batch(
             target.carried += len(places) - places.null_count
         target.writer.write(ids, result)
         columns |= {f"{layer.name}.{name}": array for name, array in zip(result.schema.names, result.columns, strict=True)}
+        if target is last_reader:  # the pages' HTML is the most of a batch
+            del columns[CONTENT]
 
 
 def _needed(context: Context, columns: Columns, layer: Layer) -> npt.NDArray[np.bool_]:

@@ -12,16 +12,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import apache_beam as beam
-
 from core.errors import error_from_json
 from core.files import storage_errors
-from pipelines.beam_tasks import RunTasks, next_tasks, share_executor, title, unshare_executor
 from pipelines.context import Context
 from pipelines.pool import Executor, Pool
 from pipelines.progress import Counting, Progress, watched
 from pipelines.run_options import RunOptions
-from pipelines.tasks import Inline
+from pipelines.zygote import Zygote
 
 Json = dict[str, Any]
 
@@ -29,8 +26,9 @@ Json = dict[str, Any]
 class Passes:
     """The passes of one run. `seconds` by pass, `work` (seconds, parts and bytes) by pass, and what scorers took."""
 
-    def __init__(self, context: Context, options: RunOptions, progress: Progress) -> None:
+    def __init__(self, context: Context, options: RunOptions, progress: Progress, zygote: Zygote | None = None) -> None:
         self._context, self._options, self._progress = context, options, progress
+        self._zygote = zygote
         self._engine = options.engine
         self._run_id = uuid.uuid4().hex
         self._counting: Counting | None = None
@@ -51,6 +49,13 @@ class Passes:
         setup = self._context.to_setup()
         counting = self._executor()
         counting.watch(counted)
+        # After the workers' process has its setup: Beam is imported while that gets ready.
+        import apache_beam as beam
+
+        from pipelines.beam_tasks import RunTasks, next_tasks, share_executor, title
+
+        if self._engine.local:
+            share_executor(self._run_id, counting)
         try:
             with watched(self._progress, counting), self._engine.pipeline() as pipeline:
                 run_tasks = RunTasks(self._run_id, setup, str(results), self._engine.local)
@@ -75,14 +80,18 @@ class Passes:
 
     def close(self) -> None:
         """Ends the workers."""
-        unshare_executor(self._run_id)
         if self._counting is not None:
+            from pipelines.beam_tasks import unshare_executor
+
+            unshare_executor(self._run_id)
             self._counting.close()
 
     def _executor(self) -> Counting:
         if self._counting is None:
             inner: Executor
             if self._options.inline:
+                from pipelines.tasks import Inline
+
                 inner = Inline(self._context)
             else:
                 folder = self._context.store.path("logs")
@@ -91,10 +100,9 @@ class Passes:
                 inner = Pool(
                     self._options.worker_count, self._context.to_setup(), folder=folder,
                     stuck_seconds=self._options.stuck_seconds, memory_bytes=self._options.memory_bytes,
+                    zygote=self._zygote,
                 )  # fmt: skip
             self._counting = Counting(inner)
-            if self._engine.local:
-                share_executor(self._run_id, self._counting)
         return self._counting
 
 

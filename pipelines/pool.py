@@ -12,8 +12,6 @@ import select
 import selectors
 import signal
 import socket
-import subprocess
-import sys
 import tempfile
 import time
 from collections import deque
@@ -27,7 +25,7 @@ import psutil
 from core.errors import ScorerError, error_from_json
 from core.files import storage_errors
 from pipelines.notes import Note, new_note, read_note
-from pipelines.zygote import receive, send
+from pipelines.zygote import Zygote, receive, send, spawned
 
 #: A worker is stuck when its note's clock stands still for this many seconds.
 STUCK_SECONDS = 300.0
@@ -84,27 +82,23 @@ class _Worker:
 
 
 class Pool:
-    """`workers` processes forked from one zygote, which opens the scorers of `setup` (pipelines.context)."""
+    """`workers` processes forked from one zygote (a new one if none is given), which opens the scorers of `setup`
+    (pipelines.context)."""
 
     def __init__(
         self, workers: int, setup: dict[str, Any], *, folder: Path | None = None,
-        stuck_seconds: float = STUCK_SECONDS, memory_bytes: int = MEMORY_BYTES,
+        stuck_seconds: float = STUCK_SECONDS, memory_bytes: int = MEMORY_BYTES, zygote: Zygote | None = None,
     ) -> None:  # fmt: skip
         self.workers = workers
         self.stuck_seconds, self.memory_bytes = stuck_seconds, memory_bytes
         self._own_folder = tempfile.TemporaryDirectory(prefix="web2shards-") if folder is None else None
         self.folder = Path(self._own_folder.name) if self._own_folder else folder or Path()
-        self._control, theirs = socket.socketpair()
         log = self.folder / "workers.log"
         with storage_errors(log):
             self._log = open(log, "wb")  # noqa: SIM115 - lives as long as the pool
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "pipelines.zygote", str(theirs.fileno())],
-            pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
-        )  # fmt: skip
-        theirs.close()
-        send(self._control, {"setup": setup})
+        self._process = zygote or spawned(self._log.fileno())
+        self._control = self._process.control
+        send(self._control, {"setup": setup}, [self._log.fileno()])
         self._ready = False
         self._team: list[_Worker] = []
 
@@ -182,12 +176,7 @@ class Pool:
         for worker in self._team:
             worker.close()
         self._team = []
-        self._control.close()
-        try:
-            self._process.wait(5)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        self._process.close()
         self._log.close()
         if self._own_folder:
             self._own_folder.cleanup()

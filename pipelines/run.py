@@ -17,7 +17,6 @@ from core.errors import StorageError
 from core.files import storage_errors
 from ingest.parts import Part
 from pipelines import survey as surveys
-from pipelines.beam_tasks import broken_tasks
 from pipelines.context import Context, input_parts
 from pipelines.deduplication import find_duplicates
 from pipelines.lease import Lease
@@ -31,6 +30,7 @@ from pipelines.runfile import read_run, require_same_recipe, write_run
 from pipelines.shards import sample_schema, shards_fingerprint, whole_index
 from pipelines.sources import PART, Source, earlier_sources
 from pipelines.survey import PartWork, Survey
+from pipelines.zygote import Zygote
 from sharding.features import features_of
 from sharding.index import make_index, retract_index, unlisted, write_index
 from sharding.shard import TEXT, ShardInfo
@@ -41,11 +41,13 @@ MOST_REPAIRS = 5
 
 
 def run(
-    recipe: Recipe, options: RunOptions, progress: Progress | None = None, stored: Sequence[Part] | None = None
+    recipe: Recipe, options: RunOptions, progress: Progress | None = None, stored: Sequence[Part] | None = None,
+    zygote: Zygote | None = None,
 ) -> RunResult:  # fmt: skip
     """Brings an out folder up to date with a recipe. Raises a UserError whose `mend` says what to do.
 
     `stored` are parts that were read before: then the input is not looked at, and may be gone.
+    `zygote`, which stays the caller's to close, is the process to fork workers from; without one it is started.
     """
     _ = options.engine  # an engine that there is not is told before anything is made
     plan = compile_plan(recipe)
@@ -59,7 +61,7 @@ def run(
         shutil.rmtree(Path(options.out, "tmp"), ignore_errors=True)
         settle(lease.store)
         context = Context(lease.store, plan)
-        driver = _Driver(context, options, parts, progress or Silent())
+        driver = _Driver(context, options, parts, progress or Silent(), zygote)
         driver.survey.frozen = stored is not None
         try:
             return driver.run()
@@ -74,12 +76,12 @@ class _Driver:
     """One run: the passes in order, each looking first at what is there."""
 
     def __init__(
-        self, context: Context, options: RunOptions, parts: Sequence[Part], progress: Progress
+        self, context: Context, options: RunOptions, parts: Sequence[Part], progress: Progress, zygote: Zygote | None
     ) -> None:  # fmt: skip
         self.context, self.options, self.progress = context, options, progress
         self.parts = list(parts)
         self.survey = Survey(context.store, self.parts)
-        self.passes = Passes(context, options, progress)
+        self.passes = Passes(context, options, progress, zygote)
         self.started = datetime.now(UTC)
         self.clock = time.monotonic()
         self.elected = ""
@@ -128,6 +130,8 @@ class _Driver:
         if work:
             name = "extract and score" if stage == 0 else f"score {stage}"
             tasks = [self._map_task(w, stage) for w in work]
+            from pipelines.beam_tasks import broken_tasks
+
             again = broken_tasks(tasks, self.passes.run(name, "map", tasks))
             if again:
                 self.passes.run(f"{name} again", "map", again)

@@ -11,11 +11,12 @@ import logging
 import shutil
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-
-import apache_beam as beam
-from apache_beam.options.pipeline_options import PipelineOptions
+from typing import TYPE_CHECKING
 
 from core.errors import UserError
+
+if TYPE_CHECKING:
+    import apache_beam as beam
 
 #: Short names, and Beam's own, of the engines.
 NAMES = {
@@ -41,6 +42,9 @@ class Engine:
     @contextlib.contextmanager
     def pipeline(self) -> Generator[beam.Pipeline]:
         """A pipeline that runs when the block ends, and is waited for."""
+        import apache_beam as beam  # takes half a second, which a run that finds nothing to do is spared
+        from apache_beam.options.pipeline_options import PipelineOptions
+
         if self.local:
             from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
 

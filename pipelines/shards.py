@@ -22,7 +22,8 @@ from core.scorer import CUT, MASK
 from ingest.parts import Part
 from pipelines.chunks import chunk_schema, flat, merge_samples, orders_of, with_order
 from pipelines.context import Context
-from pipelines.exchange import Pointer, read_chunks, write_chunks
+from pipelines.exchange import Mapped, Pointer, read_chunks, write_chunks
+from pipelines.memory import give_back
 from pipelines.plan import DUPLICATES, FATE, HOST, Plan, fingerprint
 from pipelines.recipe import Output
 from pipelines.view import Columns, Joined
@@ -33,8 +34,10 @@ from sharding.split import SPLITS, is_validation
 
 Bools = npt.NDArray[np.bool_]
 I64 = npt.NDArray[np.int64]
-#: A sender holds this much of a part's texts at a time.
-SLAB_BYTES = 256 << 20
+#: A sender holds about this much of a part's texts at a time, and more where there are many shards, so that what it
+#: sends to each is worth the overhead of a chunk.
+SLAB_BYTES, MOST_SLAB_BYTES = 8 << 20, 64 << 20
+CHUNK_BYTES = 64 << 10
 
 _ORDERED = pa.schema([
     ("row", pa.int64()), ("key", pa.uint64()), ("high", pa.uint64()), ("low", pa.uint64()), ("copy", pa.uint32()),
@@ -200,7 +203,8 @@ def send(context: Context, args: dict[str, Any]) -> dict[str, Any]:
             by_code[code] = _orders_of(context, value, code, excluded if code == 1 else None, None)
     wanted = np.unique(np.concatenate([rows for _, rows in by_code.values()]))
     emitted: list[list[Any]] = []
-    for slab, table in enumerate(_payload(context, value["part"], wanted)):
+    size = min(max(SLAB_BYTES, CHUNK_BYTES * sum(value["shards"])), MOST_SLAB_BYTES)
+    for slab, table in enumerate(_payload(context, value["part"], wanted, size)):
         emitted += _send_slab(context, args, slab, table, by_code, cuts)
     return {"emit": emitted}
 
@@ -212,9 +216,8 @@ def _send_slab(
     """Writes the samples whose texts are in `table`, a run of a part's rows, as one exchange file."""
     places = table.column("\0row").to_numpy()
     table = table.drop_columns(["\0row"])
-    chunks: dict[int, pa.RecordBatch] = {}
+    samples: dict[int, tuple[I64, Orders]] = {}
     names: dict[int, str] = {}
-    schema = chunk_schema(table.schema)
     for code, (all_orders, all_rows) in by_code.items():
         here = (all_rows >= places[0]) & (all_rows <= places[-1])
         orders, rows = all_orders[here], all_rows[here]
@@ -225,10 +228,11 @@ def _send_slab(
             if low == high:
                 continue
             number = code * (1 << 40) + shard
-            chunks[number] = with_order(table, np.searchsorted(places, rows[low:high]), orders[low:high])
+            samples[number] = np.searchsorted(places, rows[low:high]), orders[low:high]
             names[number] = f"{SPLITS[code]}/{shard}"
     name = f"{args['output']}-{int(args['key']):08d}-{slab:06d}-payload.arrow"
-    pointers = write_chunks(context.store, name, chunks, schema, "lz4")
+    # Not compressed: `receive` maps them, and holds in memory no more than what it is writing.
+    pointers = write_chunks(context.store, name, _Chunks(table, samples), chunk_schema(table.schema))
     return [[names[number], pointer.to_json()] for number, pointer in pointers.items()]
 
 
@@ -236,15 +240,33 @@ def receive(context: Context, args: dict[str, Any]) -> dict[str, Any]:
     """Merges the chunks of one shard and writes it; returns its entry of the index."""
     output = _output(context, args)
     split, _, number = str(args["key"]).partition("/")
-    batches = read_chunks(map(Pointer.from_json, args["values"]))
+    chunks = Mapped(map(Pointer.from_json, args["values"]))
     with ShardWriter(Path(args["folder"]), split, int(number), output.format, place=context.store) as writer:
-        for piece in merge_samples(batches):
+        for piece in merge_samples(chunks.batches, chunks.forget):
             writer.write(piece)
+            give_back()
     return {"shard": asdict(writer.info)}
 
 
-def _payload(context: Context, part: str, rows: I64) -> Iterator[pa.Table]:
-    """Text and metadata of the rows (sorted) of a part, with their places in `\\0row`, SLAB_BYTES or so at a time."""
+class _Chunks(Mapping[int, pa.RecordBatch]):
+    """What a slab sends to each shard, made when it is asked for: a copy of one chunk, not of all."""
+
+    def __init__(self, table: pa.Table, samples: Mapping[int, tuple[I64, Orders]]) -> None:
+        self._table, self._samples = table, samples
+
+    def __getitem__(self, number: int) -> pa.RecordBatch:
+        rows, orders = self._samples[number]
+        return with_order(self._table, rows, orders)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._samples)
+
+    def __len__(self) -> int:
+        return len(self._samples)
+
+
+def _payload(context: Context, part: str, rows: I64, slab: int) -> Iterator[pa.Table]:
+    """Text and metadata of the rows (sorted) of a part, with their places in `\\0row`, `slab` bytes or so at a time."""
     plan = context.plan
     metadata = metadata_columns(plan)
     edits = [layer for layer in plan.layers if layer.edits]
@@ -260,12 +282,15 @@ def _payload(context: Context, part: str, rows: I64) -> Iterator[pa.Table]:
             if len(wanted):
                 batches.append(_take(columns, text, metadata, wanted, start, names))
                 held += batches[-1].get_total_buffer_size()
-            if held > SLAB_BYTES:
-                yield pa.Table.from_batches(batches)
+            if held > slab:
+                table = pa.Table.from_batches(batches).combine_chunks()
                 batches, held = [], 0
+                yield table
+                del table
+                give_back()
             start += count_
     if batches:
-        yield pa.Table.from_batches(batches)
+        yield pa.Table.from_batches(batches).combine_chunks()
 
 
 def _take(

@@ -27,7 +27,7 @@ from reports.plan import ColumnPlan, ReportPlan, RulePlan, Threshold
 from reports.records import RecordCounts
 from reports.statistics import Collector, RowBatch
 
-#: The statistics are fastest in batches of some thousand rows.
+#: The statistics are fastest in batches of some thousand rows, if those are not large.
 _BATCH_ROWS = 2048
 _PAGE_COLUMNS = ("url", "date", "status", "content_type", "charset", "truncated")
 

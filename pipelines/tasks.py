@@ -7,11 +7,10 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-import pyarrow as pa
-
 from core.errors import UserError, error_to_json
 from pipelines import elections, large_graphs, map_pass, matching, shards, summaries, verification
 from pipelines.context import Context
+from pipelines.memory import give_back
 from pipelines.notes import NoteBook, SilentNotes
 from pipelines.pool import Suspect, Task
 from pipelines.zygote import receive, send
@@ -85,4 +84,4 @@ def serve(channel: socket.socket, context: Context, note: int) -> None:
             send(channel, error_to_json(error))
         except Exception:
             send(channel, {"error": "", "traceback": traceback.format_exc()})
-        pa.default_memory_pool().release_unused()
+        give_back()

@@ -19,8 +19,9 @@ from pipelines.plan import EDITED, HOST, Layer
 from pipelines.store import Store
 
 Columns = dict[str, pa.Array]
-#: Rows read at a time; a row group bounds their bytes.
+#: Rows read at a time, and about how many bytes they may have.
 BATCH_ROWS = 512
+BATCH_BYTES = 8 << 20
 #: Rows read at a time where no text is among the columns.
 NARROW_BATCH_ROWS = 1 << 15
 
@@ -82,9 +83,11 @@ class Joined:
         return columns
 
     def batches(self, rows: int | None = None) -> Iterator[Columns]:
-        """All rows, `rows` at a time (by default few if a text is read, many if not)."""
+        """All rows, at most `rows` at a time (by default few if a text is read, many if not), fewer if they are large."""
         if rows is None:
             rows = BATCH_ROWS if "text" in self._readers else NARROW_BATCH_ROWS
+        whole = sum(reader.bytes for reader in self._readers.values())
+        rows = max(1, min(rows, BATCH_BYTES * self.rows // max(1, whole)))
         done = 0
         while done < self.rows:
             columns = self.read(rows)

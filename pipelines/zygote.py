@@ -1,8 +1,8 @@
 """A process that imports everything once and forks workers from itself.
 
 Imports, compiled kernels and models are paid for once a run and their memory is shared; a worker that dies is
-replaced in milliseconds. Started by `pipelines.pool` as `python -m pipelines.zygote`, it speaks JSON lines over
-a socket handed to it, and ends, with its workers, when that socket closes.
+replaced in milliseconds. It is forked from the command line's process, before that imports Beam, or started as
+`python -m pipelines.zygote`; it speaks JSON lines over a socket, and ends, with its workers, when that closes.
 """
 
 from __future__ import annotations
@@ -15,29 +15,105 @@ import select
 import signal
 import socket
 import sys
+import threading
+import time
 import traceback
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from core.errors import UserError, error_to_json
 from pipelines.isolate import die_with
+from pipelines.memory import ALLOCATOR, forget_code, give_back
 
 if TYPE_CHECKING:
     from pipelines.context import Context
 
 
-def main() -> None:
-    """Reads requests from the control socket: {"setup": {...}}, then {"fork": true} with a channel and a note."""
-    control = socket.socket(fileno=int(sys.argv[1]))
+class Zygote:
+    """The process as its driver sees it: `control` is the driver's end of the socket."""
+
+    def __init__(self, pid: int, control: socket.socket) -> None:
+        self.pid, self.control = pid, control
+        self._code: int | None = None
+
+    def wait(self, seconds: float | None = None) -> int | None:
+        """The exit code (negative: a signal) once it ended; None if it has not after so many seconds."""
+        deadline = None if seconds is None else time.monotonic() + seconds
+        while self._code is None:
+            pid, status = os.waitpid(self.pid, 0 if deadline is None else os.WNOHANG)
+            if pid:
+                self._code = os.waitstatus_to_exitcode(status)
+            elif deadline is not None and time.monotonic() > deadline:
+                return None
+            else:
+                time.sleep(0.005)
+        return self._code
+
+    def close(self) -> None:
+        """Ends it and its workers."""
+        self.control.close()
+        if self.wait(5) is None:
+            os.kill(self.pid, signal.SIGKILL)
+            self.wait()
+
+
+def forked() -> Zygote | None:
+    """A zygote that shares what this process has imported; None where a fork is not safe (threads; not Linux).
+
+    For a process that is the tool's own: its objects are no longer looked at by the garbage collector, so that the
+    pages that hold them stay shared.
+    """
+    if sys.platform != "linux" or threading.active_count() > 1:
+        return None
+    mine, theirs = socket.socketpair()
+    gc.freeze()
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            mine.close()
+            with open(os.devnull, "rb") as nothing:
+                os.dup2(nothing.fileno(), 0)
+            main(theirs)
+            code = 0
+        finally:
+            os._exit(code)
+    theirs.close()
+    forget_code("libllvmlite")  # it loaded the kernels, and this process compiles no more
+    return Zygote(pid, mine)
+
+
+def spawned(log: int) -> Zygote:
+    """A zygote in a fresh interpreter; what it says before its setup goes to the open file `log`."""
+    mine, theirs = socket.socketpair()
+    theirs.set_inheritable(True)
+    pid = os.posix_spawn(
+        sys.executable, [sys.executable, "-P", "-m", "pipelines.zygote", str(theirs.fileno())],
+        {**os.environ, **ALLOCATOR, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
+        file_actions=[
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_DUP2, log, 1), (os.POSIX_SPAWN_DUP2, log, 2),
+        ],
+    )  # fmt: skip
+    theirs.close()
+    return Zygote(pid, mine)
+
+
+def main(control: socket.socket) -> None:
+    """Reads requests from the control socket: {"setup": {...}} with a log, then {"fork": true} with a channel and a note."""
     wake_read, wake_write = os.pipe()
     os.set_blocking(wake_write, False)
     os.set_blocking(wake_read, False)
     signal.signal(signal.SIGCHLD, _nothing)
     signal.set_wakeup_fd(wake_write)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the driver's to handle
-    message, _ = receive(control)
-    setup = message["setup"] if message else {}
-    context, error = _preload(setup)
+    message, logs = receive(control)
+    if message is None:  # there was nothing to do
+        return
+    for descriptor in (1, 2):
+        os.dup2(logs[0], descriptor)
+    context, error = _preload(message["setup"])
     send(control, error or {"ready": True})
     children: set[int] = set()
     while True:
@@ -81,10 +157,12 @@ def _nothing(signal_number: int, frame: FrameType | None) -> None:
 def _preload(setup: dict[str, Any]) -> tuple[Context | None, dict[str, Any] | None]:
     """The context with its scorers open, or the error for the driver."""
     try:
+        from pipelines import tasks  # noqa: F401  # pyright: ignore[reportUnusedImport] - what workers need
         from pipelines.context import Context
 
         context = Context.from_setup(setup).open()
         gc.collect()
+        give_back()
         gc.freeze()  # keeps the shared pages shared
         return context, None
     except UserError as error:
@@ -142,4 +220,4 @@ def receive(channel: socket.socket) -> tuple[dict[str, Any] | None, list[int]]:
 
 
 if __name__ == "__main__":
-    main()
+    main(socket.socket(fileno=int(sys.argv[1])))

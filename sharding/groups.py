@@ -1,4 +1,4 @@
-"""Row groups that depend on the rows alone: batches in, batches out whose borders do not follow the first.
+"""Row groups that depend on the rows alone: where they end follows from the rows, not from the batches they come in.
 
 Parquet pages and row groups begin where writes do, so equal rows give equal files only when they are cut alike.
 """
@@ -20,38 +20,43 @@ GROUP_BYTES = 32 << 20
 
 @dataclass
 class Groups:
-    """Collects batches of one schema; a group ends with the row that makes it GROUP_ROWS long or GROUP_BYTES large.
-
-    Memory is one group and one batch.
-    """
+    """Cuts batches of one schema; a group ends with the row that makes it GROUP_ROWS long or GROUP_BYTES large."""
 
     rows: int = GROUP_ROWS
     bytes: int = GROUP_BYTES
-    _pending: list[pa.RecordBatch] = field(default_factory=list[pa.RecordBatch])
     _pending_rows: int = 0
     _pending_bytes: int = 0
 
-    def add(self, batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
-        """The groups that this batch completes."""
+    def cut(self, batch: pa.RecordBatch) -> Iterator[tuple[pa.RecordBatch, bool]]:
+        """The pieces of a batch, and whether a group ends with each."""
         sizes = np.cumsum(row_bytes(batch))
         start = 0
         while start < len(batch):
             before = int(sizes[start - 1]) if start else 0
             full = int(np.searchsorted(sizes, before + self.bytes - self._pending_bytes)) + 1
             stop = min(full, start + self.rows - self._pending_rows, len(batch))
-            self._pending.append(batch.slice(start, stop - start))
             self._pending_rows += stop - start
             self._pending_bytes += int(sizes[stop - 1]) - before
-            if self._pending_rows >= self.rows or self._pending_bytes >= self.bytes:
-                yield from self.finish()
+            ends = self._pending_rows >= self.rows or self._pending_bytes >= self.bytes
+            if ends:
+                self._pending_rows = self._pending_bytes = 0
+            yield batch.slice(start, stop - start), ends
             start = stop
 
-    def finish(self) -> Iterator[pa.RecordBatch]:
-        """The last group, if rows are left."""
-        if self._pending:
-            group = pa.concat_batches(self._pending)
-            self._pending, self._pending_rows, self._pending_bytes = [], 0, 0
-            yield group
+
+@dataclass
+class Group:
+    """The pieces of one group, in memory until it ends."""
+
+    _pieces: list[pa.RecordBatch] = field(default_factory=list[pa.RecordBatch])
+
+    def add(self, piece: pa.RecordBatch) -> None:
+        self._pieces.append(piece)
+
+    def take(self) -> pa.RecordBatch | None:
+        """The group as one batch, None if it has no rows; the next one begins."""
+        pieces, self._pieces = self._pieces, []
+        return pa.concat_batches(pieces) if pieces else None
 
 
 def row_bytes(batch: pa.RecordBatch) -> npt.NDArray[np.int64]:

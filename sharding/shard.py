@@ -88,7 +88,11 @@ class HashingFile:
 class Body(Protocol):
     """Writes samples of one format to the shard's files."""
 
-    def write(self, group: pa.RecordBatch) -> None: ...
+    def write(self, piece: pa.RecordBatch) -> None: ...
+
+    def end_group(self) -> None:
+        """A row group ends with what was written."""
+        ...
 
     def finish(self) -> None:
         """Writes what ends the files; they stay open."""
@@ -152,8 +156,10 @@ class ShardWriter:
             self._body = self._open(batch.schema)
         elif not batch.schema.equals(self._schema):
             raise ValueError(f"{self.path.name}: a batch of another schema: {batch.schema}, not {self._schema}")
-        for group in self._groups.add(batch):
-            self._body.write(group)
+        for piece, ends in self._groups.cut(batch):
+            self._body.write(piece)
+            if ends:
+                self._body.end_group()
         self.samples += len(batch)
 
     def __enter__(self) -> ShardWriter:
@@ -190,8 +196,7 @@ class ShardWriter:
     def _commit(self) -> None:
         if self._body is None or not self.samples:
             raise ValueError(f"{self.path.name}: a shard without samples")
-        for group in self._groups.finish():
-            self._body.write(group)
+        self._body.end_group()
         self._body.finish()
         for file in self._files:
             file.close()

@@ -11,6 +11,7 @@ from typing import IO, Any, cast
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from sharding.groups import Group
 from sharding.rows import json_rows
 from sharding.shard import HashingFile
 
@@ -29,9 +30,15 @@ class ParquetBody:
             file, schema.remove_metadata(), compression="zstd", compression_level=COMPRESSION_LEVEL,
             use_dictionary=cast(Any, repeating), write_page_checksum=True,
         )  # fmt: skip
+        self._group = Group()
 
-    def write(self, group: pa.RecordBatch) -> None:
-        self._writer.write_batch(group.replace_schema_metadata(None), row_group_size=len(group))
+    def write(self, piece: pa.RecordBatch) -> None:
+        self._group.add(piece)
+
+    def end_group(self) -> None:
+        group = self._group.take()
+        if group is not None:
+            self._writer.write_batch(group.replace_schema_metadata(None), row_group_size=len(group))
 
     def finish(self) -> None:
         self._writer.close()
@@ -45,8 +52,15 @@ class JsonLinesBody:
 
     def __init__(self, file: HashingFile) -> None:
         self._stream = gzip.GzipFile("", "wb", GZIP_LEVEL, cast(IO[bytes], file), mtime=0)
+        self._group = Group()
 
-    def write(self, group: pa.RecordBatch) -> None:
+    def write(self, piece: pa.RecordBatch) -> None:
+        self._group.add(piece)
+
+    def end_group(self) -> None:
+        group = self._group.take()
+        if group is None:
+            return
         rows = json_rows(dict(zip(group.schema.names, group.columns, strict=True)), len(group))
         self._stream.write("".join(f"{row}\n" for row in rows).encode())
 

@@ -29,12 +29,15 @@ class WebDatasetBody:
         self._tar = TarWriter(tar)
         self._sidecar = ParquetBody(sidecar, pa.schema([schema.field(name) for name in self._beside]))
 
-    def write(self, group: pa.RecordBatch) -> None:
-        metadata = json_rows({name: group.column(name) for name in self._metadata}, len(group))
+    def write(self, piece: pa.RecordBatch) -> None:
+        metadata = json_rows({name: piece.column(name) for name in self._metadata}, len(piece))
         columns = {METADATA: pa.array(metadata, pa.large_string())}
-        columns |= {extension: _filled(group.column(name)) for extension, name in self._members.items()}
-        self._tar.append(group.column("key"), dict(sorted(columns.items())))
-        self._sidecar.write(group.select(self._beside))
+        columns |= {extension: _filled(piece.column(name)) for extension, name in self._members.items()}
+        self._tar.append(piece.column("key"), dict(sorted(columns.items())))
+        self._sidecar.write(piece.select(self._beside))
+
+    def end_group(self) -> None:
+        self._sidecar.end_group()
 
     def finish(self) -> None:
         self._tar.close()

@@ -87,4 +87,6 @@ app.add_typer(dedup_commands.app, name="dedup", rich_help_panel="Recipes")
 
 def main() -> None:
     """The entry point of the command `web2shards`."""
+    # Before pyarrow is imported, which looks at it then (pipelines/memory.py says why).
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     app()

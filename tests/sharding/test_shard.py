@@ -117,9 +117,10 @@ def test_bytes_do_not_depend_on_batches(
 
 def test_groups_end_by_rows_or_bytes() -> None:
     batch = pa.RecordBatch.from_pydict({"text": ["x" * n for n in (1, 1, 1, 50, 1, 1, 99, 99)]})
-    collect = Groups(rows=3, bytes=40)
-    sizes = [len(g) for piece in range(8) for g in collect.add(batch.slice(piece, 1))]
-    assert sizes + [len(g) for g in collect.finish()] == [3, 1, 3, 1]
+    one_by_one, whole = Groups(rows=3, bytes=40), Groups(rows=3, bytes=40)
+    ends = [end for row in range(8) for _, end in one_by_one.cut(batch.slice(row, 1))]
+    assert [row for row, end in enumerate(ends) if end] == [2, 3, 6, 7]
+    assert [(len(piece), end) for piece, end in whole.cut(batch)] == [(3, True), (1, True), (3, True), (1, True)]
     assert groups.row_bytes(batch).tolist() == [2, 2, 2, 51, 2, 2, 100, 100]
 
 
