@@ -26,10 +26,10 @@ bench: $(VENV)/base.done $(PEERS)/datatrove.done $(PEERS)/minhash.done $(PEERS)/
 	$(BIN)/python benchmarks/bench.py $(BENCH)
 
 $(PEERS)/%.done: benchmarks/peers/%.lock | $(VENV)/bin/python
-	@echo "installing $* into $(PEERS)/$*"
+	@echo "installing $* into $(PEERS)/$* (once)"
 	@rm -rf $(PEERS)/$*
-	$(BIN)/python -m venv $(PEERS)/$*
-	$(PEERS)/$*/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes --no-deps -r $<
+	@$(BIN)/python -m venv $(PEERS)/$*
+	@$(PEERS)/$*/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes --no-deps -r $<
 	@touch $@
 
 lock: $(VENV)/dev.done
