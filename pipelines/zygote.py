@@ -77,6 +77,8 @@ def forked() -> Zygote | None:
                 os.dup2(nothing.fileno(), 0)
             main(theirs)
             code = 0
+        except BaseException:
+            traceback.print_exc()
         finally:
             os._exit(code)
     theirs.close()
@@ -113,6 +115,7 @@ def main(control: socket.socket) -> None:
         return
     for descriptor in (1, 2):
         os.dup2(logs[0], descriptor)
+    os.close(logs[0])
     context, error = _preload(message["setup"])
     send(control, error or {"ready": True})
     children: set[int] = set()
