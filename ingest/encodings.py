@@ -105,7 +105,7 @@ def decode_as(body: bytes, name: str) -> str:
     """`body` in the encoding `name`; never raises: what cannot be decoded becomes U+FFFD."""
     windows = name.startswith(("windows-", "iso-8859-1")) and name != "iso-8859-15"
     if windows:
-        return codecs.charmap_decode(body, "strict", _table(codec(name)))[0]
+        return codecs.charmap_decode(body, "strict", _table(codec(name)))[0]  # pyright: ignore[reportArgumentType]
     return body.decode(codec(name), "replace")
 
 

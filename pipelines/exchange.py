@@ -6,6 +6,7 @@ stand an xxh3 of each chunk and one of the rest: IPC files have no checksums of 
 
 from __future__ import annotations
 
+import itertools
 import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -73,7 +74,7 @@ def _seal(path: Path, bounds: Sequence[int]) -> None:
     """Writes the checksums of a file behind it."""
     with pa.memory_map(str(path)) as source:
         data = memoryview(source.read_buffer(source.size()))
-        entries = [_ENTRY.pack(end, _checksum(data[start:end])) for start, end in zip(bounds, bounds[1:], strict=False)]
+        entries = [_ENTRY.pack(end, _checksum(data[start:end])) for start, end in itertools.pairwise(bounds)]
         rest = _checksum(data[: bounds[0]], data[bounds[-1] :])
         data.release()
     with open(path, "ab") as file:
