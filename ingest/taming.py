@@ -14,6 +14,8 @@ _MAX_DEPTH = 1024
 #: Nodes that a parser would make, and the sum of their depths, after which only text is let through.
 _MAX_NODES = 1 << 21
 _MAX_WORK = 1 << 24
+#: Options of a page: a parser goes over all of a select's at each new one, to see which is selected.
+_MAX_OPTIONS = 4096
 #: Bytes that may be read-only, as views of `bytes` and of Arrow buffers are.
 _BYTES = types.Array(types.uint8, 1, "C", readonly=True)
 _I64 = types.int64
@@ -32,7 +34,7 @@ def _hashes(names: str) -> Any:
 
 _VOID = _hashes("area base br col embed hr img input link meta param source track wbr frame basefont bgsound keygen")
 _FORMATTING = _hashes("a b big code em font i nobr s small strike strong tt u")
-_SCRIPT, _STYLE, _SVG, _MATH = (_name_hash(n) for n in ("script", "style", "svg", "math"))
+_SCRIPT, _STYLE, _SVG, _MATH, _OPTION = (_name_hash(n) for n in ("script", "style", "svg", "math", "option"))
 #: Elements whose start tag closes an open one of the same group, up to an element of _SCOPE.
 _IMPLIED = np.array(
     [[_name_hash(n), g] for n, g in (("p", 1), ("li", 2), ("dt", 3), ("dd", 3), ("tr", 4), ("td", 5), ("th", 5),
@@ -163,14 +165,15 @@ def _tag_end(data: Any, i: int, max_attributes: int) -> tuple[int, int]:
 def tame(data: Any, out: Any, max_depth: int, max_attributes: int, max_formatting: int) -> int:
     """Copies the page `data` (uint8, n) to `out` (uint8, n) without markup past the limits; how many bytes it wrote.
 
-    Start tags deeper than `max_depth` go, with as many end tags; so do a tag's attributes after `max_attributes`
-    and the start tags of formatting elements while `max_formatting` are open. `max_depth` is at most 1024.
+    Start tags deeper than `max_depth` go, with as many end tags; so do a tag's attributes after `max_attributes`,
+    the start tags of formatting elements while `max_formatting` are open, and those of options past a few thousand.
+    `max_depth` is at most 1024.
     """
     n = len(data)
     stack = np.zeros(_MAX_DEPTH + 1, np.int64)
     opened = np.zeros(len(_FORMATTING), np.int64)
     limit = min(max_depth, _MAX_DEPTH)
-    depth = formatting = dropped = foreign = nodes = work = 0
+    depth = formatting = dropped = foreign = nodes = work = options = 0
     i = w = 0
     while i < n:
         if data[i] != 60 or i + 1 >= n:
@@ -243,7 +246,8 @@ def tame(data: Any, out: Any, max_depth: int, max_attributes: int, max_formattin
                     depth -= 1
                     for k in range(at, depth):
                         stack[k] = stack[k + 1]
-            if kind >= 0 and formatting >= max_formatting:
+            options += name == _OPTION
+            if (kind >= 0 and formatting >= max_formatting) or (name == _OPTION and options > _MAX_OPTIONS):
                 keep = False
             elif depth >= limit:
                 keep = False

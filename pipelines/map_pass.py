@@ -30,7 +30,7 @@ from pipelines.layers import ID, SCORED, LayerWriter, layer_path, read_footer, r
 from pipelines.memory import give_back
 from pipelines.notes import NoteBook
 from pipelines.plan import CONTENT, EDITED, HOST, IDENTITY, Layer
-from pipelines.pool import Suspect
+from pipelines.pool import Suspect, unreadable
 from pipelines.view import BATCH_ROWS, Columns, Joined, edit_columns, edited_text
 
 #: A scorer that fails on each of the first rows of a part, this many, may be broken.
@@ -130,9 +130,8 @@ def _ingest(
     notes: NoteBook, stack: ExitStack,
 ) -> int:  # fmt: skip
     """Reads the part's slice of the input; writes records, pages and the targets. Returns the documents."""
-    skip = frozenset(s.offset for s in suspects if not s.layer and s.offset >= 0)
     reader = open_part(
-        part, context.ingest, skip=skip, start_at=args.get("start_at"), note=notes.reading
+        part, context.ingest, skip=unreadable(suspects), start_at=args.get("start_at"), note=notes.reading
     )
     page_schema = pa.schema(list(PAGE_SCHEMA)[1:-1])  # without id, and without the content
     records = stack.enter_context(

@@ -66,6 +66,7 @@ class Passes:
                     kinds.append(kind)
                     pcoll = pcoll | f"To {step}" >> next_tasks(kind, args) | step >> run_tasks
         except Exception as error:
+            self._context.store.check_lease()  # whoever took the folder over has removed this run's files
             raise _cause(results, error) from None
         lines = _results(results)
         took = time.monotonic() - began

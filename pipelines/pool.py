@@ -14,7 +14,7 @@ import signal
 import socket
 import tempfile
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -32,8 +32,9 @@ STUCK_SECONDS = 300.0
 #: A worker may use this much memory before it is taken for runaway.
 MEMORY_BYTES = 4 << 30
 #: A task that kills its worker more often than this stops the run.
-MOST_ATTEMPTS = 12
+MOST_ATTEMPTS = 16
 _WATCH_SECONDS = 1.0
+_STUCK = "stuck"
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,16 @@ class Suspect:
     stop: int
     offset: int
     why: str
+
+
+def unreadable(suspects: Sequence[Suspect]) -> frozenset[int]:
+    """Offsets of the records that are not read again: where a worker hung, or two died.
+
+    One death says nothing of the record at hand: somebody, or a system short of memory, may have killed the worker.
+    """
+    reading = [s for s in suspects if not s.layer and s.offset >= 0]
+    deaths = Counter(s.offset for s in reading)
+    return frozenset(s.offset for s in reading if deaths[s.offset] > 1 or s.why.startswith(_STUCK))
 
 
 @dataclass(frozen=True)
@@ -256,7 +267,7 @@ class Pool:
             # Only rows in a scorer, or a record being read, can be stuck: a merge of a large shard just takes long.
             at_hand = note is not None and (note.layer or note.offset >= 0)
             if note and at_hand and note.clock >= worker.started and note.clock + self.stuck_seconds < now:
-                self._kill(worker, f"stuck for {self.stuck_seconds:.0f} s")
+                self._kill(worker, f"{_STUCK} for {self.stuck_seconds:.0f} s")
                 continue
             try:
                 memory = psutil.Process(worker.pid).memory_info().rss

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
@@ -134,8 +136,7 @@ def test_any_bit_of_an_exchange_file_counts(tmp_path: Path) -> None:
     for hurt in [*(flip(data, rng) for _ in range(400)), *(data[:n] for n in range(0, len(data), 53)), data + b"\0"]:
         path.write_bytes(hurt)
         with pytest.raises(StorageError, match=r"some\.arrow: the exchange file is damaged"):
-            for pointer in pointers.values():
-                read_chunks([pointer])
+            read_chunks(pointers.values())
     path.write_bytes(data)
     with pytest.raises(StorageError, match="is damaged"):
         read_chunks([Pointer(str(path), 3)])
@@ -191,9 +192,6 @@ def test_a_damaged_lease(out: Path, sound: dict[str, str], data: bytes) -> None:
 @pytest.mark.parametrize("years", [-20, 20])
 def test_clocks_that_were_set(out: Path, finished: Path, sound: dict[str, str], years: int) -> None:
     """Times of change say only whether something was changed, in whatever direction they go."""
-    import os
-    import time
-
     moved = time.time_ns() + years * 365 * 86400 * 10**9
     for path in out.rglob("*"):
         os.utime(path, ns=(moved, moved))

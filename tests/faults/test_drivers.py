@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -71,28 +70,6 @@ def test_a_second_driver_is_refused_and_the_first_goes_on(tmp_path: Path, sound:
     finally:
         end(first)  # type: ignore[arg-type]
     assert differences(out, sound) == []
-
-
-def test_a_driver_that_slept_through_a_takeover_changes_nothing(
-    tmp_path: Path, sound: dict[str, str], monkeypatch: pytest.MonkeyPatch
-) -> None:  # fmt: skip
-    """It holds its lease as from another machine, where nobody sees that its process still is."""
-    monkeypatch.setattr(Lease.__init__, "__defaults__", (1.0,))
-    out = tmp_path / "out"
-    first = start(out, "elsewhere")
-    try:
-        os.kill(first.pid, signal.SIGSTOP)
-        small_run(out)
-        assert differences(out, sound) == []
-        before = {path: path.stat().st_mtime_ns for path in out.rglob("*") if path.is_file()}
-        os.kill(first.pid, signal.SIGCONT)
-        _, said = first.communicate(timeout=120)
-        assert first.returncode == 6, said
-        assert "another run took this out folder over" in said
-        assert {path: path.stat().st_mtime_ns for path in out.rglob("*") if path.is_file()} == before
-        assert differences(out, sound) == []
-    finally:
-        end(first)  # type: ignore[arg-type]
 
 
 def holder(out: Path, **other: Any) -> None:

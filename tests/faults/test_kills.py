@@ -29,7 +29,7 @@ def known(command: Command, folder: Path) -> Reference:
     return reference(command, folder)
 
 
-@pytest.mark.parametrize(("number", "victim"), enumerate(["driver", "worker", "zygote"]))
+@pytest.mark.parametrize(("number", "victim"), list(enumerate(["driver", "worker", "zygote"])))
 def test_a_kill_loses_nothing(command: Command, known: Reference, folder: Path, number: int, victim: str) -> None:
     moment = moments(known.seconds, 3, Random(victim))[number]
     assert kill_at(command, known, folder, moment, victim).wrong == []

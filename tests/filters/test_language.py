@@ -203,3 +203,12 @@ def test_paragraphs_of_the_declaration_of_human_rights() -> None:
     found = score([row["text"] for row in rows])
     right = sum(row["label"] == truth["lang_bcp47"].split("-")[0] for row, truth in zip(found, rows, strict=True))
     assert right / len(rows) >= 0.95
+
+
+@needs_model
+def test_pieces_of_one_long_line_have_room_for_the_spaces_between_them() -> None:
+    """Of lines that are shown whole, the last of a batch lost its end, and bytes were written past the buffer."""
+    texts: list[str | None] = ["и" * 250, "д" * 301, "ж" * 299, "слово" * 53]
+    together = score(texts)
+    assert together == [score([text])[0] for text in texts]
+    assert together == score([*texts, "x" * 5000])[:4]

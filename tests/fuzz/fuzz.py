@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import faulthandler
 import json
 import mmap
 import os
@@ -32,13 +33,14 @@ from tests.fuzz import checks  # noqa: E402
 
 #: A case may take this many seconds of its processor, and this many more a byte.
 SECONDS, SECONDS_A_BYTE = 2.0, 3e-6
-#: A child that does nothing visible for so many seconds hangs.
-HANG_SECONDS = 60.0
+#: A case that takes so many seconds of its processor goes round in circles; one that takes so many of the clock waits
+#: for what does not come. (On a busy machine, a case may wait long for its processor.)
+HANG_SECONDS, WAIT_SECONDS = 60.0, 600.0
 #: A case may add this much to the largest memory of its child, and this much a byte.
 GROWTH, GROWTH_A_BYTE = 256 << 20, 64
 _ADDRESS_SPACE = 6 << 30
 _CASES_A_CHILD = 500
-_PROGRESS = struct.Struct("<qqqd")  # next case, inputs done, bytes done, when the case began
+_PROGRESS = struct.Struct("<qqqdd")  # next case, inputs done, bytes done, when the case began by clock and by processor
 
 
 @dataclass(frozen=True)
@@ -132,17 +134,21 @@ class Fuzz:
             if done:
                 break
             self.grown = max(self.grown, _rss(pid) - usual)
-            began = _PROGRESS.unpack_from(self._shared)[3]
-            if time.monotonic() - began > HANG_SECONDS:
-                died = f"hang: more than {HANG_SECONDS:.0f} s"
+            began, spent = _PROGRESS.unpack_from(self._shared)[3:]
+            if _processor_seconds(pid) - spent > HANG_SECONDS:
+                died = f"hang: more than {HANG_SECONDS:.0f} s of the processor"
+            elif time.monotonic() - began > WAIT_SECONDS:
+                died = f"hang: more than {WAIT_SECONDS:.0f} s"
             elif _rss(pid) > usual + _ADDRESS_SPACE // 3:
                 died = "memory: more than 2 GiB"
             if died:
+                os.kill(pid, signal.SIGUSR1)  # it tells where it is
+                time.sleep(1.0)
                 os.kill(pid, signal.SIGKILL)
                 _, status = os.waitpid(pid, 0)
                 break
             time.sleep(0.05)
-        case, inputs, size, _ = _PROGRESS.unpack_from(self._shared)
+        case, inputs, size, *_ = _PROGRESS.unpack_from(self._shared)
         self.inputs, self.bytes = self.inputs + inputs, self.bytes + size
         with os.fdopen(read_end) as lines:
             for line in lines:
@@ -155,6 +161,8 @@ class Fuzz:
     def _cases(self, folder: Path, write_end: int) -> None:
         """In the child."""
         resource.setrlimit(resource.RLIMIT_AS, (_ADDRESS_SPACE, _ADDRESS_SPACE))
+        with contextlib.suppress(ValueError, OSError):  # pytest's stderr is no file
+            faulthandler.register(signal.SIGUSR1)
         inputs = size = 0
         for case in range(self.next, self.next + _CASES_A_CHILD):
             self._tell(case, inputs, size)
@@ -182,13 +190,14 @@ class Fuzz:
         self._tell(self.next + _CASES_A_CHILD, inputs, size)
 
     def _tell(self, case: int, inputs: int, size: int) -> None:
-        _PROGRESS.pack_into(self._shared, 0, case, inputs, size, time.monotonic())
+        _PROGRESS.pack_into(self._shared, 0, case, inputs, size, time.monotonic(), _processor_seconds(os.getpid()))
 
     def _found(self, finding: Finding, folder: Path) -> None:
         self.findings.append(finding)
         self._keep(finding.case, folder)
         last = finding.what.strip().splitlines()[-1][:300]
-        say(f"{finding.kind} in case {finding.case} (python tests/fuzz/fuzz.py --seed {finding.seed} --case {finding.case}): {last}")
+        again = f"python tests/fuzz/fuzz.py --seed {finding.seed} --case {finding.case}"
+        say(f"{finding.kind} in case {finding.case} ({again}): {last}")
 
     def _keep(self, case: int, folder: Path) -> None:
         """Saves the file that a case read, if it read one."""
@@ -203,6 +212,14 @@ class Fuzz:
 
 def _largest() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def _processor_seconds(pid: int) -> float:
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    except (OSError, IndexError, ValueError):
+        return 0.0
 
 
 def _rss(pid: int) -> int:

@@ -1,0 +1,97 @@
+"""Workers that die for no fault of what they hold, and what they leave."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from pipelines.isolate import die_with
+from pipelines.notes import NoteBook, new_note, read_note
+from pipelines.pool import Pool, Suspect, unreadable
+from tests.faults.outfolder import contents, differences
+from tests.pipelines.runs import column, small_run
+
+
+def reading(offset: int, why: str = "killed by SIGKILL") -> Suspect:
+    return Suspect("", 0, 0, offset, why)
+
+
+def test_one_death_may_be_an_accident() -> None:
+    assert unreadable([reading(7), reading(9), reading(-1), reading(-1), Suspect("text", 7, 9, -1, "died")]) == frozenset()
+    assert unreadable([reading(7), reading(9), reading(7)]) == {7}
+    assert unreadable([reading(7, "stuck for 300 s")]) == {7}
+
+
+@pytest.mark.parametrize("deaths", [1, 2])
+def test_a_worker_killed_while_it_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, deaths: int) -> None:
+    """Once costs nothing; twice at one record costs that record, which says so."""
+    small_run(tmp_path / "sound")
+    killed: dict[int, int] = {}
+    watch = Pool._watch
+
+    def killing(self: Pool) -> None:
+        for worker in self._team:
+            note = read_note(worker.note)
+            if worker.task and worker.pid not in killed and len(killed) < deaths and note and note.offset >= 0:
+                os.kill(worker.pid, signal.SIGSTOP)  # so that what it holds stays what it is
+                held = read_note(worker.note)
+                if held is not None and held.offset >= 0 and held.offset in (*killed.values(), *([] if killed else [held.offset])):
+                    killed[worker.pid] = held.offset
+                    os.kill(worker.pid, signal.SIGKILL)
+                os.kill(worker.pid, signal.SIGCONT)
+        watch(self)
+
+    monkeypatch.setattr(Pool, "_watch", killing)
+    monkeypatch.setattr("pipelines.pool._WATCH_SECONDS", 0.0005)
+    out = tmp_path / "out"
+    small_run(out, inline=False, workers=1)
+    if deaths == 1:
+        assert len(killed) == 1
+        assert differences(out, contents(tmp_path / "sound")) == []
+    elif len(killed) == 2:  # it takes luck to meet the same record again
+        assert column(out, "record", "reason").count("error:ingest") == 1
+
+
+def test_a_note_outlives_its_writer_and_has_no_name() -> None:
+    note = new_note()
+    assert read_note(note) is None
+    pid = os.fork()
+    if pid == 0:
+        book = NoteBook(os.dup(note))
+        book.begin()
+        book.scoring("gopher", 3, 9)
+        os._exit(0)
+    os.waitpid(pid, 0)
+    told = read_note(note)
+    assert told is not None
+    assert (told.layer, told.start, told.stop, told.offset) == ("gopher", 3, 9, -1)
+    os.close(note)
+    assert read_note(note) is None
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="only Linux tells a process of its parent's death")
+def test_a_child_ends_with_its_parent() -> None:
+    read_end, write_end = os.pipe()
+    parent = os.fork()
+    if parent == 0:
+        me = os.getpid()
+        child = os.fork()
+        if child == 0:
+            die_with(me)
+            os.write(write_end, str(os.getpid()).encode())
+            time.sleep(600)
+        time.sleep(600)
+    child = int(os.read(read_end, 100))
+    os.kill(parent, signal.SIGKILL)
+    os.waitpid(parent, 0)
+    deadline = time.monotonic() + 10
+    while psutil.pid_exists(child) and psutil.Process(child).status() != psutil.STATUS_ZOMBIE and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
+    os.close(read_end)
+    os.close(write_end)
