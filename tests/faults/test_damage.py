@@ -149,11 +149,11 @@ def test_an_exchange_file_damaged_in_the_middle_of_a_run(
     commit = Store.commit
     hurt: list[Path] = []
 
-    def damaging(self: Store, temporary: Path, final: Path) -> None:
+    def damaging(self: Store, temporary: Path, final: Path, durable: bool = True) -> None:
         if final.parent.name == "exchange" and what in final.name and not hurt:
             temporary.write_bytes(flip(temporary.read_bytes(), Random(what)))
             hurt.append(final)
-        commit(self, temporary, final)
+        commit(self, temporary, final, durable)
 
     monkeypatch.setattr(Store, "commit", damaging)
     out = tmp_path / "out"
