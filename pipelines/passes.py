@@ -50,21 +50,20 @@ class Passes:
         counting = self._executor()
         counting.watch(counted)
         # After the workers' process has its setup: Beam is imported while that gets ready.
-        import apache_beam as beam
 
-        from pipelines.beam_tasks import RunTasks, next_tasks, share_executor, title
+        from pipelines.beam_tasks import RunTasks, share_executor, title
 
         if self._engine.local:
             share_executor(self._run_id, counting)
         try:
             with watched(self._progress, counting), self._engine.pipeline() as pipeline:
                 run_tasks = RunTasks(self._run_id, setup, str(results), self._engine.local)
-                pcoll = pipeline | "Parts" >> beam.Create(list(tasks), reshuffle=False) | title(tasks[0]) >> run_tasks
+                pcoll = pipeline | "Parts" >> run_tasks.tasks(tasks) | title(tasks[0]) >> run_tasks
                 kinds = [tasks[0]["kind"]]
                 for kind, args in steps:
                     step = title({"kind": kind}) + (f" {kinds.count(kind) + 1}" if kind in kinds else "")
                     kinds.append(kind)
-                    pcoll = pcoll | f"To {step}" >> next_tasks(kind, args) | step >> run_tasks
+                    pcoll = pcoll | f"To {step}" >> run_tasks.after(kind, args) | step >> run_tasks
         except Exception as error:
             self._context.store.check_lease()  # whoever took the folder over has removed this run's files
             raise _cause(results, error) from None
