@@ -188,8 +188,8 @@ class ZstdMember:
         while n and self.end is None:
             try:
                 data = self._reader.read(min(n, CHUNK))
-            except zstandard.ZstdError as error:
-                self._damage = Damaged("damaged_zstd", f"zstd frame is damaged ({error})")
+            except zstandard.ZstdError:  # whose words hang on what the decoder read before
+                self._damage = Damaged("damaged_zstd", "zstd frame is damaged")
                 if not parts:
                     raise self._damage from None
                 break

@@ -72,7 +72,8 @@ class NoteBook:
 
     def _write(self, start: int, stop: int, offset: int, layer: str) -> None:
         name = layer.encode("utf-8", "replace")[:64]
-        _FORMAT.pack_into(self._map, 0, time.monotonic(), self._rows, start, stop, offset, name)
+        # At once: pack_into fills with zeros first, which a reader, or the death of this process, may catch.
+        self._map[: _FORMAT.size] = _FORMAT.pack(time.monotonic(), self._rows, start, stop, offset, name)
 
 
 class SilentNotes(NoteBook):

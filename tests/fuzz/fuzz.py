@@ -190,7 +190,8 @@ class Fuzz:
         self._tell(self.next + _CASES_A_CHILD, inputs, size)
 
     def _tell(self, case: int, inputs: int, size: int) -> None:
-        _PROGRESS.pack_into(self._shared, 0, case, inputs, size, time.monotonic(), _processor_seconds(os.getpid()))
+        told = _PROGRESS.pack(case, inputs, size, time.monotonic(), _processor_seconds(os.getpid()))
+        self._shared[: len(told)] = told  # pack_into would fill it with zeros first, for the parent to see
 
     def _found(self, finding: Finding, folder: Path) -> None:
         self.findings.append(finding)
