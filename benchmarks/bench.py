@@ -1,7 +1,7 @@
 """All benchmarks against peers, one after the other, and the README's tables made from them: what `make bench` runs.
 
-`python benchmarks/bench.py [inputs|long|peers|dev|minhash|filters|table]…`: all, or the steps named. Each writes its raw
-figures to results/. On 2 cores all of it takes about a quarter of an hour.
+`python benchmarks/bench.py [inputs|long|peers|dev|minhash|scale|filters|table]…`: all, or the steps named. Each writes its raw
+figures to results/. On 2 cores all of it takes about twenty minutes.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ STEPS: dict[str, tuple[str, ...]] = {
     "peers": ("end_to_end.py", "peers"),
     "dev": ("end_to_end.py", "dev"),
     "minhash": ("signatures.py",),
+    "scale": ("minhash_scale.py",),
     "filters": ("heuristics.py", "--peers"),
     "table": ("table.py",),
 }

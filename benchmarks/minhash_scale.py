@@ -1,6 +1,6 @@
 """Clusters made-up signatures with planted clusters: time, memory by size, and whether what was planted is found.
 
-    python benchmarks/minhash_scale.py [--sizes 1000000 10000000] [--out FILE]
+    python benchmarks/minhash_scale.py [--sizes 1000000 10000000]
 
 A quarter of the rows are copies of the row before the cluster, of which some values are others, so that clusters have
 2 to 9 rows, spread over the whole table; the rest are alone. A last table is one row a million times, each a little
@@ -11,7 +11,6 @@ Python's start, Beam and all.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import tempfile
 from pathlib import Path
@@ -20,7 +19,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from machine import RESULTS, machine, versions
+from machine import machine, save, versions
 from memory import watch
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -109,7 +108,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", type=int, nargs="*", default=[1_000_000, 10_000_000])
     parser.add_argument("--giant", type=int, default=1_000_000, help="rows of the table of one cluster")
-    parser.add_argument("--out", type=Path, default=RESULTS / "minhash_scale.json")
     given = parser.parse_args()
     results: dict[str, Any] = {"machine": machine(), "versions": versions(["apache-beam", "numba", "numpy", "pyarrow"]), "runs": {}}
     tables = {f"{rows:,} rows": families(rows, 1) for rows in given.sizes}
@@ -117,7 +115,7 @@ def main() -> None:
     for name, family in tables.items():
         with tempfile.TemporaryDirectory() as folder:
             results["runs"][name] = cluster(name, family, Path(folder))
-    given.out.write_text(json.dumps(results, indent=1) + "\n")
+    save("minhash_scale", results)
 
 
 if __name__ == "__main__":

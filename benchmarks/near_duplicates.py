@@ -97,16 +97,16 @@ def cohesion(documents: Sequence[Row], sets: Sequence[frozenset[bytes]], thresho
     several = [group for group in members.values() if len(group) > 1]
     for group in several:
         reached, waiting = {group[0]}, [group[0]]
-        values = {(i, j): similarity(sets[i], sets[j]) for i, j in itertools.combinations(group, 2)}
+        values = {
+            (i, j): 1.0 if documents[i]["text.text"] == documents[j]["text.text"] else similarity(sets[i], sets[j])
+            for i, j in itertools.combinations(group, 2)
+        }
         pairs += len(values)
         chained += sum(value < CHAINED for value in values.values())
         while waiting and threshold is not None:
             i = waiting.pop()
             for j in group:
-                alike = values.get((min(i, j), max(i, j)), values.get((max(i, j), min(i, j)), 0.0)) >= threshold
-                # Texts without shingles are joined by `exact` alone.
-                alike |= documents[i]["text.text"] == documents[j]["text.text"]
-                if j not in reached and alike:
+                if j not in reached and values[min(i, j), max(i, j)] >= threshold:
                     reached.add(j)
                     waiting.append(j)
         apart += threshold is not None and len(reached) < len(group)

@@ -64,6 +64,15 @@ def signatures(result: Row) -> list[str]:
     return lines_of(["MinHash signatures", "µs a document", "times"], rows)
 
 
+def scale(result: Row) -> list[str]:
+    rows = [
+        [name, number(run["wall_seconds"]), number(run["cpu_seconds"]), f"{run['peak_pss_mb']:,.0f}",
+         f"{run['copies found']:,} of {run['planted copies']:,}"]
+        for name, run in result["runs"].items()
+    ]  # fmt: skip
+    return lines_of(["`web2shards dedup cluster`, 108 permutations", "s", "CPU s", "peak MB", "planted copies found"], rows)
+
+
 def filters(entry: Row) -> list[str]:
     ours = entry["median_microseconds_a_document"]["gopher, c4 and fineweb as in recipes/fineweb.yaml"]
     peers = {name: found["median"]["all"] for name, found in entry["peers"].items()}
@@ -89,6 +98,8 @@ def rendered() -> str:
         parts.append(jobs(whole))
     if signed:
         parts.append(signatures(signed))
+    if grown := load("minhash_scale"):
+        parts.append(scale(grown))
     parts += [filters(entry) for entry in heuristic if "peers" in entry][:1]
     return "\n\n".join("\n".join(part) for part in parts)
 
