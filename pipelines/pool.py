@@ -109,7 +109,8 @@ class Pool:
             self._log = open(log, "wb")  # noqa: SIM115 - lives as long as the pool
         self._process = zygote or spawned(self._log.fileno())
         self._control = self._process.control
-        send(self._control, {"setup": setup}, [self._log.fileno()])
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it died: `run` says so
+            send(self._control, {"setup": setup}, [self._log.fileno()])
         self._ready = False
         self._team: list[_Worker] = []
 
@@ -209,7 +210,8 @@ class Pool:
     def _fork(self) -> _Worker:
         mine, theirs = socket.socketpair()
         worker = _Worker(mine, new_note())
-        send(self._control, {"fork": True}, [theirs.fileno(), worker.note])
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it died, which is heard next
+            send(self._control, {"fork": True}, [theirs.fileno(), worker.note])
         theirs.close()
         while worker.pid == 0:
             message = self._hear_zygote()

@@ -72,13 +72,14 @@ class Command:
 
 @dataclass
 class Outcome:
-    """What came of one kill. `wrong` is empty if all is as it should be."""
+    """What came of one kill. `struck`: the victim was there; `wrong` is empty if all is as it should be."""
 
     moment: float
     victim: str
     phase: str = ""
     code: int = 0
     orphans_seconds: float = 0.0
+    struck: bool = False
     wrong: list[str] = field(default_factory=list[str])
 
 
@@ -137,6 +138,7 @@ def _strike(command: Command, out: Path, scratch: Path, moment: float, victim: s
             with contextlib.suppress(psutil.NoSuchProcess):
                 family |= set(_descendants(process.pid))
                 target.send_signal(signal.SIGKILL)
+                outcome.struck = True
             break
         time.sleep(0.01)
     outcome.phase = _last(errors.read_text(errors="replace")).partition("|")[0][:40]
@@ -183,7 +185,7 @@ def _find(driver: int, victim: str) -> psutil.Process | None:
         me = psutil.Process(driver)
         if victim == "driver":
             return me
-        zygotes = [p for p in me.children() if "pipelines.zygote" in p.cmdline()]
+        zygotes = [p for p in me.children() if "importlib" not in " ".join(p.cmdline())]  # those compile kernels
         if victim == "zygote":
             return zygotes[0] if zygotes else None
         workers = [w for zygote in zygotes for w in zygote.children()]
@@ -252,18 +254,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         folder = Path(name)
         known = reference(command, folder)
         say(f"undisturbed: {len(known.sound)} files in {known.seconds:.1f} s")
-        say(f"{'moment':>8}  {'victim':<8}{'exit':>5}  {'ended after':>11}  {'at':<40}  what is wrong")
-        bad = 0
+        say(f"{'moment':>8}  {'victim':<14}{'exit':>5}  {'ended after':>11}  {'at':<40}  what is wrong")
+        bad, struck = 0, dict[str, int]()
         for i, moment in enumerate(moments(known.seconds, given.moments, rng)):
             victim = victims[i % len(victims)]
             again = rng.uniform(0, known.seconds) if victim == "driver" and rng.random() < 0.3 else 0.0
             outcome = kill_at(command, known, folder, moment, victim, again)
             bad += bool(outcome.wrong)
-            twice = " twice" if again else ""
-            say(f"{moment:7.2f}s  {victim + twice:<8}{outcome.code:>5}  {outcome.orphans_seconds:10.2f}s  {outcome.phase:<40}  "
+            struck[victim] = struck.get(victim, 0) + outcome.struck
+            twice = " twice" if again else "" if outcome.struck else " (gone)"
+            say(f"{moment:7.2f}s  {victim + twice:<14}{outcome.code:>5}  {outcome.orphans_seconds:10.2f}s  {outcome.phase:<40}  "
                 f"{'; '.join(outcome.wrong[:3]) or '-'}")  # fmt: skip
-    say(f"{given.moments} kills, {bad} with something wrong (seed {given.seed})")
-    return 1 if bad else 0
+    told = ", ".join(f"{count} × {victim}" for victim, count in struck.items())
+    say(f"{given.moments} moments, struck {told}; {bad} with something wrong (seed {given.seed})")
+    return 1 if bad or not all(struck.values()) else 0
 
 
 if __name__ == "__main__":

@@ -32,4 +32,6 @@ def known(command: Command, folder: Path) -> Reference:
 @pytest.mark.parametrize(("number", "victim"), list(enumerate(["driver", "worker", "zygote"])))
 def test_a_kill_loses_nothing(command: Command, known: Reference, folder: Path, number: int, victim: str) -> None:
     moment = moments(known.seconds, 3, Random(victim))[number]
-    assert kill_at(command, known, folder, moment, victim).wrong == []
+    outcome = kill_at(command, known, folder, moment, victim)
+    assert outcome.wrong == []
+    assert outcome.struck

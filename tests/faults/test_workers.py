@@ -10,11 +10,16 @@ from pathlib import Path
 import psutil
 import pytest
 
+from core.errors import ScorerError
+from pipelines.context import Context
 from pipelines.isolate import die_with
 from pipelines.notes import NoteBook, new_note, read_note
-from pipelines.pool import Pool, Suspect, unreadable
+from pipelines.plan import compile_plan
+from pipelines.pool import Pool, Suspect, Task, unreadable
+from pipelines.store import Store
+from pipelines.zygote import spawned
 from tests.faults.outfolder import contents, differences
-from tests.pipelines.runs import column, small_run
+from tests.pipelines.runs import column, recipe, small_run
 
 
 def reading(offset: int, why: str = "killed by SIGKILL") -> Suspect:
@@ -55,6 +60,28 @@ def test_a_worker_killed_while_it_reads(tmp_path: Path, monkeypatch: pytest.Monk
         assert differences(out, contents(tmp_path / "sound")) == []
     elif len(killed) == 2:  # it takes luck to meet the same record again
         assert column(out, "record", "reason").count("error:ingest") == 1
+
+
+@pytest.mark.parametrize("ready", [False, True])
+def test_the_process_that_starts_workers_is_killed_before_it_starts_one(tmp_path: Path, ready: bool) -> None:
+    """A broken pipe would be taken for that of an output that nobody reads, and end the command without a word."""
+    setup = Context(Store(str(tmp_path), 1), compile_plan(recipe())).to_setup()
+    with open(tmp_path / "log", "wb") as log:
+        zygote = spawned(log.fileno())
+    if not ready:
+        os.kill(zygote.pid, signal.SIGKILL)
+        zygote.wait()
+    pool = Pool(1, setup, folder=tmp_path, zygote=zygote)
+    try:
+        if ready:
+            pool._wait_ready()
+            os.kill(zygote.pid, signal.SIGKILL)
+            zygote.wait()
+        with pytest.raises(ScorerError, match=r"the process that starts workers ended .*killed by SIGKILL") as caught:
+            list(pool.run([Task("map", {})]))
+        assert "run the same command again" in caught.value.mend
+    finally:
+        pool.close()
 
 
 def test_a_note_outlives_its_writer_and_has_no_name() -> None:
