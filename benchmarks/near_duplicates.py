@@ -130,7 +130,9 @@ def measure(documents: Sequence[Row], truth: Iterable[tuple[str, str, float]], t
         if not pairs:
             missing += 1
             continue
-        judged.append((value, any(x["duplicates.cluster"] == y["duplicates.cluster"] for x, y in pairs)))
+        # Of rows of one record, the one that stands for it is in a cluster.
+        live = [(x["duplicates.cluster"], y["duplicates.cluster"]) for x, y in pairs]
+        judged.append((value, any(a is not None and a == b for a, b in live)))
     return {"recall": recall(judged), "pairs of which a page is missing": missing, **cohesion(documents, sets, threshold)}
 
 

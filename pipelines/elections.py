@@ -26,10 +26,11 @@ from pipelines.exchange import Pointer, read_chunks, write_chunks
 from pipelines.layers import LayerWriter
 from pipelines.matching import EDGES, read_rows
 from pipelines.plan import DUPLICATES, IDENTITY, IDENTITY_SCHEMA
-from pipelines.sources import PLACE, SHIFT, TABLE, Source
+from pipelines.sources import PART, PLACE, SHIFT, TABLE, Source
 
 U64 = npt.NDArray[np.uint64]
 I64 = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
 #: Members of clusters that are elected at a time; a larger cluster is taken whole.
 ELECT_ROWS = 1_000_000
 #: Edges that are read at a time.
@@ -90,9 +91,9 @@ def elect(context: Context, args: dict[str, Any]) -> dict[str, Any]:
     del table
     rows, first = np.unique(rows, return_index=True)
     clusters = clusters[first]
-    candidates, alive, own = _describe(context, rows)
+    candidates, alive, own, named = _describe(context, rows)
     same = np.zeros(len(rows), bool)
-    same[own] = same_records(_preferred(candidates, alive, own))
+    same[named] = same_records(_preferred(candidates, alive, named))
     _, labels = np.unique(clusters, return_inverse=True)
     election = elect_labels(candidates, labels.reshape(-1), alive & ~same)
     elected = duplicates(candidates, election)
@@ -206,10 +207,11 @@ def _slabs(clusters: npt.NDArray[np.integer]) -> list[tuple[int, int]]:
     return slabs
 
 
-def _describe(context: Context, rows: U64) -> tuple[Candidates, npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-    """What the order looks at, for `rows` (sorted), who takes part, and which rows are of this run."""
+def _describe(context: Context, rows: U64) -> tuple[Candidates, Mask, Mask, Mask]:
+    """What the order looks at, for `rows` (sorted), who takes part, which are of this run, and of its parts: records
+    of one id are one record there, while a table of signatures may name its rows as it likes."""
     pieces: list[pa.Table] = []
-    own = np.zeros(len(rows), bool)
+    own, named = np.zeros(len(rows), bool), np.zeros(len(rows), bool)
     ordinals, starts = np.unique((rows >> SHIFT).astype(np.int64), return_index=True)
     bounds = [*starts.tolist(), len(rows)]
     for i, ordinal in enumerate(ordinals):
@@ -217,12 +219,13 @@ def _describe(context: Context, rows: U64) -> tuple[Candidates, npt.NDArray[np.b
         places = (rows[bounds[i] : bounds[i + 1]] & PLACE).astype(np.int64)
         pieces.append(pa.Table.from_batches([batch.replace_schema_metadata()]).take(pa.array(places)))
         own[bounds[i] : bounds[i + 1]] = source.own
+        named[bounds[i] : bounds[i + 1]] = source.kind == PART
     table = pa.concat_tables(pieces).combine_chunks()
     candidates = Candidates(
         flat(table.column("id")), table.column("date").to_numpy(), table.column("length").to_numpy(),
         np.arange(len(rows), dtype=np.int64),
     )  # fmt: skip
-    return candidates, table.column("alive").to_numpy(), own
+    return candidates, table.column("alive").to_numpy(), own, named
 
 
 def _preferred(candidates: Candidates, alive: npt.NDArray[np.bool_], own: npt.NDArray[np.bool_]) -> Candidates:

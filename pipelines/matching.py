@@ -23,7 +23,7 @@ from pipelines.context import Context
 from pipelines.exchange import Pointer, read_chunks, write_chunks
 from pipelines.plan import Layer
 from pipelines.source_rows import Reader, Rows, near_scorer
-from pipelines.sources import SHIFT, Source
+from pipelines.sources import EARLIER, PART, SHIFT, Source
 
 U64 = npt.NDArray[np.uint64]
 I64 = npt.NDArray[np.int64]
@@ -80,8 +80,10 @@ def collect(context: Context, args: dict[str, Any]) -> dict[str, Any]:
         start += len(rows.ids)
         alive = pa.array(rows.alive)
         described.append(pa.RecordBatch.from_arrays([rows.date, rows.length, alive, rows.ids], schema=ROWS))
-        if source.own:
+        if source.kind == PART:
             keys.append(_keys(IDENTITY_WAY, rows.ids, np.where(rows.alive, numbers, numbers | _DEAD)))
+        elif source.kind == EARLIER:
+            keys.append(_keys(IDENTITY_WAY, pc.if_else(alive, rows.ids, None), numbers))
         for way, name in enumerate(ways):
             if name in rows.columns:
                 keys.append(_keys(way + 1, pc.if_else(alive, rows.columns[name], None), numbers))
@@ -163,7 +165,7 @@ def _match_exact(context: Context, args: dict[str, Any], partition: int) -> list
     rows = table.column("row").to_numpy()
     found = [edges_from_keys(keys[chosen], rows[chosen]) for chosen in (way == w for w in np.unique(way))]
     a, b = (np.concatenate([one[side] for one in found]).astype(np.uint64) & ~_DEAD for side in (0, 1))
-    return edges_of(context, f"exact-{partition:08d}", edges(a, b))
+    return edges_of(context, f"keys-{partition:08d}", edges(a, b))
 
 
 def _match_bands(context: Context, args: dict[str, Any], layer: Layer, partition: int) -> list[list[Any]]:
@@ -172,7 +174,7 @@ def _match_bands(context: Context, args: dict[str, Any], layer: Layer, partition
     del table
     verified = near_scorer(layer).verify != "none"
     a, b, c, d = buckets.match(arrays[0], arrays[1], arrays[2], stars=not verified)
-    name = f"{layer.name}-{partition:08d}"
+    name = f"bands-{layer.name}-{partition:08d}"
     if not verified:
         return edges_of(context, name, edges(np.concatenate([a, c]), np.concatenate([b, d])))
     emit = edges_of(context, name, edges(a, b))

@@ -44,12 +44,12 @@ def members(run: Run, values: Mapping[str, Any]) -> list[Member]:
     if cluster is None or (values.get(f"{DUPLICATES}.size") or 0) < 2:
         return []
     signatures = [name for name in run.documents.known if name.endswith(".signature") and values.get(name) is not None]
-    found: list[Member] = []
+    found = [*_earlier(run, cluster, values, signatures)]
     for member in _of_cluster(run, cluster, values, signatures):
         found.append(member)
         if len(found) == min(int(values[f"{DUPLICATES}.size"]), MOST_MEMBERS):
-            return found
-    return [*_earlier(run, cluster, values, signatures), *found] if not any(member.kept for member in found) else found
+            break
+    return found
 
 
 def _of_cluster(run: Run, cluster: bytes, values: Mapping[str, Any], signatures: Sequence[str]) -> Iterator[Member]:

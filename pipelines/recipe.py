@@ -147,6 +147,11 @@ def _resolve(source: Source, scorers: Mapping[str, type]) -> tuple[Recipe | None
                 place = source.place(("documents", key))
                 message = "asks for duplicates, and no scorer finds them"
                 problems.append(Problem(place, f"documents.{key}", message, "put `- exact` or `- minhash` under documents.score"))
+    one_only = any(rule.text == "duplicates.kept" for rule in section.rules)
+    if model is not None and model.documents.repeat and not section.broken and not one_only:
+        place = source.place(("documents", "repeat"))
+        message = "each document of a cluster would be repeated, as no rule keeps one only"
+        problems.append(Problem(place, "documents.repeat", message, "put `- duplicates.kept` under documents.keep"))
     if model is None or problems:
         return None, sorted(problems, key=_line)
     documents = Documents(

@@ -12,6 +12,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from core.hashing import ID_TYPE, digest
@@ -167,8 +168,10 @@ def near_scorer(layer: Layer) -> MinHash:
 
 
 def as_signatures(column: pa.Array, permutations: int) -> pa.Array:
-    """A column of signatures as `dedup.minhash` writes it; another tool's is converted."""
-    return column if column.type == pa.binary(4 * permutations) else signatures_of_table(column, permutations)
+    """A column of signatures as `dedup.minhash` writes it; another tool's is converted. One of an empty set is null."""
+    if column.type != pa.binary(4 * permutations):
+        return signatures_of_table(column, permutations)
+    return pc.if_else(pc.equal(column, pa.scalar(b"\xff" * (4 * permutations), column.type)), None, column)
 
 
 def _row_ids(table: pa.RecordBatch, source: Source, start: int) -> pa.Array:
@@ -178,4 +181,5 @@ def _row_ids(table: pa.RecordBatch, source: Source, start: int) -> pa.Array:
     ids = table.column("id")
     if ids.type == ID_TYPE and not ids.null_count:
         return ids
-    return pa.array([digest(str(value)) for value in ids.to_pylist()], ID_TYPE)
+    made = [digest(source.root, str(start + i)) if v is None else digest(str(v)) for i, v in enumerate(ids.to_pylist())]
+    return pa.array(made, ID_TYPE)

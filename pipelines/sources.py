@@ -7,6 +7,7 @@ near enough.
 from __future__ import annotations
 
 import functools
+import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from ingest.files import file_system, find_files, open_file
 from pipelines.context import Context, recipe_from_json
 from pipelines.layers import Footer, layer_path
 from pipelines.plan import FATE, Layer, Plan, compile_plan, fingerprint
+from pipelines.removal import read_removals
 from pipelines.runfile import parts_of, read_run
 from pipelines.store import Store
 from pipelines.survey import Survey
@@ -60,13 +62,17 @@ class Source:
         return Source(*value)
 
 
-@functools.lru_cache(maxsize=64)
 def earlier_plan(root: str) -> Plan:
     """The plan of the run in `root`. InputError if there is none."""
     run = read_run(root)
     if not run:
         raise InputError(f"against {root}: there is no run here", _MEND)
-    return compile_plan(recipe_from_json(run["recipe"]))
+    return _plan(json.dumps(run["recipe"]))
+
+
+@functools.lru_cache(maxsize=64)
+def _plan(recipe: str) -> Plan:
+    return compile_plan(recipe_from_json(json.loads(recipe)))
 
 
 def earlier_sources(context: Context) -> tuple[list[Source], str]:
@@ -85,6 +91,8 @@ def earlier_sources(context: Context) -> tuple[list[Source], str]:
                 told.append([file.name, info.size, info.mtime_ns])
             continue
         root = os.path.abspath(given)
+        if os.path.realpath(root) == os.path.realpath(context.store.root):
+            raise InputError(f"against {given}: is the run's own out folder", "name earlier runs only")
         footers = {layer.name: _footers(root, layer) for layer in context.plan.dedup_layers}
         fates = Survey(Store(root), parts_of(root)).footers("documents", FATE)
         for name, fate in sorted(fates.items()):
@@ -94,6 +102,7 @@ def earlier_sources(context: Context) -> tuple[list[Source], str]:
             text = layer_path(Store(root), "documents", "text", name).is_file()
             sources.append(Source(EARLIER, name, fate.rows, root, own=False))
             told.append([name, fate.method, fate.rows_digest, text, [key.method for key in keys.values() if key]])
+        told.append(read_removals(root).digest)
     return sources, fingerprint(told) if told else ""
 
 

@@ -90,7 +90,7 @@ def verify(context: Context, args: dict[str, Any]) -> dict[str, Any]:
     doubt = verdict == 0
     with_text = np.array(sorted(ordinal for _, ordinal, text in args["values"] if text), np.uint64)
     by_text = np.isin(a >> SHIFT, with_text) & np.isin(b >> SHIFT, with_text) & (scorer.verify == "jaccard")
-    near |= doubt & ~by_text & (equal >= scorer.threshold * scorer.permutations)
+    near |= doubt & ~by_text & (equal / scorer.permutations >= scorer.threshold)
     doubt &= by_text
     emit = edges_of(context, f"{layer.name}-{partition:08d}-verified", edges(a[near], b[near]))
     if doubt.any():
