@@ -18,8 +18,8 @@ from pipelines.sources import Source
 Json = dict[str, Any]
 Steps = list[tuple[str, Json]]
 
-#: Rows whose clusters are found in one process, at 4 bytes each.
-ROWS_IN_ONE_PROCESS = 500_000_000
+#: Rows whose clusters are found in one process, at 9 bytes each and about 28 for each that has company.
+ROWS_IN_ONE_PROCESS = 200_000_000
 #: Rounds of stars in one pipeline.
 _ROUNDS = 3
 #: The name of the pass.
