@@ -10,10 +10,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from pipelines.context import Context
-from pipelines.matching import PARTITION_KEYS, PARTITION_ROWS, near_layers
+from pipelines.matching import PARTITION_KEYS, PARTITION_ROWS
 from pipelines.passes import Passes
-from pipelines.source_rows import near_scorer
-from pipelines.sources import Source
+from pipelines.sources import Source, near_layers, near_scorer
 
 Json = dict[str, Any]
 Steps = list[tuple[str, Json]]
@@ -49,7 +48,7 @@ def find_duplicates(passes: Passes, context: Context, sources: Sequence[Source],
 
 def _until_edges(context: Context, sources: Sequence[Source], rows: int) -> tuple[list[Json], Steps]:
     """The tasks that collect keys, and the steps from them to edges."""
-    near = near_layers(context)
+    near = near_layers(context.plan)
     ways = 1 + 2 * (len(context.plan.dedup_layers) - len(near))
     partitions = {"exact": _power(rows * ways, PARTITION_KEYS)}
     partitions |= {layer.name: _power(rows * (near_scorer(layer).bands + 1), PARTITION_KEYS) for layer in near}

@@ -6,7 +6,6 @@ are elected where their layer is written.
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import numpy as np
@@ -24,9 +23,9 @@ from pipelines.chunks import flat
 from pipelines.context import Context
 from pipelines.exchange import Pointer, read_chunks, write_chunks
 from pipelines.layers import LayerWriter
-from pipelines.matching import EDGES, read_rows
+from pipelines.matching import EDGES, read_rows, send
 from pipelines.plan import DUPLICATES, IDENTITY, IDENTITY_SCHEMA
-from pipelines.sources import PART, PLACE, SHIFT, TABLE, Source
+from pipelines.sources import PART, SHIFT, TABLE, Source, by_source, dense_places, places_of
 
 U64 = npt.NDArray[np.uint64]
 I64 = npt.NDArray[np.int64]
@@ -57,7 +56,7 @@ def join(context: Context, args: dict[str, Any]) -> dict[str, Any]:
     bases = np.cumsum([0, *(value["rows"] for value in sources)])
     components = Components(int(bases[-1]))
     for batch in _edges(value for value in values if not isinstance(value, dict)):
-        components.join(*(_dense(batch.column(name).to_numpy(), bases) for name in EDGES.names))
+        components.join(*(dense_places(batch.column(name).to_numpy(), bases) for name in EDGES.names))
     labels = components.labels()
     joined = labels != np.arange(len(labels), dtype=labels.dtype)
     joined[labels[joined]] = True
@@ -98,15 +97,10 @@ def elect(context: Context, args: dict[str, Any]) -> dict[str, Any]:
     election = elect_labels(candidates, labels.reshape(-1), alive & ~same)
     elected = duplicates(candidates, election)
     winners = rows[np.maximum(election.winner, 0)]
-    arrays = [pa.array((rows & PLACE).astype(np.int64)), pa.array(same), *elected.columns, pa.array(winners)]
+    arrays = [pa.array(places_of(rows)), pa.array(same), *elected.columns, pa.array(winners)]
     result = pa.RecordBatch.from_arrays(arrays, schema=_RESULTS)
-    ordinals, starts = np.unique((rows >> SHIFT).astype(np.int64), return_index=True)
-    bounds = [*starts.tolist(), len(rows)]
-    mine = {int(o) for o in np.unique((rows[own] >> SHIFT).astype(np.int64))}
-    chunks = {int(o): result.slice(bounds[i], bounds[i + 1] - bounds[i]) for i, o in enumerate(ordinals) if int(o) in mine}
-    name = f"election-results-{json.dumps(args['key'][1])}.arrow"
-    written = write_chunks(context.store, name, chunks, _RESULTS)
-    return {"emit": emit + [[["write", o], pointer.to_json()] for o, pointer in written.items()]}
+    chunks = {o: result.slice(at.start, at.stop - at.start) for o, at in by_source(rows) if own[at.start]}
+    return {"emit": emit + send(context, f"election-results-{args['key'][1]}", ["write"], chunks, _RESULTS)}
 
 
 def write(context: Context, args: dict[str, Any]) -> dict[str, Any]:
@@ -184,13 +178,8 @@ def _edges(pointers: Any) -> Any:
             yield batch.slice(start, _EDGE_ROWS)
 
 
-def _dense(rows: U64, bases: I64) -> I64:
-    """Row numbers as places in one count of all rows."""
-    return bases[(rows >> SHIFT).astype(np.int64)] + (rows & PLACE).astype(np.int64)
-
-
 def _rows(dense: I64, bases: I64) -> U64:
-    """The inverse of `_dense`."""
+    """The inverse of `dense_places`."""
     ordinals = np.searchsorted(bases, dense, side="right") - 1
     return (ordinals.astype(np.uint64) << SHIFT) + (dense - bases[ordinals]).astype(np.uint64)
 
@@ -212,14 +201,11 @@ def _describe(context: Context, rows: U64) -> tuple[Candidates, Mask, Mask, Mask
     of one id are one record there, while a table of signatures may name its rows as it likes."""
     pieces: list[pa.Table] = []
     own, named = np.zeros(len(rows), bool), np.zeros(len(rows), bool)
-    ordinals, starts = np.unique((rows >> SHIFT).astype(np.int64), return_index=True)
-    bounds = [*starts.tolist(), len(rows)]
-    for i, ordinal in enumerate(ordinals):
-        source, batch = read_rows(context, int(ordinal))
-        places = (rows[bounds[i] : bounds[i + 1]] & PLACE).astype(np.int64)
-        pieces.append(pa.Table.from_batches([batch.replace_schema_metadata()]).take(pa.array(places)))
-        own[bounds[i] : bounds[i + 1]] = source.own
-        named[bounds[i] : bounds[i + 1]] = source.kind == PART
+    for ordinal, at in by_source(rows):
+        source, batch = read_rows(context, ordinal)
+        pieces.append(pa.Table.from_batches([batch.replace_schema_metadata()]).take(pa.array(places_of(rows[at]))))
+        own[at] = source.own
+        named[at] = source.kind == PART
     table = pa.concat_tables(pieces).combine_chunks()
     candidates = Candidates(
         flat(table.column("id")), table.column("date").to_numpy(), table.column("length").to_numpy(),

@@ -14,8 +14,8 @@ from core.hashing import splitmix64
 from dedup.stars import U64, both_ways, downwards, large_star, partition_of, small_star
 from pipelines.context import Context
 from pipelines.elections import MEMBERS
-from pipelines.exchange import Pointer, read_chunks, write_chunks
-from pipelines.matching import EDGES, chunks_by, edges
+from pipelines.exchange import Pointer, read_chunks
+from pipelines.matching import EDGES, chunks_by, edges, send
 
 Json = dict[str, Any]
 
@@ -56,8 +56,7 @@ def label(context: Context, args: Json) -> Json:
     batch = pa.RecordBatch.from_arrays([pa.array(rows), pa.array(clusters)], schema=MEMBERS)
     partitions = (splitmix64(clusters) % np.uint64(args["elections"])).astype(np.int64)
     chunks = chunks_by(batch, partitions)
-    pointers = write_chunks(context.store, f"stars-members-{args['name']}.arrow", chunks, MEMBERS)
-    return {"emit": [[["elect", p], pointer.to_json()] for p, pointer in pointers.items()] + args.get("emit", [])}
+    return {"emit": send(context, f"stars-members-{args['name']}", ["elect"], chunks, MEMBERS) + args.get("emit", [])}
 
 
 def _read(values: list[Any]) -> U64:
@@ -67,5 +66,4 @@ def _read(values: list[Any]) -> U64:
 
 def _send(context: Context, kind: str, name: str, found: U64, partitions: int) -> list[list[Any]]:
     batch = edges(np.ascontiguousarray(found[:, 0]), np.ascontiguousarray(found[:, 1]))
-    pointers = write_chunks(context.store, f"{name}.arrow", chunks_by(batch, partition_of(found, partitions)), EDGES)
-    return [[[kind, p], pointer.to_json()] for p, pointer in pointers.items()]
+    return send(context, name, [kind], chunks_by(batch, partition_of(found, partitions)), EDGES)

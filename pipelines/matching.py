@@ -7,6 +7,7 @@ next step by its key: ["edges"] to the end, where clusters are made of them.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -22,9 +23,10 @@ from pipelines.chunks import flat
 from pipelines.context import Context
 from pipelines.exchange import Pointer, read_chunks, write_chunks
 from pipelines.plan import Layer
-from pipelines.source_rows import Reader, Rows, near_scorer
-from pipelines.sources import EARLIER, PART, SHIFT, Source
+from pipelines.source_rows import Reader, Rows
+from pipelines.sources import EARLIER, PART, SHIFT, Source, near_layers, near_scorer
 
+Step = Callable[[Context, dict[str, Any]], dict[str, Any]]
 U64 = npt.NDArray[np.uint64]
 I64 = npt.NDArray[np.int64]
 #: Keys that one partition should hold, at 25 bytes each.
@@ -42,11 +44,6 @@ _SOURCE = b"source"
 IDENTITY_WAY = 0
 #: Set in the number of a row that takes no part, so that it comes after those that do and joins no two of them.
 _DEAD = np.uint64(1 << 63)
-
-
-def near_layers(context: Context) -> list[Layer]:
-    """The layers whose signatures make candidate pairs."""
-    return [layer for layer in context.plan.dedup_layers if isinstance(layer.scorer, MinHash)]
 
 
 def _rows_name(ordinal: int) -> str:
@@ -68,7 +65,7 @@ def collect(context: Context, args: dict[str, Any]) -> dict[str, Any]:
     """
     plan, source, ordinal = context.plan, Source.from_json(args["source"]), int(args["ordinal"])
     ways = [f"{layer.name}.{f.name}" for layer in plan.dedup_layers for f in layer.scorer.schema if f.type == ID_TYPE]
-    near = near_layers(context)
+    near = near_layers(plan)
     columns = [*ways, *(column for layer in near for column in _columns(layer))]
     base = np.uint64(ordinal) << SHIFT
     keys: list[pa.RecordBatch] = []
@@ -93,30 +90,37 @@ def collect(context: Context, args: dict[str, Any]) -> dict[str, Any]:
     write_chunks(context.store, _rows_name(ordinal), {0: _one(described, ROWS).replace_schema_metadata(schema.metadata)}, schema)
     emit: list[list[Any]] = [[EDGE, {"source": args["source"], "ordinal": ordinal, "rows": start}]]
     name = f"election-{ordinal:08d}"
-    emit += _send(context, f"{name}-keys", ["exact"], _one(keys, KEYS), "k0", int(args["partitions"]["exact"]))
+    packed = _one(keys, KEYS)
+    partition = partition_of(packed.column("k0").to_numpy(), int(args["partitions"]["exact"]))
+    emit += send(context, f"{name}-keys", ["exact"], chunks_by(packed, partition), KEYS)
     for layer in near:
         joins, keys_, digests, numbers = _combined(near_scorer(layer), banded.pop(layer.name))
         emit += edges_of(context, f"{ordinal:08d}-{layer.name}", joins)
-        emit += _send_bands(context, f"{name}-{layer.name}-bands.arrow", layer, keys_, digests, numbers, args["partitions"])
+        emit += _send_bands(context, f"{name}-{layer.name}-bands", layer, keys_, digests, numbers, args["partitions"])
     return {"emit": emit}
 
 
+def hands_on_edges(step: Step) -> Step:
+    """A step that hands on the edges that were found before it, and does the rest."""
+
+    def handed(context: Context, args: dict[str, Any]) -> dict[str, Any]:
+        if args["key"] == EDGE:
+            return {"emit": [[EDGE, value] for value in args["values"]]}
+        return step(context, args)
+
+    return handed
+
+
+@hands_on_edges
 def match(context: Context, args: dict[str, Any]) -> dict[str, Any]:
     """Joins rows of equal keys inside one partition.
 
     Emits ["edges"] → pointer, and for bands ["pairs", layer, partition] → pointer to candidate pairs.
     """
     kind, *rest = args["key"]
-    if kind == EDGE[0]:
-        return passed_on(args)
     if kind == "exact":
         return {"emit": _match_exact(context, args, int(rest[0]))}
     return {"emit": _match_bands(context, args, context.plan.by_name[rest[0]], int(rest[1]))}
-
-
-def passed_on(args: dict[str, Any]) -> dict[str, Any]:
-    """What a step does with edges that were found before it."""
-    return {"emit": [[args["key"], value] for value in args["values"]]}
 
 
 def distinct(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -136,6 +140,14 @@ def edges_of(context: Context, name: str, batch: pa.RecordBatch) -> list[list[An
     """Writes edges as an exchange file; what a task emits for them."""
     pointers = write_chunks(context.store, f"election-{name}-edges.arrow", {0: batch} if len(batch) else {}, EDGES)
     return [[EDGE, pointer.to_json()] for pointer in pointers.values()]
+
+
+def send(
+    context: Context, name: str, key: list[Any], chunks: Mapping[int, pa.RecordBatch], schema: pa.Schema
+) -> list[list[Any]]:  # fmt: skip
+    """Writes chunks as an exchange file; what a task emits for them: [*key, destination] → pointer."""
+    pointers = write_chunks(context.store, f"{name}.arrow", chunks, schema)
+    return [[[*key, destination], pointer.to_json()] for destination, pointer in pointers.items()]
 
 
 def partition_of(keys: U64, partitions: int) -> I64:
@@ -179,8 +191,7 @@ def _match_bands(context: Context, args: dict[str, Any], layer: Layer, partition
         return edges_of(context, name, edges(np.concatenate([a, c]), np.concatenate([b, d])))
     emit = edges_of(context, name, edges(a, b))
     chunks = chunks_by(edges(c, d), partition_of(splitmix64(c), int(args["pair_partitions"][layer.name])))
-    pointers = write_chunks(context.store, f"election-{name}-pairs.arrow", chunks, EDGES)
-    return emit + [[["pairs", layer.name, p], pointer.to_json()] for p, pointer in pointers.items()]
+    return emit + send(context, f"election-{name}-pairs", ["pairs", layer.name], chunks, EDGES)
 
 
 def _columns(layer: Layer) -> list[str]:
@@ -225,16 +236,7 @@ def _send_bands(
     bounds, *arrays = buckets.scatter(keys, digests, rows, bits)
     batch = pa.RecordBatch.from_arrays([pa.array(array) for array in arrays], schema=BANDS)
     chunks = {p: batch.slice(bounds[p], bounds[p + 1] - bounds[p]) for p in range(1 << bits) if bounds[p + 1] > bounds[p]}
-    pointers = write_chunks(context.store, name, chunks, BANDS)
-    return [[["bands", layer.name, p], pointer.to_json()] for p, pointer in pointers.items()]
-
-
-def _send(
-    context: Context, name: str, key: list[Any], batch: pa.RecordBatch, column: str, partitions: int
-) -> list[list[Any]]:  # fmt: skip
-    chunks = chunks_by(batch, partition_of(batch.column(column).to_numpy(), partitions))
-    pointers = write_chunks(context.store, f"{name}.arrow", chunks, batch.schema)
-    return [[[*key, p], pointer.to_json()] for p, pointer in pointers.items()]
+    return send(context, name, ["bands", layer.name], chunks, BANDS)
 
 
 def _keys(way: int, hashes: pa.Array, rows: U64) -> pa.RecordBatch:

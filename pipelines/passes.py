@@ -50,7 +50,6 @@ class Passes:
         counting = self._executor()
         counting.watch(counted)
         # After the workers' process has its setup: Beam is imported while that gets ready.
-
         from pipelines.beam_tasks import RunTasks, share_executor, title
 
         if self._engine.local:

@@ -18,13 +18,12 @@ import pyarrow.parquet as pq
 from core.hashing import ID_TYPE, digest
 from dedup.buckets import signature_digests
 from dedup.election import NO_DATE
-from dedup.minhash import MinHash
 from dedup.sketches import signatures_of_table
 from ingest.files import open_file
 from pipelines.context import Context
 from pipelines.fates import judge
 from pipelines.plan import FATE, Layer, Plan
-from pipelines.sources import EARLIER, PART, TABLE, Source, earlier_plan
+from pipelines.sources import EARLIER, PART, TABLE, Source, earlier_plan, near_layers, near_scorer
 from pipelines.store import Store
 from pipelines.view import NARROW_BATCH_ROWS, Columns, Joined
 
@@ -146,7 +145,7 @@ class Reader:
 
     def _table_rows(self) -> Iterator[Rows]:
         date = NO_DATE if self.source.own else _EARLIER
-        near = [layer for layer in self.context.plan.dedup_layers if isinstance(layer.scorer, MinHash)]
+        near = near_layers(self.context.plan)
         for start, batch in self._table():
             columns: Columns = {}
             for layer in near:
@@ -159,12 +158,6 @@ class Reader:
                 _row_ids(batch, self.source, start), pa.array(np.full(rows, date)), pa.array(np.zeros(rows, np.int64)), everyone,
                 columns,
             )  # fmt: skip
-
-
-def near_scorer(layer: Layer) -> MinHash:
-    """The scorer of a layer of signatures."""
-    assert isinstance(layer.scorer, MinHash)
-    return layer.scorer
 
 
 def as_signatures(column: pa.Array, permutations: int) -> pa.Array:

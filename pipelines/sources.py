@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -35,6 +36,8 @@ TABLE_ROWS = 1 << 16
 #: A row of an election is its source's ordinal, shifted by 32 bits, plus its place in the source.
 SHIFT = np.uint64(32)
 PLACE = np.uint64(0xFFFFFFFF)
+U64 = npt.NDArray[np.uint64]
+I64 = npt.NDArray[np.int64]
 _MEND = "give the folder of a finished run, or a Parquet file of signatures, or leave it out of `against`"
 
 
@@ -60,6 +63,39 @@ class Source:
     @staticmethod
     def from_json(value: Sequence[Any]) -> Source:
         return Source(*value)
+
+
+def ordinals_of(rows: U64) -> I64:
+    """The source of each row."""
+    return (rows >> SHIFT).astype(np.int64)
+
+
+def places_of(rows: U64) -> I64:
+    """The place of each row in its source."""
+    return (rows & PLACE).astype(np.int64)
+
+
+def dense_places(rows: U64, bases: I64) -> I64:
+    """Rows as places in one count over sources that begin at `bases`."""
+    return bases[ordinals_of(rows)] + places_of(rows)
+
+
+def by_source(rows: U64) -> list[tuple[int, slice]]:
+    """The sources that rows (sorted) are of, by ordinal, and where their rows stand."""
+    ordinals, starts = np.unique(ordinals_of(rows), return_index=True)
+    bounds = [*starts.tolist(), len(rows)]
+    return [(int(ordinal), slice(bounds[i], bounds[i + 1])) for i, ordinal in enumerate(ordinals)]
+
+
+def near_layers(plan: Plan) -> list[Layer]:
+    """The layers whose signatures make candidate pairs."""
+    return [layer for layer in plan.dedup_layers if isinstance(layer.scorer, MinHash)]
+
+
+def near_scorer(layer: Layer) -> MinHash:
+    """The scorer of a layer of signatures."""
+    assert isinstance(layer.scorer, MinHash)
+    return layer.scorer
 
 
 def earlier_plan(root: str) -> Plan:
@@ -127,7 +163,7 @@ def _footers(root: str, layer: Layer) -> Mapping[str, Footer | None]:
 
 def _near(plan: Plan) -> MinHash:
     """The MinHash whose signatures a table holds. InputError if the recipe has none, or several."""
-    found = [layer.scorer for layer in plan.dedup_layers if isinstance(layer.scorer, MinHash)]
+    found = [near_scorer(layer) for layer in near_layers(plan)]
     if len(found) != 1:
         raise InputError(
             f"against a table of signatures: the recipe has {len(found)} scorers `minhash`", "it has to have one to compare with"

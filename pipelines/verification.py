@@ -18,10 +18,10 @@ from dedup.minhash import agreement, clear, jaccard, signature_words
 from pipelines.chunks import flat
 from pipelines.context import Context
 from pipelines.exchange import Pointer, read_chunks, write_chunks
-from pipelines.matching import EDGE, EDGES, distinct, edges, edges_of, passed_on, read_rows
+from pipelines.matching import EDGES, distinct, edges, edges_of, hands_on_edges, read_rows, send
 from pipelines.plan import Layer
-from pipelines.source_rows import Reader, near_scorer
-from pipelines.sources import PLACE, SHIFT
+from pipelines.source_rows import Reader
+from pipelines.sources import SHIFT, by_source, dense_places, near_scorer, ordinals_of, places_of
 
 U64 = npt.NDArray[np.uint64]
 I64 = npt.NDArray[np.int64]
@@ -30,26 +30,24 @@ _SHINGLES = 8_000_000
 _WANTED = pa.schema([("row", pa.uint64())])
 
 
+@hands_on_edges
 def gather(context: Context, args: dict[str, Any]) -> dict[str, Any]:
     """Writes down the distinct pairs of a partition, and asks for their rows' signatures.
 
     Emits ["signatures", ordinal] → [layer, partition, pointer to rows].
     """
-    kind, *rest = args["key"]
-    if kind == EDGE[0]:
-        return passed_on(args)
+    _, *rest = args["key"]
     layer, partition = str(rest[0]), int(rest[1])
     table = pa.Table.from_batches(read_chunks(map(Pointer.from_json, args["values"])), EDGES)
     a, b = _distinct(table.column("a").to_numpy(), table.column("b").to_numpy())
     return {"emit": _ask(context, "signatures", layer, partition, a, b)}
 
 
+@hands_on_edges
 def send_signatures(context: Context, args: dict[str, Any]) -> dict[str, Any]:
     """Sends the signatures that partitions asked a source for; emits ["verify", layer, partition] → [pointer, text],
     where `text` says whether the source's texts are at hand."""
-    kind, *rest = args["key"]
-    if kind == EDGE[0]:
-        return passed_on(args)
+    _, *rest = args["key"]
     ordinal = int(rest[0])
     reader = Reader(context, read_rows(context, ordinal)[0])
     emit: list[list[Any]] = []
@@ -68,14 +66,13 @@ def send_signatures(context: Context, args: dict[str, Any]) -> dict[str, Any]:
     return {"emit": emit}
 
 
+@hands_on_edges
 def verify(context: Context, args: dict[str, Any]) -> dict[str, Any]:
     """Settles by signatures what they settle; emits edges, and ["shingles", ordinal] requests for what is in doubt.
 
     A pair in doubt of which a text is not at hand is judged by its signatures alone.
     """
-    kind, *rest = args["key"]
-    if kind == EDGE[0]:
-        return passed_on(args)
+    _, *rest = args["key"]
     layer, partition = context.plan.by_name[rest[0]], int(rest[1])
     scorer = near_scorer(layer)
     a, b = _pairs(context, "signatures", layer.name, partition)
@@ -98,11 +95,10 @@ def verify(context: Context, args: dict[str, Any]) -> dict[str, Any]:
     return {"emit": emit}
 
 
+@hands_on_edges
 def send_shingles(context: Context, args: dict[str, Any]) -> dict[str, Any]:
     """Sends the shingles of the texts that partitions asked a source for; emits ["settle", layer, partition] → pointer."""
-    kind, *rest = args["key"]
-    if kind == EDGE[0]:
-        return passed_on(args)
+    _, *rest = args["key"]
     ordinal = int(rest[0])
     reader = Reader(context, read_rows(context, ordinal)[0])
     emit: list[list[Any]] = []
@@ -116,17 +112,15 @@ def send_shingles(context: Context, args: dict[str, Any]) -> dict[str, Any]:
                 if len(mine):
                     taken = sets.take(pa.array(np.searchsorted(found, mine)))
                     chunks[p] = pa.RecordBatch.from_arrays([_numbers(ordinal, mine), taken], schema=schema)
-            name = f"election-{ordinal:08d}-{layer.name}-{slab:06d}-shingles.arrow"
-            pointers = write_chunks(context.store, name, chunks, schema)
-            emit += [[["settle", layer.name, p], pointer.to_json()] for p, pointer in pointers.items()]
+            name = f"election-{ordinal:08d}-{layer.name}-{slab:06d}-shingles"
+            emit += send(context, name, ["settle", layer.name], chunks, schema)
     return {"emit": emit}
 
 
+@hands_on_edges
 def settle(context: Context, args: dict[str, Any]) -> dict[str, Any]:
     """Settles by the exact Jaccard index of the shingles what signatures left in doubt; emits edges."""
-    kind, *rest = args["key"]
-    if kind == EDGE[0]:
-        return passed_on(args)
+    _, *rest = args["key"]
     layer, partition = context.plan.by_name[rest[0]], int(rest[1])
     a, b = _pairs(context, "shingles", layer.name, partition)
     table = pa.Table.from_batches(read_chunks(map(Pointer.from_json, args["values"])))
@@ -142,11 +136,8 @@ def _ask(context: Context, kind: str, layer: str, partition: int, a: U64, b: U64
     """Writes the pairs of a partition down, and asks each source for its rows among them."""
     write_chunks(context.store, _pairs_name(kind, layer, partition), {0: edges(a, b)}, EDGES)
     rows = distinct(np.concatenate([a, b]))
-    ordinals = (rows >> SHIFT).astype(np.int64)
-    found, starts = np.unique(ordinals, return_index=True)
-    bounds = [*starts.tolist(), len(rows)]
     wanted = pa.RecordBatch.from_arrays([pa.array(rows)], schema=_WANTED)
-    chunks = {int(o): wanted.slice(bounds[i], bounds[i + 1] - bounds[i]) for i, o in enumerate(found)}
+    chunks = {ordinal: wanted.slice(at.start, at.stop - at.start) for ordinal, at in by_source(rows)}
     pointers = write_chunks(context.store, f"election-{layer}-{partition:08d}-{kind}-asked.arrow", chunks, _WANTED)
     return [[[kind, ordinal], [layer, partition, pointer.to_json()]] for ordinal, pointer in pointers.items()]
 
@@ -167,7 +158,7 @@ def _by_layer(context: Context, args: dict[str, Any]) -> Iterator[tuple[Layer, l
     asked: dict[str, list[tuple[int, I64]]] = {}
     for layer, partition, pointer in args["values"]:
         (batch,) = read_chunks([Pointer.from_json(pointer)])
-        asked.setdefault(layer, []).append((int(partition), (batch.column("row").to_numpy() & PLACE).astype(np.int64)))
+        asked.setdefault(layer, []).append((int(partition), places_of(batch.column("row").to_numpy())))
     for name in sorted(asked):
         yield context.plan.by_name[name], sorted(asked[name], key=lambda pair: pair[0])
 
@@ -194,14 +185,13 @@ def _numbers(ordinal: int, places: I64) -> pa.Array:
 
 def _places(rows: U64, *wanted: U64) -> list[I64]:
     """Where in `rows` each of the wanted rows stands: by a table over the places of every source that is among them."""
-    ordinals = (rows >> SHIFT).astype(np.int64)
-    places = (rows & PLACE).astype(np.int64)
+    ordinals, places = ordinals_of(rows), places_of(rows)
     sizes = np.zeros(int(ordinals.max(initial=0)) + 1, np.int64)
     np.maximum.at(sizes, ordinals, places + 1)
     bases = np.cumsum(sizes) - sizes
     table = np.zeros(int(sizes.sum()), np.int32)
     table[bases[ordinals] + places] = np.arange(len(rows), dtype=np.int32)
-    return [table[bases[(w >> SHIFT).astype(np.int64)] + (w & PLACE).astype(np.int64)].astype(np.int64) for w in wanted]
+    return [table[dense_places(w, bases)].astype(np.int64) for w in wanted]
 
 
 def _distinct(a: U64, b: U64) -> tuple[U64, U64]:
