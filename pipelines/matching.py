@@ -223,10 +223,10 @@ def _combined(scorer: MinHash, pieces: list[tuple[U64, U64, U64]]) -> tuple[pa.R
     group = np.cumsum(starts) - 1
     others = rows[order] != heads[group]
     joins = edges(heads[group][others], rows[order][others])
-    first = order[~others]
-    flat_keys = np.concatenate([buckets.digest_keys(digests[first])[:, None], keys[first]], axis=1).reshape(-1)
-    times = scorer.bands + 1
-    return joins, flat_keys, np.repeat(digests[first], times), np.repeat(rows[first], times)
+    if not len(joins):
+        return joins, keys, digests, rows
+    first = np.sort(order[~others])
+    return joins, keys[first], digests[first], rows[first]
 
 
 def _send_bands(
