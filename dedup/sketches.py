@@ -41,7 +41,7 @@ def from_datasketch(minhashes: Iterable[Any], seed: int | None = None, scheme: s
             raise ValueError(f"scheme: {' or '.join(SCHEMES)}, not {found!r}")
         kinds.add((len(minhash.hashvalues), int(minhash.seed), found))
         values = _uint32(np.asarray(minhash.hashvalues))
-        rows.append(None if (values == MAX_HASH).all() else values)
+        rows.append(values)
     if len(kinds) > 1:
         listed = "; ".join(f"{n} permutations, seed {s}, scheme {c}" for n, s, c in sorted(kinds))
         raise ValueError(f"the signatures cannot be compared with each other: {listed}")
@@ -50,7 +50,8 @@ def from_datasketch(minhashes: Iterable[Any], seed: int | None = None, scheme: s
             raise ValueError(f"seed: the signatures have {found_seed}, not {seed}")
         if scheme is not None and scheme != found_scheme:
             raise ValueError(f"scheme: the signatures have {found_scheme}, not {scheme}")
-        return _column(rows, number)
+        empty = np.full(number, MAX_HASH, np.uint32)
+        return _column(np.stack([empty if row is None else row for row in rows]))
     return pa.nulls(len(rows), pa.binary(0))
 
 
@@ -107,11 +108,9 @@ def signatures_of_table(column: pa.Array | pa.ChunkedArray, permutations: int | 
     width = permutations if permutations is not None else next(iter(sorted(widths)), 0)
     if widths - {width}:
         raise ValueError(f"signatures of {width} values were expected, not of {', '.join(map(str, sorted(widths - {width})))}")
-    words = _uint32(numbers).reshape(-1, width) if width else np.zeros((0, 0), np.uint32)
-    rows: list[U32 | None] = [None] * len(column)
-    for row, position in zip(words, np.flatnonzero(there), strict=True):
-        rows[position] = None if (row == MAX_HASH).all() else row
-    return _column(rows, width)
+    words = np.full((len(column), width), MAX_HASH, np.uint32)
+    words[there] = _uint32(numbers).reshape(-1, width) if width else 0
+    return _column(words)
 
 
 def _uint32(values: npt.NDArray[Any]) -> U32:
@@ -122,5 +121,12 @@ def _uint32(values: npt.NDArray[Any]) -> U32:
     return values.astype(np.uint32)
 
 
-def _column(rows: list[U32 | None], width: int) -> pa.Array:
-    return pa.array([None if row is None else row.astype("<u4").tobytes() for row in rows], pa.binary(4 * width))
+def _column(words: U32) -> pa.Array:
+    """Signatures (n, width) as a column; one of an empty set is null."""
+    width = words.shape[1]
+    empty = (words == MAX_HASH).all(axis=1)
+    if not width:
+        return pa.nulls(len(words), pa.binary(0))
+    raw = pa.py_buffer(np.ascontiguousarray(words, "<u4"))
+    column = pa.FixedSizeBinaryArray.from_buffers(pa.binary(4 * width), len(words), [None, raw])
+    return pc.if_else(pa.array(empty), None, column) if empty.any() else column

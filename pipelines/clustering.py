@@ -14,12 +14,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from core.errors import InputError, StorageError
 from core.files import storage_errors
 from dedup.minhash import MinHash
 from ingest.files import find_files
 from pipelines.context import Context, recipe_from_json
 from pipelines.deduplication import find_duplicates
+from pipelines.elections import BASES
 from pipelines.lease import Lease
 from pipelines.passes import Passes
 from pipelines.plan import compile_plan
@@ -45,8 +48,8 @@ def cluster_signatures(
 ) -> Clustered:  # fmt: skip
     """Clusters the signatures (column `signature`; `id` if there is one) of Parquet files into `options.out`/clusters.
 
-    Each file there has the columns of `pipelines.elections.CLUSTERS`; `_index.json`, written last, says of what they were
-    made and what came of it. InputError if the files are no such tables.
+    Each file there has the columns of `pipelines.elections.CLUSTERS` and the `id` of the table; `_index.json`, written
+    last, says of what they were made and what came of it. InputError if the files are no such tables.
     """
     if scorer.within:
         raise InputError("within: a table of signatures has no other columns", "leave `within` out")
@@ -68,6 +71,8 @@ def cluster_signatures(
         context = Context(lease.store, plan)
         passes = Passes(context, options, progress or Silent())
         try:
+            bases = np.cumsum([0, *(source.rows for source in sources)]).tolist()
+            context.store.write_bytes(context.store.scratch(BASES), json.dumps(bases).encode())
             results = find_duplicates(passes, context, sources, "clusters")
             told = _told(results, sum(passes.seconds.values()))
             totals = {"rows": told.rows, "kept": told.kept, "clusters": told.clusters, "largest": told.largest}

@@ -17,8 +17,9 @@ from pipelines.sources import Source, near_layers, near_scorer
 Json = dict[str, Any]
 Steps = list[tuple[str, Json]]
 
-#: Rows whose clusters are found in one process, at 9 bytes each and about 28 for each that has company.
-ROWS_IN_ONE_PROCESS = 200_000_000
+#: Rows whose clusters are found in one process, at 9 bytes each and about 28 for each that has company: below the 4 GB
+#: that a worker may take, even if each has.
+ROWS_IN_ONE_PROCESS = 100_000_000
 #: Rounds of stars in one pipeline.
 _ROUNDS = 3
 #: The name of the pass.
@@ -27,6 +28,8 @@ NAME = "find duplicates"
 
 def find_duplicates(passes: Passes, context: Context, sources: Sequence[Source], method: str) -> list[Json]:
     """Runs the election over the sources, under this fingerprint; returns what its tasks came to."""
+    if not sources:
+        return []
     rows = sum(source.rows for source in sources)
     tasks, steps = _until_edges(context, sources, rows)
     end: Steps = [("elect", {}), ("write_election", {"method": method})]

@@ -6,6 +6,7 @@ are elected where their layer is written.
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from pipelines.exchange import Pointer, read_chunks, write_chunks
 from pipelines.layers import LayerWriter
 from pipelines.matching import EDGES, read_rows, send
 from pipelines.plan import DUPLICATES, IDENTITY, IDENTITY_SCHEMA
+from pipelines.source_rows import Reader
 from pipelines.sources import PART, SHIFT, TABLE, Source, by_source, dense_places, places_of
 
 U64 = npt.NDArray[np.uint64]
@@ -35,10 +37,10 @@ ELECT_ROWS = 1_000_000
 #: Edges that are read at a time.
 _EDGE_ROWS = 1 << 20
 MEMBERS = pa.schema([("row", pa.uint64()), ("cluster", pa.uint64())])
-#: What `dedup cluster` writes: rows are numbered by source (upper 32 bits) and place in it.
-CLUSTERS = pa.schema([
-    ("row", pa.uint64()), ("id", ID_TYPE), ("cluster", pa.uint64()), ("size", pa.int64()), ("kept", pa.bool_()),
-])  # fmt: skip
+#: What `dedup cluster` writes, beside the `id` of the table: rows are counted over all files in their order.
+CLUSTERS = pa.schema([("row", pa.int64()), ("cluster", pa.int64()), ("size", pa.int64()), ("kept", pa.bool_())])
+#: A scratch file with the number of each source's first row.
+BASES = "bases.json"
 _RESULTS = pa.schema([
     ("row", pa.int64()), ("same_record", pa.bool_()), ("cluster", ID_TYPE), ("size", pa.int64()), ("kept", pa.bool_()),
     ("winner", pa.uint64()),
@@ -110,7 +112,7 @@ def write(context: Context, args: dict[str, Any]) -> dict[str, Any]:
     pointers = [Pointer.from_json(value) for value in args["values"] if value is not None]
     results = pa.Table.from_batches(read_chunks(pointers), _RESULTS).combine_chunks()
     if source.kind == TABLE:
-        return write_clusters(context, ordinal, source, described, results)
+        return write_clusters(context, ordinal, source, results)
     part = source.name
     rows = len(described)
     ids, alive = described.column("id"), described.column("alive").to_numpy(zero_copy_only=False)
@@ -130,22 +132,24 @@ def write(context: Context, args: dict[str, Any]) -> dict[str, Any]:
     return told
 
 
-def write_clusters(
-    context: Context, ordinal: int, source: Source, described: pa.RecordBatch, results: pa.Table
-) -> dict[str, Any]:  # fmt: skip
+def write_clusters(context: Context, ordinal: int, source: Source, results: pa.Table) -> dict[str, Any]:
     """Writes the clusters of some rows of a table of signatures (CLUSTERS), and counts them."""
-    rows = len(described)
-    numbers = (np.uint64(ordinal) << SHIFT) + np.arange(rows, dtype=np.uint64)
+    bases = np.array(json.loads(context.store.scratch(BASES).read_bytes()), np.int64)
+    rows = source.rows
+    numbers = bases[ordinal] + np.arange(rows)
     winners, sizes, kept = numbers.copy(), np.ones(rows, np.int64), np.ones(rows, bool)
     places = results.column("row").to_numpy()
-    winners[places] = results.column("winner").to_numpy()
+    winners[places] = dense_places(results.column("winner").to_numpy(), bases)
     sizes[places] = results.column("size").fill_null(1).to_numpy()
     kept[places] = results.column("kept").fill_null(False).to_numpy()
-    arrays = [pa.array(numbers), described.column("id"), pa.array(winners), pa.array(sizes), pa.array(kept)]
+    made = pa.Table.from_arrays([pa.array(numbers), pa.array(winners), pa.array(sizes), pa.array(kept)], schema=CLUSTERS)
+    ids = Reader(context, source).given_ids()
+    if ids is not None:
+        made = made.add_column(1, "id", ids)
     path = context.store.path("clusters", f"{source.name}.parquet")
     draft = context.store.temporary(path.name)
     with storage_errors(path):
-        pq.write_table(pa.Table.from_arrays(arrays, schema=CLUSTERS), draft, compression="zstd", compression_level=1)
+        pq.write_table(made, draft, compression="zstd", compression_level=1)
     context.store.commit(draft, path)
     clustered = sizes[kept] > 1
     return {

@@ -17,9 +17,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from core.errors import InputError
 from core.hashing import ID_TYPE, digest
 from dedup.buckets import signature_digests
 from dedup.election import NO_DATE
+from dedup.minhash import MinHash
 from dedup.sketches import signatures_of_table
 from ingest.files import open_file
 from pipelines.context import Context
@@ -82,8 +84,8 @@ class Reader:
     def signatures(self, layer: Layer, places: I64) -> pa.Array:
         """The signatures of the rows at `places` (sorted)."""
         if self.source.kind == TABLE:
-            permutations = near_scorer(layer).permutations
-            batches = ({"signature": as_signatures(batch.column("signature"), permutations)} for _, batch in self._table())
+            scorer = near_scorer(layer)
+            batches = ({"signature": self._table_signatures(batch, start, scorer)} for start, batch in self._table())
             return self._taken(batches, "signature", places)
         name = f"{layer.name}.signature"
         with Joined(self.store, self.source.name, [name]) as view:
@@ -136,12 +138,12 @@ class Reader:
                 date = pa.array(np.full(rows, _EARLIER))
                 yield Rows(batch["id"], date, pa.array(np.zeros(rows, np.int64)), kept, batch)
 
-    def _table(self) -> Iterator[tuple[int, pa.RecordBatch]]:
+    def _table(self, columns: Sequence[str] = ("id", "signature")) -> Iterator[tuple[int, pa.RecordBatch]]:
         """The rows of a table of signatures, some at a time, and the number of the first in its file."""
         low, high = self.source.first, self.source.first + self.source.rows
         with open_file(self.source.root) as stream:
             file = pq.ParquetFile(stream, buffer_size=_BUFFER)  # else a column chunk is in memory whole
-            wanted = [name for name in ("id", "signature") if name in file.schema_arrow.names]
+            wanted = [name for name in columns if name in file.schema_arrow.names]
             bounds = np.cumsum([0, *(file.metadata.row_group(i).num_rows for i in range(file.metadata.num_row_groups))])
             groups = [i for i, (start, end) in enumerate(pairwise(bounds.tolist())) if start < high and end > low]
             start = int(bounds[groups[0]]) if groups else low
@@ -153,13 +155,35 @@ class Reader:
                 if start >= high:
                     break
 
+    def _table_signatures(self, batch: pa.RecordBatch, start: int, scorer: MinHash) -> pa.Array:
+        """The signatures of some rows of the table, of which `start` is the first. InputError that names one that is none."""
+        column = batch.column("signature")
+        try:
+            return as_signatures(column, scorer.permutations)
+        except (ValueError, TypeError) as error:
+            wrong = error
+        for row in range(len(column)):
+            try:
+                as_signatures(column.slice(row, 1), scorer.permutations)
+            except (ValueError, TypeError) as error:
+                start, wrong = start + row, error
+                break
+        raise InputError(
+            f"{self.source.root}, row {start:,}: column signature: {wrong}", "leave the row out, or sign all with the same settings"
+        )
+
+    def given_ids(self) -> pa.Array | None:
+        """The column `id` of a table as it is there; None without one."""
+        pieces = [batch.column("id") for _, batch in self._table(["id"]) if "id" in batch.schema.names]
+        return pa.concat_arrays(pieces) if pieces else None
+
     def _table_rows(self) -> Iterator[Rows]:
         date = NO_DATE if self.source.own else _EARLIER
         near = near_layers(self.context.plan)
         for start, batch in self._table():
             columns: Columns = {}
             for layer in near:
-                signatures = as_signatures(batch.column("signature"), near_scorer(layer).permutations)
+                signatures = self._table_signatures(batch, start, near_scorer(layer))
                 columns[f"{layer.name}.signature"] = signatures
                 columns[f"{layer.name}.digest"] = signature_digests(signatures)
             rows = len(batch)

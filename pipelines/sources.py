@@ -33,8 +33,11 @@ from pipelines.store import Store
 from pipelines.survey import Survey
 
 PART, EARLIER, TABLE = "part", "earlier", "table"
-#: Rows of a table of signatures that one source takes, in whole row groups; of one that is larger, at most four times as many.
+#: Rows of a table of signatures that one source takes, in whole row groups; a row group that is larger than four times that
+#: is cut into slices of as many, or into _MOST_SLICES.
 TABLE_ROWS = 1 << 16
+#: Slices of one row group at most, as each is read from the group's start.
+_MOST_SLICES = 16
 #: A row of an election is its source's ordinal, shifted by 32 bits, plus its place in the source.
 SHIFT = np.uint64(32)
 PLACE = np.uint64(0xFFFFFFFF)
@@ -130,12 +133,16 @@ def earlier_sources(context: Context) -> tuple[list[Source], str]:
         root = os.path.abspath(given)
         if os.path.realpath(root) == os.path.realpath(context.store.root):
             raise InputError(f"against {given}: is the run's own out folder", "name earlier runs only")
+        run = read_run(root)
+        unfinished = InputError(f"against {given}: the run has not finished", "run its recipe to the end")
+        if run and not run["finished"]:  # its rules may have changed, and its fates be those of before
+            raise unfinished
         footers = {layer.name: _footers(root, layer) for layer in context.plan.dedup_layers}
         fates = Survey(Store(root), parts_of(root)).footers("documents", FATE)
         for name, fate in sorted(fates.items()):
             keys = {layer: footer[name] for layer, footer in footers.items()}
             if fate is None or any(key is None or key.rows_digest != fate.rows_digest for key in keys.values()):
-                raise InputError(f"against {given}: the run has not finished", "run its recipe to the end")
+                raise unfinished
             text = layer_path(Store(root), "documents", "text", name).is_file()
             sources.append(Source(EARLIER, name, fate.rows, root, own=False))
             told.append([name, fate.method, fate.rows_digest, text, [key.method for key in keys.values() if key]])
@@ -168,6 +175,11 @@ def _near(plan: Plan) -> MinHash:
     if len(found) != 1:
         raise InputError(
             f"against a table of signatures: the recipe has {len(found)} scorers `minhash`", "it has to have one to compare with"
+        )
+    if found[0].within:
+        raise InputError(
+            f"against a table of signatures: it has no column {found[0].within} (`within`)",
+            "leave `within` out, or name runs instead of tables",
         )
     return found[0]
 
@@ -202,7 +214,7 @@ def _slices(sizes: Sequence[int]) -> Iterator[tuple[int, int]]:
     first = rows = 0
     for size in sizes:
         if size > 4 * TABLE_ROWS:
-            pieces = -(-size // (4 * TABLE_ROWS))
+            pieces = min(-(-size // (4 * TABLE_ROWS)), _MOST_SLICES)
             bounds = [size * i // pieces for i in range(pieces + 1)]
             if rows:
                 yield first, rows

@@ -265,6 +265,28 @@ class TestAgainstEarlierRuns:
         assert column(tmp_path / "first", "fate", "kept") == [True, True]
         assert column(tmp_path / "second", "fate", "kept") == [False, False]
 
+    def test_one_that_has_not_finished_is_refused(self, rows: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Its rules may be other than those that its fates are of."""
+        path, first = write_table(tmp_path / "a.jsonl", rows[:20]), RunOptions(str(tmp_path / "first"), inline=True)
+        run(near(path), first)
+        with monkeypatch.context() as patch:
+            patch.setattr("pipelines.run._Driver._passes", lambda _: (_ for _ in ()).throw(KeyboardInterrupt))
+            with pytest.raises(KeyboardInterrupt):
+                run(near(path, settings="{threshold: 0.9}"), first)
+        second = near(path, more=f"against: {tmp_path / 'first'}")
+        with pytest.raises(InputError, match="has not finished"):
+            run(second, RunOptions(str(tmp_path / "second"), inline=True))
+        run(near(path, settings="{threshold: 0.9}"), first)
+        run(second, RunOptions(str(tmp_path / "second"), inline=True))
+
+    def test_a_table_has_no_column_to_compare_within(self, table: Path, tmp_path: Path) -> None:
+        pq.write_table(pa.table({"signature": [[1] * 108]}), tmp_path / "s.parquet")
+        with pytest.raises(InputError, match=r"page\.url"):
+            run(
+                near(table, settings="{within: page.url}", more=f"against: {tmp_path / 's.parquet'}"),
+                RunOptions(str(tmp_path / "out"), inline=True),
+            )
+
     def test_a_folder_without_a_run_is_refused(self, table: Path, tmp_path: Path) -> None:
         with pytest.raises(InputError, match="there is no run here"):
             run(near(table, more=f"against: {tmp_path}"), RunOptions(str(tmp_path / "out"), inline=True))
@@ -372,7 +394,7 @@ class TestTablesOfSignatures:
         whole, pieces = (sorted((tmp_path / str(rows) / "clusters").glob("*.parquet")) for rows in (1_000, 25))
         assert (len(whole), len(pieces)) == (1, 13)
         assert max(pq.read_metadata(f).num_rows for f in pieces) <= 100
-        for name in ("id", "size", "kept"):
+        for name in ("row", "cluster", "size", "kept"):
             assert pq.read_table(whole, columns=[name]).equals(pq.read_table(pieces, columns=[name]))
 
     def test_rows_may_share_an_id_or_have_none_and_empty_sets_join_nothing(self, tmp_path: Path) -> None:
@@ -385,9 +407,39 @@ class TestTablesOfSignatures:
         told = cluster_signatures([str(tmp_path / "s.parquet")], MinHash(), RunOptions(str(tmp_path / "out"), inline=True))
         made = pq.read_table(tmp_path / "out" / "clusters")
         assert (told.rows, told.kept, told.clusters, told.largest) == (8, 7, 1, 2)
+        assert made["row"].to_pylist() == list(range(8))
         assert made["cluster"].to_pylist()[:4] in ([0, 1, 2, 0], [3, 1, 2, 3])
         assert made["size"].to_pylist() == [2, 1, 1, 2, 1, 1, 1, 1]
-        assert len(set(made["id"].to_pylist())) == 7
+        assert made["id"].to_pylist() == [*ids[:6], None, None]
+
+    def test_rows_are_counted_over_all_files(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("pipelines.sources.TABLE_ROWS", 3)
+        words = np.random.default_rng(2).integers(0, 2**32, (20, 108), dtype=np.uint32)
+        words[17] = words[2]
+        for name, rows in (("a", slice(0, 7)), ("b", slice(7, 7)), ("c", slice(7, 20))):
+            table = pa.table({"signature": pa.array(words[rows].tolist(), pa.list_(pa.uint32()))})
+            pq.write_table(table, tmp_path / f"{name}.parquet", row_group_size=2)
+        cluster_signatures([str(tmp_path / "*.parquet")], MinHash(), RunOptions(str(tmp_path / "out"), inline=True))
+        made = pq.read_table(tmp_path / "out" / "clusters")
+        assert made["row"].to_pylist() == list(range(20))
+        expected = list(range(20))
+        expected[2] = expected[17] = made["cluster"].to_pylist()[2]
+        assert expected[2] in (2, 17)
+        assert made["cluster"].to_pylist() == expected
+
+    def test_an_empty_table_has_no_clusters(self, tmp_path: Path) -> None:
+        pq.write_table(pa.table({"signature": pa.array([], pa.binary(432))}), tmp_path / "s.parquet")
+        told = cluster_signatures([str(tmp_path / "s.parquet")], MinHash(), RunOptions(str(tmp_path / "out"), inline=True))
+        assert (told.rows, told.clusters) == (0, 0)
+        assert (tmp_path / "out" / "clusters" / "_index.json").is_file()
+
+    @pytest.mark.parametrize("bad", [[1] * 50, [None] + [1] * 107, [-1] * 108, [2**40] * 108])
+    def test_a_row_that_is_no_signature_is_named(self, tmp_path: Path, bad: list[int | None]) -> None:
+        rows: list[list[int | None]] = [[7] * 108] * 30
+        table = pa.table({"signature": pa.array([*rows, bad, *rows], pa.list_(pa.int64()))})
+        pq.write_table(table, tmp_path / "s.parquet", row_group_size=20)
+        with pytest.raises(InputError, match=r"s\.parquet, row 30: column signature"):
+            cluster_signatures([str(tmp_path / "s.parquet")], MinHash(), RunOptions(str(tmp_path / "out"), inline=True))
 
     def test_an_index_is_written_last(self, tmp_path: Path) -> None:
         pq.write_table(pa.table({"signature": self.signatures(40)[0].tolist()}), tmp_path / "s.parquet")
