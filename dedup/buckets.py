@@ -26,6 +26,7 @@ PARTNERS = 4
 #: work on a document does not grow with its cluster, nor what has to be at hand to verify its pairs.
 HUGE = 5_000
 LEADERS = 2
+_FEW = 16
 
 _U = types.Array(types.uint64, 1, "C", readonly=True)
 _I = types.Array(types.int64, 1, "C", readonly=True)
@@ -121,17 +122,13 @@ def _scatter(keys: U64, digests: U64, rows: U64, bits: int, bounds: I64, k: U64,
 
 
 @helper
-def _sorted(ranks: U64) -> I64:
-    """np.argsort, without its cost for the few members that most buckets have."""
-    if len(ranks) > 16:
-        return np.argsort(ranks)
-    by = np.arange(len(ranks))
+def _sort_few(ranks: U64, by: I64) -> None:
+    """Makes of `by`, 0 to n - 1, np.argsort of the ranks, without its cost for the few members that most buckets have."""
     for i in range(1, len(by)):
         j = i
         while j > 0 and ranks[by[j - 1]] > ranks[by[j]]:
             by[j - 1], by[j] = by[j], by[j - 1]
             j -= 1
-    return by
 
 
 @njit(
@@ -158,7 +155,11 @@ def _match(
             ranks = np.empty(len(members), np.uint64)
             for i in range(len(members)):
                 ranks[i] = mix(np.uint64(digests[members[i]]) ^ np.uint64(key))
-            by = _sorted(ranks)
+            if len(ranks) > _FEW:
+                by = np.argsort(ranks)
+            else:
+                by = np.arange(len(ranks))
+                _sort_few(ranks, by)
             distinct = np.empty(len(members), np.int64)
             m = 0
             i = 0
