@@ -81,9 +81,10 @@ class Text:
         return Resiliparse(main=self.main)
 
     def _extract(self, extractor: Extractor, raw: npt.NDArray[np.uint8], form: str | None, url: str) -> Extracted:
-        content = str(raw.data, "utf-8")
+        page = raw.tobytes()
+        content = page.decode()
         if form == "text":
             return Extracted("", content)
-        if "\x00" in content:
+        if b"\x00" in page:
             return extractor.extract(tamed(content.replace("\x00", ""), self.max_html), url)
         return extractor.extract(tamed(content, self.max_html, raw), url)
