@@ -17,7 +17,7 @@ from types import FunctionType
 import numba
 
 #: The rooms whose kernels share functions; those of other rooms stand in one file each.
-_ROOMS = ("core", "filters", "dedup")
+_ROOMS = ("core", "filters", "dedup", "ingest")
 _ROOT = Path(__file__).resolve().parent.parent
 _TAG = f"py{sys.version_info.major}{sys.version_info.minor}{getattr(sys, 'abiflags', '')}"
 

@@ -26,6 +26,8 @@ PARTNERS = 4
 #: work on a document does not grow with its cluster, nor what has to be at hand to verify its pairs.
 HUGE = 5_000
 LEADERS = 2
+#: So few are sorted by insertion.
+_FEW = 16
 
 _U = types.Array(types.uint64, 1, "C", readonly=True)
 _OUT = types.Array(types.uint64, 1, "C")
@@ -139,17 +141,13 @@ def _maybe_shared(keys: U64, bits: int) -> npt.NDArray[np.bool_]:
 
 
 @helper
-def _sorted(ranks: U64) -> I64:
-    """np.argsort, without its cost for the few members that most buckets have."""
-    if len(ranks) > 16:
-        return np.argsort(ranks)
-    by = np.arange(len(ranks))
+def _sort_few(ranks: U64, by: I64) -> None:
+    """Makes of `by`, 0 to n - 1, np.argsort of the ranks, without its cost for the few members that most buckets have."""
     for i in range(1, len(by)):
         j = i
         while j > 0 and ranks[by[j - 1]] > ranks[by[j]]:
             by[j - 1], by[j] = by[j], by[j - 1]
             j -= 1
-    return by
 
 
 @njit(
@@ -177,7 +175,11 @@ def _match(keys: U64, digests: U64, rows: U64, stars: bool, a: U64, b: U64, c: U
             ranks = np.empty(stop - start, np.uint64)
             for i in range(len(ranks)):
                 ranks[i] = mix(np.uint64(digests[start + i]) ^ np.uint64(key))
-            by = _sorted(ranks)
+            if len(ranks) > _FEW:
+                by = np.argsort(ranks)
+            else:
+                by = np.arange(len(ranks))
+                _sort_few(ranks, by)
             distinct = np.empty(len(ranks), np.int64)
             m = 0
             i = 0

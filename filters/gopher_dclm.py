@@ -121,11 +121,11 @@ def _count_words(data: Bytes, start: Int, end: Int, classes: Classes) -> Int:
 
 @helper
 def _words(
-    data: Bytes, starts: Spans, ends: Spans, n: Int, classes: Classes, stop_words: m.Table, language: Int, row: m.Row
-) -> None:
-    """Metrics of the words of str.split()."""
+    data: Bytes, starts: Spans, ends: Spans, n: Int, classes: Classes, stop_words: m.Table, language: Int, lowered: Bytes,
+    row: m.Row,
+) -> None:  # fmt: skip
+    """Metrics of the words of str.split(). `lowered`: room for a word of LONGEST_STOP_WORD bytes."""
     length, alphabetic, stops = 0, 0, 0
-    lowered = np.empty(m.LONGEST_STOP_WORD, np.uint8)
     for k in range(n):
         a, b = np.int64(starts[k]), np.int64(ends[k])
         size = b - a
@@ -197,6 +197,7 @@ def score_dclm(
     firsts, counts, chars = np.empty(room, np.int32), np.empty(room, np.int32), np.empty(room + 1, np.int32)
     table, sieve = np.empty(table_size(room), np.int32), np.empty(sieve_size(room), np.uint8)
     hashes, grams = np.empty(room, np.uint64), np.empty(room, np.uint64)
+    lowered = np.empty(m.LONGEST_STOP_WORD, np.uint8)
     for text in range(len(offsets) - 1):
         start, end = np.int64(offsets[text]), np.int64(offsets[text + 1])
         row = out[text]
@@ -205,7 +206,7 @@ def score_dclm(
         row[m.WORDS] = _count_words(data, start, end, classes)
 
         n = split_whitespace(data, start, end, classes, starts, ends)
-        _words(data, starts, ends, n, classes, stop_words, languages[text], row)
+        _words(data, starts, ends, n, classes, stop_words, languages[text], lowered, row)
         hash_signs = m.count_byte(data, start, end, 0x23)
         ellipses = m.count_pattern(data, start, end, 0x2E, 0x2E, 0x2E)
         ellipses += m.count_pattern(data, start, end, 0xE2, 0x80, 0xA6) + _count_spaced_dots(data, start, end)

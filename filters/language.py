@@ -181,9 +181,11 @@ def _pieces(
 
 
 @helper
-def _choose(lengths: npt.NDArray[np.int32], n: Int, characters: Int, chosen: npt.NDArray[np.bool_]) -> None:
-    """Marks the pieces to show: whole ones evenly spread, or the longest when these are too few."""
-    counts = np.zeros(PIECE + 1, np.int32)
+def _choose(
+    lengths: npt.NDArray[np.int32], n: Int, characters: Int, counts: npt.NDArray[np.int32], chosen: npt.NDArray[np.bool_]
+) -> None:
+    """Marks the pieces to show: whole ones evenly spread, or the longest when these are too few. `counts`: PIECE + 1."""
+    counts[:] = 0
     for i in range(n):
         counts[lengths[i]] += 1
         chosen[i] = False
@@ -227,11 +229,11 @@ def _sample(
     """Writes what the model is shown of each text, and the number of the script of most of its letters."""
     room = max_spans(longest_text(offsets))
     starts, ends, lengths = np.empty(room, np.int32), np.empty(room, np.int32), np.empty(room, np.int32)
-    chosen = np.empty(room, np.bool_)
+    counts, chosen = np.empty(PIECE + 1, np.int32), np.empty(room, np.bool_)
     at = np.int64(0)
     for row in range(len(offsets) - 1):
         n = _pieces(data, np.int64(offsets[row]), np.int64(offsets[row + 1]), classes, starts, ends, lengths)
-        _choose(lengths, n, characters, chosen)
+        _choose(lengths, n, characters, counts, chosen)
         letters = np.zeros(n_scripts, np.int32)
         for piece in range(n):
             if not chosen[piece]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from core.hashing import ID_TYPE
@@ -75,7 +77,7 @@ class BatchBuilder:
         self._bytes += len(row[2]) + len(row[9])
 
     def document(self, *row: Any) -> None:
-        """A row of PAGE_SCHEMA, in its order; the content last, as UTF-8 bytes or str."""
+        """A row of PAGE_SCHEMA, in its order; the content last, as bytes of valid UTF-8."""
         self._documents.append(row)
         self._bytes += len(row[-1])
 
@@ -100,8 +102,18 @@ class BatchBuilder:
 
 def _batch(rows: list[tuple[Any, ...]], schema: pa.Schema) -> pa.RecordBatch:
     columns = list(zip(*rows, strict=True)) if rows else [()] * len(schema)
-    arrays = [pa.array(list(values), field.type) for values, field in zip(columns, schema, strict=True)]
+    arrays = [
+        _contents(values) if field.name == "content" else pa.array(values, field.type)
+        for values, field in zip(columns, schema, strict=True)
+    ]
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def _contents(values: Sequence[bytes]) -> pa.Array:
+    """A string column of contents, which are known to be UTF-8."""
+    offsets = np.zeros(len(values) + 1, np.int32)
+    np.cumsum([len(value) for value in values], out=offsets[1:])
+    return pa.Array.from_buffers(pa.string(), len(values), [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(values))])
 
 
 def parse_date(text: str | None) -> dt.datetime | None:

@@ -11,6 +11,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+import pyarrow as pa
+
 from ingest.detection import SAMPLE, UTF8, Fit, best_fit, fit, sample_of
 from ingest.encodings import decode_as, encoding_name
 
@@ -64,17 +67,23 @@ def decode(body: bytes, header: str = "", *, url: str = "", html: bool = True) -
     named = encoding_name(header)
     if body.isascii():
         return _ascii(body, named, html)
-    try:
-        body.decode("utf-8")
-    except UnicodeDecodeError:
-        pass
-    else:
+    if _is_utf8(body):
         return _said(Decoded(body, "utf-8", "utf-8"), header, [named])
     declared = [named, encoding_name(meta_charset(body)) if html else ""]
     found = _wide(body, declared) or _mostly_utf8(body, "utf-8" in declared)
     if found is None:
         found = _legacy(body, [name for name in declared if name and not name.startswith("utf-16")], html)
     return _said(found, header, declared)
+
+
+def _is_utf8(body: bytes) -> bool:
+    """Whether `body` is valid UTF-8, as Arrow tells without making a text of it."""
+    offsets = np.array([0, len(body)], np.int32)
+    try:
+        pa.Array.from_buffers(pa.string(), 1, [None, pa.py_buffer(offsets), pa.py_buffer(body)]).validate(full=True)
+    except pa.ArrowInvalid:
+        return False
+    return True
 
 
 def meta_charset(body: bytes) -> str:
@@ -114,7 +123,7 @@ def _marked(body: bytes) -> Decoded | None:
 
 
 def _ascii(body: bytes, named: str, html: bool) -> Decoded:
-    if b"\x1b$" in body or b"\x1b(" in body:
+    if b"\x1b" in body and (b"\x1b$" in body or b"\x1b(" in body):
         text = decode_as(body, "iso-2022-jp")
         if text.count("\ufffd") * 20 <= len(text) - body.count(b"\x1b"):
             return Decoded(text.encode("utf-8", "replace"), "iso-2022-jp", "detected")

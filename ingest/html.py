@@ -58,25 +58,19 @@ class Resiliparse:
         return Extracted(" ".join((tree.title or "").split()), text)
 
 
-def tamed(html: str, max_characters: int) -> str:
-    """`html` cut at `max_characters`, at the last whole tag, and without nesting that no parser should meet."""
+def tamed(html: str, max_characters: int, raw: npt.NDArray[np.uint8] | None = None) -> str:
+    """`html` cut at `max_characters`, at the last whole tag, and without nesting that no parser should meet.
+
+    `raw`: its bytes in UTF-8, for a caller that has them.
+    """
     if len(html) > max_characters:
         html = html[:max_characters]
         start = html.rfind("<")
         if start > html.rfind(">"):
             html = html[:start]
-    raw: npt.NDArray[np.uint8] = np.frombuffer(html.encode("utf-8", "replace"), np.uint8)
+        raw = None
+    if raw is None:
+        raw = np.frombuffer(html.encode("utf-8", "replace"), np.uint8)
     out = np.empty(len(raw), np.uint8)
     size = int(tame(raw, out, MAX_DEPTH, MAX_ATTRIBUTES, MAX_FORMATTING))
     return html if size == len(raw) else out[:size].tobytes().decode("utf-8", "ignore")
-
-
-def clean(text: str) -> str:
-    """Without NULs, lone surrogates, carriage returns and trailing spaces; at most one blank line in a row."""
-    if "\x00" in text:
-        text = text.replace("\x00", "")
-    if not text.isascii():
-        text = text.encode("utf-8", "ignore").decode("utf-8")
-    lines = [line.rstrip() for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n")]
-    kept = [line for i, line in enumerate(lines) if line or (i and lines[i - 1])]
-    return "\n".join(kept).strip("\n")

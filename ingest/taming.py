@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numba import njit, types  # pyright: ignore[reportMissingTypeStubs]
 
+from core.kernels import helper
+
 _MAX_DEPTH = 1024
 #: Nodes that a parser would make, and the sum of their depths, after which only text is let through.
 _MAX_NODES = 1 << 21
@@ -46,7 +48,7 @@ _ANCHOR, _NOBR = _name_hash("a"), _name_hash("nobr")
 _SCOPE = _hashes("table ul ol dl select div body article section")
 
 
-@njit("int64(int64)", cache=True, nogil=True, error_model="numpy")
+@helper
 def _formatting(name: int) -> int:
     for k in range(len(_FORMATTING)):
         if _FORMATTING[k] == name:
@@ -54,7 +56,7 @@ def _formatting(name: int) -> int:
     return -1
 
 
-@njit("boolean(int64)", cache=True, nogil=True, error_model="numpy")
+@helper
 def _is_void(name: int) -> bool:
     for k in range(len(_VOID)):
         if _VOID[k] == name:
@@ -62,7 +64,7 @@ def _is_void(name: int) -> bool:
     return False
 
 
-@njit("boolean(int64)", cache=True, nogil=True, error_model="numpy")
+@helper
 def _is_scope(name: int) -> bool:
     for k in range(len(_SCOPE)):
         if _SCOPE[k] == name:
@@ -70,7 +72,7 @@ def _is_scope(name: int) -> bool:
     return False
 
 
-@njit("int64(int64)", cache=True, nogil=True, error_model="numpy")
+@helper
 def _group(name: int) -> int:
     for k in range(len(_IMPLIED)):
         if _IMPLIED[k, 0] == name:
@@ -78,12 +80,12 @@ def _group(name: int) -> int:
     return 0
 
 
-@njit("boolean(uint8)", cache=True, nogil=True, error_model="numpy")
+@helper
 def _is_space(c: int) -> bool:
     return c == 32 or (9 <= c <= 13 and c != 11)
 
 
-@njit(_I64(_BYTES, _I64), cache=True, nogil=True, error_model="numpy")
+@helper
 def _comment_end(data: Any, i: int) -> int:
     """After the comment, doctype or processing instruction whose `<` is at `i`."""
     n = len(data)
@@ -103,7 +105,7 @@ def _comment_end(data: Any, i: int) -> int:
     return min(j + 1, n)
 
 
-@njit(_I64(_BYTES, _I64, _I64), cache=True, nogil=True, error_model="numpy")
+@helper
 def _raw_end(data: Any, i: int, name: int) -> int:
     """Where the end tag of the raw text element `name` begins, from `i` on."""
     n = len(data)
@@ -120,7 +122,7 @@ def _raw_end(data: Any, i: int, name: int) -> int:
     return n
 
 
-@njit(types.Tuple((_I64, _I64))(_BYTES, _I64, _I64), cache=True, nogil=True, error_model="numpy")
+@helper
 def _tag_end(data: Any, i: int, max_attributes: int) -> tuple[int, int]:
     """Past the attributes from `i` on: after the tag's `>`, and where the first attribute too many begins, or -1."""
     n = len(data)

@@ -8,11 +8,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from core.columns import utf8_view
 from core.scorer import column
-from ingest.html import Extracted, Extractor, Resiliparse, clean, tamed
+from ingest.cleaning import clean
+from ingest.html import Extracted, Extractor, Resiliparse, tamed
 
 
 @dataclass(frozen=True)
@@ -62,24 +66,25 @@ class Text:
     def score(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """One row a page; null content gives null columns."""
         extractor = self._extractor()
+        content, form, url = (batch.column(name) for name in self.inputs)
+        offsets, data = utf8_view(content)
         rows: list[Extracted | None] = []
-        for values in zip(*(batch.column(name) for name in self.inputs), strict=True):  # one page at a time in memory
-            content, form, url = (value.as_py() for value in values)
-            rows.append(None if content is None else self._extract(extractor, content, form, url or ""))
-        title, text, confidence = (
-            pa.array([None if row is None else getattr(row, name) for row in rows], self.schema.field(name).type)
-            for name in ("title", "text", "confidence")
-        )
+        for i, valid in enumerate(content.is_valid().to_pylist()):  # one page at a time in memory
+            raw = data[offsets[i] : offsets[i + 1]]
+            rows.append(self._extract(extractor, raw, form[i].as_py(), url[i].as_py() or "") if valid else None)
+        title, text = (clean([None if row is None else getattr(row, name) for row in rows]) for name in ("title", "text"))
+        confidence = pa.array([None if row is None else row.confidence for row in rows], pa.float32())
         characters = pc.utf8_length(text).cast(pa.int32())
         return pa.RecordBatch.from_arrays([title, text, characters, confidence], schema=self.schema)
 
     def _extractor(self) -> Extractor:
         return Resiliparse(main=self.main)
 
-    def _extract(self, extractor: Extractor, content: str, form: str | None, url: str) -> Extracted:
+    def _extract(self, extractor: Extractor, raw: npt.NDArray[np.uint8], form: str | None, url: str) -> Extracted:
+        page = raw.tobytes()
+        content = page.decode()
         if form == "text":
-            return Extracted("", clean(content))
-        if "\x00" in content:
-            content = content.replace("\x00", "")
-        found = extractor.extract(tamed(content, self.max_html), url)
-        return Extracted(clean(found.title), clean(found.text), found.confidence)
+            return Extracted("", content)
+        if b"\x00" in page:
+            return extractor.extract(tamed(content.replace("\x00", ""), self.max_html), url)
+        return extractor.extract(tamed(content, self.max_html, raw), url)

@@ -268,7 +268,10 @@ def _score(
 
 def _input(context: Context, columns: Columns, name: str, layer: Layer) -> pa.Array:
     if name == EDITED:
-        return edited_text(columns, context.plan.edits_before(layer.position))
+        edits = context.plan.edits_before(layer.position)
+        name = " ".join([EDITED, *(edit.name for edit in edits)])  # several scorers read the same edits
+        if name not in columns:
+            columns[name] = edited_text(columns, edits)
     if name == HOST and HOST not in columns:
         columns[HOST] = url_hosts(columns["page.url"])
     if name not in columns and name == CONTENT:

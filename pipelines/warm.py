@@ -27,8 +27,8 @@ GROUPS = (
     ("filters.fineweb", "filters.fineweb2"),
     ("filters.gopher_metrics", "filters.gopher_datatrove", "core.components", "dedup.election"),
     ("filters.c4_lines", "core.spans", "sharding.tar"),
-    ("ingest.taming", "filters.vocabulary", "filters.language", "core.english_exceptions"),
-    ("dedup.shingles", "dedup.permutations", "dedup.minhash", "dedup.agreement", "dedup.buckets", "dedup.stars"),
+    ("ingest.taming", "ingest.cleaning", "filters.vocabulary", "filters.language", "core.english_exceptions"),
+    ("dedup.shingles", "dedup.permutations", "dedup.minhash", "dedup.exact", "dedup.agreement", "dedup.buckets", "dedup.stars"),
 )
 #: After this long a process that compiles is taken to hang: what it left is compiled where it is needed.
 LONGEST_SECONDS = 600.0

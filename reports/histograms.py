@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -49,6 +50,7 @@ class Axis:
     last: int
 
 
+@lru_cache(maxsize=1024)
 def axis(column: ColumnPlan) -> Axis:
     """The bins of a column, from its type and its declared range alone. Raises ValueError for an empty range."""
     if column.type == "bool":

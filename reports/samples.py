@@ -47,8 +47,10 @@ def legible(text: str, limit: int) -> str:
     """At most `limit` characters of a text, cut between letters, without controls; an ellipsis where it was cut."""
     if len(text) <= limit and text.isascii() and text.isprintable():
         return " ".join(text.split())
-    head = text[: limit + 1].translate(UNSEEN)
-    if head and max(head) >= FIRST_MARK:
+    head = text[: limit + 1]
+    if not head.replace("\n", "").isprintable():
+        head = head.translate(UNSEEN)
+    if not head.isascii() and max(head) >= FIRST_MARK:
         head = _heaps().sub(r"\1", head)
     lines = (" ".join(line.split()) for line in head.split("\n"))
     shown = "\n".join(line for line in lines if line)

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.scorer import Scorer
-from dedup.exact import Exact, text_hash, url_hash
+from dedup.exact import Exact, _is_composed, text_hash, text_hashes, url_hash  # pyright: ignore[reportPrivateUsage]
 
 
 def batch(urls: list[str | None], texts: list[str | None], read: str = "edited") -> pa.RecordBatch:
@@ -85,6 +85,25 @@ def test_scoring_two_halves_is_scoring_the_whole(rows: list[tuple[str | None, st
     exact = Exact()
     halves = [exact.score(whole.slice(0, at)), exact.score(whole.slice(at))]
     assert pa.Table.from_batches(halves).equals(pa.Table.from_batches([exact.score(whole)]))
+
+
+_ANY = st.text(max_size=20) | st.text("aé e\u0301\u1100\u1161\u3000\u2028\x1f\x85\u212b", max_size=12)
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.lists(st.none() | _ANY, max_size=8), st.integers(1, 4), st.integers(0, 4))
+def test_a_column_is_hashed_as_each_of_its_texts(texts: list[str | None], least: int, at: int) -> None:
+    column = pa.array(texts, pa.string()).slice(at)
+    assert text_hashes(column, least) == [text_hash(text, least) for text in texts[at:]]
+
+
+def test_no_character_that_is_taken_for_composed_is_changed_by_nfc_or_joins_another() -> None:
+    taken = [chr(cp) for cp in range(0x110000) if _is_composed(cp)]
+    decomposed = [unicodedata.decomposition(chr(cp)) for cp in range(0x110000)]
+    seconds = {chr(int(d.split()[1], 16)) for d in decomposed if " " in d and d[0] != "<"}
+    assert not seconds & set(taken)
+    assert all(unicodedata.combining(c) == 0 and unicodedata.is_normalized("NFC", c) for c in taken)
+    assert len(taken) > 30_000
 
 
 def test_copies_by_address() -> None:

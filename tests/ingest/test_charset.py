@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.charset import decode, meta_charset
+from ingest.charset import _is_utf8, decode, meta_charset  # pyright: ignore[reportPrivateUsage]
 from ingest.encodings import NAMES, codec, decode_as, encoding_name
 
 #: Two sentences each, written for this test.
@@ -156,3 +156,18 @@ def test_nothing_raises_and_utf8_comes_out(body: bytes, header: str, before: byt
     decoded.content.decode("utf-8")
     assert decoded == decode(before + body, header)
     assert decoded.charset in NAMES
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.binary(max_size=12) | st.text(max_size=12).map(str.encode), st.integers(0, 12), st.binary(max_size=3))
+def test_what_arrow_takes_for_utf8_is_what_python_does(text: bytes, at: int, put: bytes) -> None:
+    body = text[:at] + put + text[at:]
+    assert _is_utf8(body) is not _fails(body)
+
+
+def _fails(body: bytes) -> bool:
+    try:
+        body.decode("utf-8")
+    except UnicodeDecodeError:
+        return True
+    return False

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.html import MAX_DEPTH, clean, tamed
+from ingest.cleaning import clean
+from ingest.html import MAX_DEPTH, tamed
 from ingest.taming import tame
 from ingest.text import Text
 
@@ -184,10 +185,28 @@ def test_taming_only_leaves_markup_out(pieces: list[str]) -> None:
     assert texts(html)
 
 
+def _cleaned(text: str) -> str:
+    """What `clean` does, line by line."""
+    text = text.replace("\x00", "").encode("utf-8", "ignore").decode().replace("\r\n", "\n").replace("\r", "\n")
+    lines = [line.rstrip() for line in text.split("\n")]
+    return "\n".join(line for i, line in enumerate(lines) if line or (i and lines[i - 1])).strip("\n")
+
+
+_TEXTS = st.text() | st.text("a é\t\n\r\x00\x0b\x85\u2028\u3000\ud800", max_size=40)
+
+
 @settings(deadline=None, max_examples=100)
-@given(st.text())
+@given(st.lists(st.none() | _TEXTS, max_size=5))
+def test_a_column_is_cleaned_as_each_of_its_texts(texts: list[str | None]) -> None:
+    cleaned = clean(texts)
+    cleaned.validate(full=True)
+    assert cleaned.to_pylist() == [None if text is None else _cleaned(text) for text in texts]
+
+
+@settings(deadline=None, max_examples=100)
+@given(_TEXTS)
 def test_cleaning_is_done_once(text: str) -> None:
-    once = clean(text)
-    assert clean(once) == once
+    once = clean([text])[0].as_py()
+    assert clean([once])[0].as_py() == once
     assert "\x00" not in once
     assert "\n\n\n" not in once
