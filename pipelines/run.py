@@ -27,7 +27,8 @@ from pipelines.recipe import Recipe
 from pipelines.redaction import settle
 from pipelines.run_options import RunOptions, RunResult, require_no_larger_run
 from pipelines.runfile import read_run, require_same_recipe, write_run
-from pipelines.shards import sample_schema, shards_fingerprint, whole_index
+from pipelines.shard_notes import note_shards, whole_index
+from pipelines.shards import sample_schema, shards_fingerprint
 from pipelines.sources import PART, Source, earlier_sources
 from pipelines.survey import PartWork, Survey
 from pipelines.zygote import Zygote
@@ -65,6 +66,9 @@ def run(
         driver.survey.frozen = stored is not None
         try:
             return driver.run()
+        except Exception:
+            lease.store.check_lease()  # a run that was taken over fails on what the other one took away
+            raise
         finally:
             driver.close()
             shutil.rmtree(lease.store.scratch(), ignore_errors=True)
@@ -213,7 +217,8 @@ class _Driver:
         output = self.context.recipe.output[name]
         folder = self.context.store.path("shards", name)
         method = shards_fingerprint(self.context, name, fates, self.parts)
-        index = whole_index(folder)
+        index = whole_index(folder, self.context.store)
+        self.context.store.check_lease()  # before anything is deleted
         if index is not None and index.about.get("method") == method:
             for stray in unlisted(folder, index):  # a run that was killed while it cleaned up
                 (folder / stray).unlink(missing_ok=True)
@@ -236,6 +241,7 @@ class _Driver:
             about={"method": method, "recipe": self.context.recipe.name, "validation_overlap": left_out},
         )
         write_index(folder, index, self.context.store)
+        note_shards(self.context.store, folder, index)
         self._tell_of_validation(name, output.validation, index.totals)
         return _output_entry(index, output.format)
 
@@ -260,6 +266,7 @@ class _Driver:
         inside = Path(path).is_relative_to(self.options.out)  # what an earlier run holds is not ours to mend
         if not path.endswith(".parquet") or not inside or not Path(path).exists():
             return False
+        self.context.store.check_lease()
         Path(path).unlink()
         self.progress.told(f"{error.message}: set aside, and computed again")
         return True

@@ -33,5 +33,8 @@ def known(command: Command, folder: Path) -> Reference:
 def test_a_kill_loses_nothing(command: Command, known: Reference, folder: Path, number: int, victim: str) -> None:
     moment = moments(known.seconds, 3, Random(victim))[number]
     outcome = kill_at(command, known, folder, moment, victim)
+    while not outcome.struck and moment > 1 and outcome.wrong == []:  # the machine was busier while it was timed
+        moment *= 0.8
+        outcome = kill_at(command, known, folder, moment, victim)
     assert outcome.wrong == []
     assert outcome.struck
