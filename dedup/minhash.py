@@ -96,6 +96,12 @@ class MinHash:
         return self.bands * self.rows
 
     @property
+    def column_parameters(self) -> dict[str, str | int]:
+        """What a signature follows from: to move `threshold`, `verify` or the bands of one width signs nothing anew."""
+        names = ("ngram", "by", "permutations", "seed", "scheme", "hash", "within", "read")
+        return {name: getattr(self, name) for name in names}
+
+    @property
     def inputs(self) -> tuple[str, ...]:
         text = f"text.{self.read}"
         return (text, self.within) if self.within and self.within != text else (text,)

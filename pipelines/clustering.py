@@ -7,6 +7,7 @@ signatures, as the texts are not there.
 from __future__ import annotations
 
 import contextlib
+import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -23,8 +24,9 @@ from pipelines.lease import Lease
 from pipelines.passes import Passes
 from pipelines.plan import compile_plan
 from pipelines.progress import Progress, Silent
+from pipelines.recipe_scorers import parameters_of
 from pipelines.run_options import RunOptions
-from pipelines.sources import Source, table_sources
+from pipelines.sources import Source, near_scorer, table_sources
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,8 @@ def cluster_signatures(
 ) -> Clustered:  # fmt: skip
     """Clusters the signatures (column `signature`; `id` if there is one) of Parquet files into `options.out`/clusters.
 
-    Each file there has the columns of `pipelines.elections.CLUSTERS`. InputError if the files are no such tables.
+    Each file there has the columns of `pipelines.elections.CLUSTERS`; `_index.json`, written last, says of what they were
+    made and what came of it. InputError if the files are no such tables.
     """
     if scorer.within:
         raise InputError("within: a table of signatures has no other columns", "leave `within` out")
@@ -66,15 +69,24 @@ def cluster_signatures(
         passes = Passes(context, options, progress or Silent())
         try:
             results = find_duplicates(passes, context, sources, "clusters")
+            told = _told(results, sum(passes.seconds.values()))
+            totals = {"rows": told.rows, "kept": told.kept, "clusters": told.clusters, "largest": told.largest}
+            settings = parameters_of(near_scorer(plan.by_name["minhash"]))
+            index = {"files": [file.name for file in files], "minhash": settings, "totals": totals}
+            context.store.write_bytes(context.store.path("clusters", "_index.json"), json.dumps(index, indent=1).encode())
         finally:
             passes.close()
             shutil.rmtree(lease.store.scratch(), ignore_errors=True)
             with contextlib.suppress(OSError):
                 (folder / "tmp").rmdir()
+    return told
+
+
+def _told(results: Sequence[dict[str, Any]], seconds: float) -> Clustered:
+    """What the tasks came to; one that an engine tried twice is counted once."""
     told = list({result["source"]: result for result in results if "clusters" in result}.values())
     rows, kept, clusters = (sum(int(result[name]) for result in told) for name in ("rows", "kept", "clusters"))
-    largest = max((int(result["largest"]) for result in told), default=0)
-    return Clustered(rows, kept, clusters, largest, sum(passes.seconds.values()))
+    return Clustered(rows, kept, clusters, max((int(result["largest"]) for result in told), default=0), seconds)
 
 
 def _recipe(patterns: Sequence[str], scorer: MinHash) -> dict[str, Any]:

@@ -6,7 +6,7 @@ rows than one process can hold are found by alternating stars instead, some roun
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from pipelines.context import Context
@@ -31,7 +31,16 @@ def find_duplicates(passes: Passes, context: Context, sources: Sequence[Source],
     tasks, steps = _until_edges(context, sources, rows)
     end: Steps = [("elect", {}), ("write_election", {"method": method})]
     if rows <= ROWS_IN_ONE_PROCESS:
-        return passes.run(NAME, "collect_keys", tasks, [*steps, ("join_edges", {}), *end])
+        results = passes.run(NAME, "collect_keys", tasks, [*steps, ("join_edges", {}), *end])
+    else:
+        results = _over_large_graph(passes, context, rows, tasks, steps, end)
+    for pattern in ("election-*", "stars-*"):
+        _forget(context, pattern)
+    return results
+
+
+def _over_large_graph(passes: Passes, context: Context, rows: int, tasks: list[Json], steps: Steps, end: Steps) -> list[Json]:
+    """The same where the clusters do not fit in one process."""
     held = _held(passes.run(NAME, "collect_keys", tasks, [*steps, ("hold_edges", {})]))
     told = [value for _, value in held if isinstance(value, dict)]
     pointers = [value for _, value in held if not isinstance(value, dict)]
@@ -85,7 +94,7 @@ def _stars(passes: Passes, context: Context, pointers: list[Any], partitions: in
         held = [by_partition[p] for p in sorted(by_partition)]
         if not any(result["changed"] for result in results if result.get("round") == rounds[-1]):
             return held
-        _forget_stars(context, {pointer[0] for values in held for pointer in values})
+        _forget(context, "stars-*", {pointer[0] for values in held for pointer in values})
         tasks = [
             {"kind": "large_star", "args": {**common, "round": number, "key": ["large", p], "values": by_partition[p]}}
             for p in sorted(by_partition)
@@ -93,9 +102,9 @@ def _stars(passes: Passes, context: Context, pointers: list[Any], partitions: in
     return []
 
 
-def _forget_stars(context: Context, kept: set[str]) -> None:
-    """Deletes the files of rounds that are over."""
-    for path in context.store.scratch("exchange").glob("stars-*"):
+def _forget(context: Context, pattern: str, kept: Collection[str] = ()) -> None:
+    """Deletes the exchange files that nobody reads any more."""
+    for path in context.store.scratch("exchange").glob(pattern):
         if str(path) not in kept:
             path.unlink(missing_ok=True)
 

@@ -20,6 +20,7 @@ from core.scorer import CUT, MASK, Scorer
 from filters.rules import Rule
 from pipelines.layers import ERROR, SCORED
 from pipelines.recipe import Recipe, ScorerUse
+from pipelines.recipe_scorers import column_parameters, parameters_of
 from reports.statistics import VERSION as STATISTICS_VERSION
 
 #: Bumped when reading an input gives other records or documents.
@@ -144,9 +145,9 @@ class Plan:
     def election_method(self) -> str:
         """The fingerprint of the election, but for the data: what it reads and which rules come before it."""
         before = [step.rule.text for step in self.steps_before(self.duplicates_position) if step.rule]
-        return fingerprint(
-            "election", 2, self.ingest_method, before, [layer.method for layer in self.layers_feeding_election()]
-        )
+        methods = [layer.method for layer in self.layers_feeding_election()]
+        settings = [parameters_of(layer.scorer) for layer in self.dedup_layers]
+        return fingerprint("election", 3, self.ingest_method, before, methods, settings)
 
     def layers_feeding_election(self) -> tuple[Layer, ...]:
         """Dedup layers, and those whose columns or errors decide who is alive before the election."""
@@ -240,7 +241,7 @@ def _layer(
         else:
             raise _not_there(use, column)
     method = fingerprint(
-        scorer.name, scorer.version, use.entry, use.params, scorer.weights_digest(), methods
+        scorer.name, scorer.version, use.entry, column_parameters(scorer), scorer.weights_digest(), methods
     )
     if scorer.costly:
         # An error of any layer before it drops a record, so that it has to wait for all of them.

@@ -111,3 +111,9 @@ def parameters_of(scorer: Any) -> dict[str, Any]:
     found = to_jsonable_python(values, fallback=str)
     return {name: sorted(found[name], key=str) if isinstance(value, set | frozenset) else found[name]
             for name, value in values.items()}  # fmt: skip
+
+
+def column_parameters(scorer: Any) -> dict[str, Any]:
+    """What a scorer's columns follow from, JSON-able: what its `column_parameters` says, else all its parameters."""
+    given = getattr(scorer, "column_parameters", None)
+    return parameters_of(scorer) if given is None else dict(given)

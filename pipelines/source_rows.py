@@ -5,9 +5,11 @@ What an earlier run kept comes before everything of this one, and its order is n
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +32,8 @@ from pipelines.view import NARROW_BATCH_ROWS, Columns, Joined
 I64 = npt.NDArray[np.int64]
 U32 = npt.NDArray[np.uint32]
 Mask = npt.NDArray[np.bool_]
+#: Bytes that a table is read by.
+_BUFFER = 1 << 20
 #: The date of what was kept before: before every other.
 _EARLIER = np.iinfo(np.int64).min
 
@@ -133,15 +137,21 @@ class Reader:
                 yield Rows(batch["id"], date, pa.array(np.zeros(rows, np.int64)), kept, batch)
 
     def _table(self) -> Iterator[tuple[int, pa.RecordBatch]]:
-        """The rows of a table of signatures, some at a time, and how many came before them."""
-        groups = list(range(self.source.first, self.source.last))
-        start = 0
+        """The rows of a table of signatures, some at a time, and the number of the first in its file."""
+        low, high = self.source.first, self.source.first + self.source.rows
         with open_file(self.source.root) as stream:
-            file = pq.ParquetFile(stream)
+            file = pq.ParquetFile(stream, buffer_size=_BUFFER)  # else a column chunk is in memory whole
             wanted = [name for name in ("id", "signature") if name in file.schema_arrow.names]
+            bounds = np.cumsum([0, *(file.metadata.row_group(i).num_rows for i in range(file.metadata.num_row_groups))])
+            groups = [i for i, (start, end) in enumerate(pairwise(bounds.tolist())) if start < high and end > low]
+            start = int(bounds[groups[0]]) if groups else low
             for batch in file.iter_batches(NARROW_BATCH_ROWS, row_groups=groups, columns=wanted, use_threads=False):
-                yield start, batch
+                skip = max(0, low - start)
+                if skip < len(batch):
+                    yield start + skip, batch.slice(skip, high - start - skip)
                 start += len(batch)
+                if start >= high:
+                    break
 
     def _table_rows(self) -> Iterator[Rows]:
         date = NO_DATE if self.source.own else _EARLIER
@@ -168,11 +178,12 @@ def as_signatures(column: pa.Array, permutations: int) -> pa.Array:
 
 
 def _row_ids(table: pa.RecordBatch, source: Source, start: int) -> pa.Array:
-    """Ids of 16 bytes: those of the table, hashed if they are of another kind; else hashes of file and row number."""
+    """Ids of 16 bytes: those of the table, hashed if they are of another kind; else hashes of the file's name and the row."""
+    name = os.path.basename(source.root)
     if "id" not in table.schema.names:
-        return pa.array([digest(source.root, str(source.first), str(start + i)) for i in range(len(table))], ID_TYPE)
+        return pa.array([digest(name, str(start + i)) for i in range(len(table))], ID_TYPE)
     ids = table.column("id")
     if ids.type == ID_TYPE and not ids.null_count:
         return ids
-    made = [digest(source.root, str(start + i)) if v is None else digest(str(v)) for i, v in enumerate(ids.to_pylist())]
+    made = [digest(name, str(start + i)) if v is None else digest(str(v)) for i, v in enumerate(ids.to_pylist())]
     return pa.array(made, ID_TYPE)

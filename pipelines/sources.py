@@ -11,6 +11,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -25,13 +26,14 @@ from ingest.files import file_system, find_files, open_file
 from pipelines.context import Context, recipe_from_json
 from pipelines.layers import Footer, layer_path
 from pipelines.plan import FATE, Layer, Plan, compile_plan, fingerprint
+from pipelines.recipe_scorers import column_parameters
 from pipelines.removal import read_removals
 from pipelines.runfile import parts_of, read_run
 from pipelines.store import Store
 from pipelines.survey import Survey
 
 PART, EARLIER, TABLE = "part", "earlier", "table"
-#: Rows of a table of signatures that one source takes, but for row groups that are larger.
+#: Rows of a table of signatures that one source takes, in whole row groups; of one that is larger, at most four times as many.
 TABLE_ROWS = 1 << 16
 #: A row of an election is its source's ordinal, shifted by 32 bits, plus its place in the source.
 SHIFT = np.uint64(32)
@@ -45,8 +47,8 @@ _MEND = "give the folder of a finished run, or a Parquet file of signatures, or 
 class Source:
     """Some rows of an election: `rows` of them.
 
-    `kind` is PART (`name` is a part of this run), EARLIER (a part of the run in `root`) or TABLE (the row groups
-    first..last-1 of the Parquet file `root`). Nothing is written for a source that is not `own`.
+    `kind` is PART (`name` is a part of this run), EARLIER (a part of the run in `root`) or TABLE (of the Parquet
+    file `root`, from row `first`). Nothing is written for a source that is not `own`.
     """
 
     kind: str
@@ -54,11 +56,10 @@ class Source:
     rows: int
     root: str = ""
     first: int = 0
-    last: int = 0
     own: bool = True
 
     def to_json(self) -> list[Any]:
-        return [self.kind, self.name, self.rows, self.root, self.first, self.last, self.own]
+        return [self.kind, self.name, self.rows, self.root, self.first, self.own]
 
     @staticmethod
     def from_json(value: Sequence[Any]) -> Source:
@@ -146,7 +147,7 @@ def _footers(root: str, layer: Layer) -> Mapping[str, Footer | None]:
     """The footers of an earlier run's layer; InputError if it was not made as this run makes its own."""
     plan = earlier_plan(root)
     theirs = plan.by_name.get(layer.name)
-    if theirs is None or theirs.scorer != layer.scorer:
+    if theirs is None or (theirs.entry, column_parameters(theirs.scorer)) != (layer.entry, column_parameters(layer.scorer)):
         what = f"has no layer `{layer.name}`" if theirs is None else f"made `{layer.name}` with other parameters"
         raise InputError(
             f"against {root}: the run {what}",
@@ -191,9 +192,26 @@ def table_sources(uri: str, scorer: MinHash, own: bool, prefix: str = "") -> Ite
             except (ValueError, TypeError) as error:
                 raise InputError(f"{uri}: column signature ({field.type}): {error}", "sign both with the same settings") from None
         sizes = [file.metadata.row_group(i).num_rows for i in range(file.metadata.num_row_groups)]
-    start = rows = 0
-    for group, size in enumerate(sizes):
+    name = f"{prefix}{os.path.basename(uri)}"
+    for first, rows in _slices(sizes):
+        yield Source(TABLE, f"{name}-{first:012d}", rows, uri, first, own)
+
+
+def _slices(sizes: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """First row and rows of each source, for row groups of these sizes."""
+    first = rows = 0
+    for size in sizes:
+        if size > 4 * TABLE_ROWS:
+            pieces = -(-size // (4 * TABLE_ROWS))
+            bounds = [size * i // pieces for i in range(pieces + 1)]
+            if rows:
+                yield first, rows
+            yield from ((first + rows + low, high - low) for low, high in pairwise(bounds))
+            first, rows = first + rows + size, 0
+            continue
         rows += size
-        if rows >= TABLE_ROWS or group == len(sizes) - 1:
-            yield Source(TABLE, f"{prefix}{os.path.basename(uri)}-{start:06d}", rows, uri, start, group + 1, own)
-            start, rows = group + 1, 0
+        if rows >= TABLE_ROWS:
+            yield first, rows
+            first, rows = first + rows, 0
+    if rows:
+        yield first, rows

@@ -80,7 +80,7 @@ def cluster(
 ) -> None:  # fmt: skip
     """Cluster a table of MinHash signatures, such as datasketch's: near-duplicates among texts that others have signed.
 
-    Writes OUT/clusters/*.parquet: row, id, cluster (the row that is kept of it), size, kept.
+    Writes OUT/clusters/*.parquet: row, id, cluster (the row that is kept of it), size, kept; and _index.json, last.
     """
     verbose = options.remember(ctx, verbose)
     from dedup.minhash import MinHash

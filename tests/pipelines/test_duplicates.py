@@ -26,7 +26,7 @@ from pipelines.recipe import Recipe, load_recipe
 from pipelines.run import RunOptions, run
 from pipelines.stored import Run
 
-from .runs import column
+from .runs import column, hashes
 
 RECIPE = """
 name: near
@@ -179,6 +179,23 @@ def test_only_documents_of_one_value_are_compared(tmp_path: Path) -> None:
     assert len(set(clusters(tmp_path / "out").values())) == 3
 
 
+def test_a_moved_threshold_signs_nothing_anew(finished: Path, table: Path, tmp_path: Path) -> None:
+    """Nor do other bands of as many values, or verifying nothing; but the election is held again."""
+    out = tmp_path / "out"
+    shutil.copytree(finished, out)
+    signed = hashes(out, "documents/minhash")
+    for settings in ("{threshold: 0.55}", "{bands: 12, rows: 9}", "{verify: none}"):
+        again = run(near(table, settings=settings), RunOptions(str(out), inline=True))
+        assert "extract and score" not in again.passes
+        assert "find duplicates" in again.passes
+        fresh = tmp_path / settings
+        run(near(table, settings=settings), RunOptions(str(fresh), inline=True))
+        assert hashes(out, "documents/duplicates", "documents/fate", "shards") == hashes(
+            fresh, "documents/duplicates", "documents/fate", "shards"
+        )
+    assert hashes(out, "documents/minhash") == signed
+
+
 class TestAgainstEarlierRuns:
     @pytest.fixture(scope="class")
     def earlier(self, rows: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -222,6 +239,32 @@ class TestAgainstEarlierRuns:
         with pytest.raises(InputError, match="other parameters"):
             run(near(table, settings="{seed: 3}", more=f"against: {earlier}"), RunOptions(str(tmp_path / "out"), inline=True))
 
+    def test_another_threshold_is_not(self, earlier: Path, rows: list[str], tmp_path: Path) -> None:
+        path = write_table(tmp_path / "second.jsonl", rows[len(rows) // 2 :], start=1000)
+        kept: list[int] = []
+        for threshold in (0.8, 0.6):
+            out = tmp_path / str(threshold)
+            settings = f"{{threshold: {threshold}, bands: 27, rows: 4}}"
+            run(near(path, settings=settings, more=f"against: {earlier}"), RunOptions(str(out), inline=True))
+            kept.append(sum(column(out, "fate", "kept")))
+        assert kept[1] < kept[0]
+
+    def test_the_runs_own_folder_is_refused(self, earlier: Path, table: Path, tmp_path: Path) -> None:
+        (tmp_path / "link").symlink_to(earlier)
+        for root in (earlier, tmp_path / "link"):
+            with pytest.raises(InputError, match="own out folder"):
+                run(near(table, more=f"against: {root}"), RunOptions(str(earlier), inline=True))
+
+    def test_a_record_of_one_id_is_not_kept_twice(self, tmp_path: Path) -> None:
+        """Not even if its text is too short for a signature, and nothing else is compared."""
+        lines = ["short text of four", "another one of these few"]
+        path = write_table(tmp_path / "a.jsonl", lines)
+        for out, more in (("first", "audit: 0.01"), ("second", f"against: {tmp_path / 'first'}")):
+            made = RECIPE.format(path=path, part="1MB", settings="{ngram: 9}", more=more).replace("    - exact\n", "")
+            run(load_recipe(made.replace(">= 20", ">= 1")), RunOptions(str(tmp_path / out), inline=True))
+        assert column(tmp_path / "first", "fate", "kept") == [True, True]
+        assert column(tmp_path / "second", "fate", "kept") == [False, False]
+
     def test_a_folder_without_a_run_is_refused(self, table: Path, tmp_path: Path) -> None:
         with pytest.raises(InputError, match="there is no run here"):
             run(near(table, more=f"against: {tmp_path}"), RunOptions(str(tmp_path / "out"), inline=True))
@@ -264,6 +307,12 @@ def test_bad_rehydration_is_told(table: Path, more: str, message: str) -> None:
     with pytest.raises(RecipeError) as error:
         near(table, more=more)
     assert message in f"{error.value} {error.value.mend}"
+
+
+def test_repeat_needs_a_rule_that_keeps_one_of_a_cluster(table: Path) -> None:
+    text = RECIPE.format(path=table, part="1MB", settings="{}", more="repeat: fineweb2").replace("    - duplicates.kept\n", "")
+    with pytest.raises(RecipeError, match=r"duplicates\.kept"):
+        load_recipe(text)
 
 
 def test_repeat_and_against_need_a_scorer_that_finds_duplicates(table: Path) -> None:
@@ -310,6 +359,45 @@ class TestTablesOfSignatures:
             for name in ("100", "370")
         ]
         assert kept[0]["size"].to_pylist() == kept[1]["size"].to_pylist()
+
+    def test_a_large_row_group_is_taken_in_pieces(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        words, _ = self.signatures(1_000)
+        table = pa.table({"signature": words.tolist()})
+        with pq.ParquetWriter(tmp_path / "s.parquet", table.schema) as writer:
+            for start, end in ((0, 30), (30, 40), (40, 980), (980, 1_000)):
+                writer.write_table(table.slice(start, end - start), row_group_size=1_000)
+        for rows in (1_000, 25):
+            monkeypatch.setattr("pipelines.sources.TABLE_ROWS", rows)
+            cluster_signatures([str(tmp_path / "s.parquet")], MinHash(), RunOptions(str(tmp_path / str(rows)), inline=True))
+        whole, pieces = (sorted((tmp_path / str(rows) / "clusters").glob("*.parquet")) for rows in (1_000, 25))
+        assert (len(whole), len(pieces)) == (1, 13)
+        assert max(pq.read_metadata(f).num_rows for f in pieces) <= 100
+        for name in ("id", "size", "kept"):
+            assert pq.read_table(whole, columns=[name]).equals(pq.read_table(pieces, columns=[name]))
+
+    def test_rows_may_share_an_id_or_have_none_and_empty_sets_join_nothing(self, tmp_path: Path) -> None:
+        words = np.random.default_rng(2).integers(0, 2**32, (8, 108), dtype=np.uint32)
+        words[3] = words[0]
+        words[[4, 5, 6]] = 2**32 - 1  # datasketch's signature of no shingles
+        ids = [f"doc-{i}" for i in range(8)]
+        ids[1] = ids[2]
+        pq.write_table(pa.table({"id": [*ids[:6], None, None], "signature": words.tolist()}), tmp_path / "s.parquet")
+        told = cluster_signatures([str(tmp_path / "s.parquet")], MinHash(), RunOptions(str(tmp_path / "out"), inline=True))
+        made = pq.read_table(tmp_path / "out" / "clusters")
+        assert (told.rows, told.kept, told.clusters, told.largest) == (8, 7, 1, 2)
+        assert made["cluster"].to_pylist()[:4] in ([0, 1, 2, 0], [3, 1, 2, 3])
+        assert made["size"].to_pylist() == [2, 1, 1, 2, 1, 1, 1, 1]
+        assert len(set(made["id"].to_pylist())) == 7
+
+    def test_an_index_is_written_last(self, tmp_path: Path) -> None:
+        pq.write_table(pa.table({"signature": self.signatures(40)[0].tolist()}), tmp_path / "s.parquet")
+        told = cluster_signatures(
+            [str(tmp_path / "s.parquet")], MinHash(threshold=0.7), RunOptions(str(tmp_path / "out"), inline=True)
+        )
+        index = json.loads((tmp_path / "out" / "clusters" / "_index.json").read_text())
+        assert index["files"] == ["s.parquet"]
+        assert (index["minhash"]["threshold"], index["minhash"]["verify"]) == (0.7, "signature")
+        assert index["totals"] == {"rows": 40, "kept": told.kept, "clusters": told.clusters, "largest": told.largest}
 
     def test_what_is_no_table_of_signatures_is_refused(self, tmp_path: Path) -> None:
         pq.write_table(pa.table({"signature": [[1, 2, 3]]}), tmp_path / "short.parquet")
