@@ -28,14 +28,12 @@ HUGE = 5_000
 LEADERS = 2
 
 _U = types.Array(types.uint64, 1, "C", readonly=True)
-_I = types.Array(types.int64, 1, "C", readonly=True)
 _OUT = types.Array(types.uint64, 1, "C")
 _DIGEST_SALT = np.uint64(0x5D1E57C0FFEE1234)
-
-
-def digest_keys(digests: U64) -> U64:
-    """The bucket that holds all documents of one digest, beside the buckets of the bands. Shape kept."""
-    return _digest_keys(np.ascontiguousarray(digests))
+#: At most this many bits choose a slot, of one byte.
+_SLOT_BITS = 26
+#: 2**64 / φ: spreads keys over slots, as all of a partition begin alike.
+_SPREAD = np.uint64(0x9E3779B97F4A7C15)
 
 
 def signature_digests(signatures: pa.Array) -> pa.Array:
@@ -48,31 +46,31 @@ def signature_digests(signatures: pa.Array) -> pa.Array:
 
 
 def scatter(keys: U64, digests: U64, rows: U64, bits: int) -> tuple[I64, U64, U64, U64]:
-    """Keys by partition, their first `bits` bits: the partitions' bounds, shape (2**bits + 1,), and the arrays in order."""
+    """The buckets of documents by partition, the first `bits` bits of their keys.
+
+    `keys` are those of the bands, shape (n, bands); each document is in the bucket of its digest as well. `digests` and
+    `rows` are the documents'. Returns the partitions' bounds, shape (2**bits + 1,), and keys, digests and rows by partition.
+    """
     bounds = np.zeros((1 << bits) + 1, np.int64)
-    sorted_ = np.empty_like(keys), np.empty_like(digests), np.empty_like(rows)
-    _scatter(keys, digests, rows, bits, bounds, *sorted_)
-    return bounds, *sorted_
+    size = keys.shape[0] * (keys.shape[1] + 1)
+    scattered = np.empty(size, np.uint64), np.empty(size, np.uint64), np.empty(size, np.uint64)
+    _scatter(np.ascontiguousarray(keys), digests, rows, bits, bounds, *scattered)
+    return bounds, *scattered
 
 
 def match(keys: U64, digests: U64, rows: U64, stars: bool = False) -> tuple[U64, U64, U64, U64]:
     """What the buckets of one partition join: certain edges (a, b), and candidate pairs (c, d).
 
-    `keys` are buckets (of bands, and `digest_keys`), `digests` say which rows are equal and are compared as one,
-    `rows` are row numbers; all of shape (n,), in any order. With `stars` (no pair is to be verified) the candidates
-    of a bucket are its first row with each other. The answer does not depend on the order or on row numbers but by
+    `keys` are buckets (of bands, and of digests, as `scatter` makes them), `digests` say which rows are equal and are
+    compared as one, `rows` are row numbers; all of shape (n,), in any order. With `stars` (no pair is to be verified) the
+    candidates of a bucket are its first row with each other. The answer does not depend on the order or on row numbers but by
     which of the rows of one digest, the smallest, stands for it. Pairs that share several buckets come several times,
     as (smaller, larger) but for huge buckets, where `d` is one of the few leaders.
     """
-    order = np.argsort(keys)
-    ranked = keys[order]
-    same = ranked[1:] == ranked[:-1]
-    shared = np.zeros(len(order), bool)
-    shared[1:] |= same
-    shared[:-1] |= same
-    order = order[shared]
+    some = np.flatnonzero(_maybe_shared(keys, min(len(keys).bit_length() + 1, _SLOT_BITS)))
+    order = some[np.argsort(keys[some])]
     sizes = np.zeros(2, np.int64)
-    arguments = (keys, digests, rows, order, stars)
+    arguments = (keys[order], digests[order], rows[order], stars)
     nothing = np.zeros(0, np.uint64)
     _match(*arguments, nothing, nothing, nothing, nothing, sizes)
     edges, pairs = (int(size) for size in sizes)
@@ -82,42 +80,62 @@ def match(keys: U64, digests: U64, rows: U64, stars: bool = False) -> tuple[U64,
     return a, b, c, d
 
 
-@njit(_OUT(_U), cache=True, nogil=True, error_model="numpy")
-def _digest_keys(digests: U64) -> U64:
-    keys = np.empty(len(digests), np.uint64)
-    for i in range(len(digests)):
-        keys[i] = mix(digests[i] ^ _DIGEST_SALT)
-    return keys
-
-
+@helper
+def _pair(words: npt.NDArray[np.uint32], i: int, j: int) -> np.uint64:
+    return np.uint64(words[i, j]) | (np.uint64(words[i, j + 1]) << np.uint64(32))
 
 
 @njit(_OUT(types.Array(types.uint32, 2, "C", readonly=True)), cache=True, nogil=True, error_model="numpy")
 def _row_digests(words: npt.NDArray[np.uint32]) -> U64:
     digests = np.empty(words.shape[0], np.uint64)
+    width = words.shape[1]
     for i in range(words.shape[0]):
-        h = np.uint64(_DIGEST_SALT)
-        for j in range(words.shape[1]):
-            h = mix(np.uint64(h ^ np.uint64(words[i, j])))
-        digests[i] = h
+        # Two lanes of two values: a chain of one value after the other waits for each multiplication.
+        even, odd = np.uint64(_DIGEST_SALT), mix(np.uint64(_DIGEST_SALT))
+        for j in range(0, width - 3, 4):
+            even = mix(even ^ _pair(words, i, j))
+            odd = mix(odd ^ _pair(words, i, j + 2))
+        for j in range(width - width % 4, width):
+            even = mix(even ^ np.uint64(words[i, j]))
+        digests[i] = mix(even ^ mix(odd + np.uint64(width)))
     return digests
 
 
 @njit(
-    types.void(_U, _U, _U, types.int64, types.Array(types.int64, 1, "C"), _OUT, _OUT, _OUT),
+    types.void(types.Array(types.uint64, 2, "C", readonly=True), _U, _U, types.int64, types.Array(types.int64, 1, "C"),
+               _OUT, _OUT, _OUT),
     cache=True, nogil=True, error_model="numpy",
 )  # fmt: skip
 def _scatter(keys: U64, digests: U64, rows: U64, bits: int, bounds: I64, k: U64, d: U64, r: U64) -> None:
     shift = np.uint64(64 - bits)
-    for i in range(len(keys)):
-        bounds[1 + (np.int64(keys[i] >> shift) if bits else 0)] += 1
+    for i in range(keys.shape[0]):
+        bounds[1 + (np.int64(mix(digests[i] ^ _DIGEST_SALT) >> shift) if bits else 0)] += 1
+        for j in range(keys.shape[1]):
+            bounds[1 + (np.int64(keys[i, j] >> shift) if bits else 0)] += 1
     for p in range(1, len(bounds)):
         bounds[p] += bounds[p - 1]
     at = bounds.copy()
+    for i in range(keys.shape[0]):
+        for j in range(-1, keys.shape[1]):
+            key = keys[i, j] if j >= 0 else mix(digests[i] ^ _DIGEST_SALT)
+            p = np.int64(key >> shift) if bits else 0
+            k[at[p]], d[at[p]], r[at[p]] = key, digests[i], rows[i]
+            at[p] += 1
+
+
+@njit(types.Array(types.boolean, 1, "C")(_U, types.int64), cache=True, nogil=True, error_model="numpy")
+def _maybe_shared(keys: U64, bits: int) -> npt.NDArray[np.bool_]:
+    """Whether another of the keys falls into the same of 2**bits slots: most keys are alone, and need no sorting."""
+    seen = np.zeros(1 << bits, np.uint8)
+    shift = np.uint64(64 - bits)
     for i in range(len(keys)):
-        p = np.int64(keys[i] >> shift) if bits else 0
-        k[at[p]], d[at[p]], r[at[p]] = keys[i], digests[i], rows[i]
-        at[p] += 1
+        slot = np.int64((keys[i] * _SPREAD) >> shift)
+        if seen[slot] < 2:
+            seen[slot] += 1
+    shared = np.empty(len(keys), np.bool_)
+    for i in range(len(keys)):
+        shared[i] = seen[np.int64((keys[i] * _SPREAD) >> shift)] > 1
+    return shared
 
 
 @helper
@@ -135,43 +153,44 @@ def _sorted(ranks: U64) -> I64:
 
 
 @njit(
-    types.void(_U, _U, _U, _I, types.boolean, _OUT, _OUT, _OUT, _OUT, types.Array(types.int64, 1, "C")),
+    types.void(_U, _U, _U, types.boolean, _OUT, _OUT, _OUT, _OUT, types.Array(types.int64, 1, "C")),
     cache=True, nogil=True, error_model="numpy",
 )  # fmt: skip
-def _match(
-    keys: U64, digests: U64, rows: U64, order: I64, stars: bool, a: U64, b: U64, c: U64, d: U64, sizes: I64
-) -> None:  # fmt: skip
-    """Counts what there is into `sizes` when the arrays are empty, and fills them when they have that size."""
+def _match(keys: U64, digests: U64, rows: U64, stars: bool, a: U64, b: U64, c: U64, d: U64, sizes: I64) -> None:
+    """Of sorted keys. Counts what there is into `sizes` when the arrays are empty, and fills them when they have that size."""
     edges = 0
     pairs = 0
-    n = len(order)
+    n = len(keys)
     start = 0
     while start < n:
-        key = keys[order[start]]
+        key = keys[start]
         stop = start + 1
-        while stop < n and keys[order[stop]] == key:
+        while stop < n and keys[stop] == key:
             stop += 1
-        if stop - start > 1:
+        if stop - start == 2 and digests[start] != digests[start + 1]:  # most buckets
+            if len(c):
+                c[pairs], d[pairs] = min(rows[start], rows[start + 1]), max(rows[start], rows[start + 1])
+            pairs += 1
+        elif stop - start > 1:
             # One of each digest, the smallest row, in the order of a hash that differs from bucket to bucket.
-            members = order[start:stop].copy()
-            whole = mix(np.uint64(digests[members[0]]) ^ _DIGEST_SALT) == key
-            ranks = np.empty(len(members), np.uint64)
-            for i in range(len(members)):
-                ranks[i] = mix(np.uint64(digests[members[i]]) ^ np.uint64(key))
+            whole = mix(np.uint64(digests[start]) ^ _DIGEST_SALT) == key
+            ranks = np.empty(stop - start, np.uint64)
+            for i in range(len(ranks)):
+                ranks[i] = mix(np.uint64(digests[start + i]) ^ np.uint64(key))
             by = _sorted(ranks)
-            distinct = np.empty(len(members), np.int64)
+            distinct = np.empty(len(ranks), np.int64)
             m = 0
             i = 0
             while i < len(by):
-                best = members[by[i]]
+                best = start + by[i]
                 j = i + 1
                 while j < len(by) and ranks[by[j]] == ranks[by[i]]:
-                    if rows[members[by[j]]] < rows[best]:
-                        best = members[by[j]]
+                    if rows[start + by[j]] < rows[best]:
+                        best = start + by[j]
                     j += 1
                 if whole:
                     for k in range(i, j):
-                        other = members[by[k]]
+                        other = start + by[k]
                         if other != best:
                             if len(a):
                                 a[edges], b[edges] = rows[best], rows[other]

@@ -189,7 +189,7 @@ def band_hashes(signatures: U32, bands: int, rows: int, salts: U64 | None = None
 
 
 @helper
-def _absorb(h: np.uint64, value: np.uint32) -> np.uint64:
+def _absorb(h: np.uint64, value: np.uint64 | np.uint32) -> np.uint64:
     return mix(h ^ np.uint64(value)) + np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -213,6 +213,9 @@ def _band_hashes(signatures: U32, rows: int, salts: U64, out: U64) -> None:
     for i in range(out.shape[0]):
         for band in range(out.shape[1]):
             h = mix(salts[i] + np.uint64(band + 1) * np.uint64(0x9FB21C651E98DF25))
-            for k in range(band * rows, (band + 1) * rows):
-                h = _absorb(h, signatures[i, k])
+            start, stop = band * rows, (band + 1) * rows
+            for k in range(start, stop - 1, 2):
+                h = _absorb(h, np.uint64(signatures[i, k]) | (np.uint64(signatures[i, k + 1]) << np.uint64(32)))
+            if rows % 2:
+                h = _absorb(h, signatures[i, stop - 1])
             out[i, band] = h

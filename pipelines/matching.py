@@ -90,7 +90,8 @@ def collect(context: Context, args: dict[str, Any]) -> dict[str, Any]:
     write_chunks(context.store, _rows_name(ordinal), {0: _one(described, ROWS).replace_schema_metadata(schema.metadata)}, schema)
     emit: list[list[Any]] = [[EDGE, {"source": args["source"], "ordinal": ordinal, "rows": start}]]
     name = f"election-{ordinal:08d}"
-    packed = _one(keys, KEYS)
+    joins, packed = _first_of_each(_one(keys, KEYS))
+    emit += edges_of(context, f"{ordinal:08d}-keys", joins)
     partition = partition_of(packed.column("k0").to_numpy(), int(args["partitions"]["exact"]))
     emit += send(context, f"{name}-keys", ["exact"], chunks_by(packed, partition), KEYS)
     for layer in near:
@@ -172,12 +173,23 @@ def chunks_by(batch: pa.RecordBatch, partition: I64) -> dict[int, pa.RecordBatch
 
 def _match_exact(context: Context, args: dict[str, Any], partition: int) -> list[list[Any]]:
     table = pa.Table.from_batches(read_chunks(map(Pointer.from_json, args["values"])), KEYS)
-    way = table.column("way").to_numpy()
-    keys = np.stack([table.column("k0").to_numpy(), table.column("k1").to_numpy()], axis=1)
-    rows = table.column("row").to_numpy()
-    found = [edges_from_keys(keys[chosen], rows[chosen]) for chosen in (way == w for w in np.unique(way))]
-    a, b = (np.concatenate([one[side] for one in found]).astype(np.uint64) & ~_DEAD for side in (0, 1))
-    return edges_of(context, f"keys-{partition:08d}", edges(a, b))
+    joins, _ = _first_of_each(_one(table.to_batches(), KEYS))
+    return edges_of(context, f"keys-{partition:08d}", joins)
+
+
+def _first_of_each(packed: pa.RecordBatch) -> tuple[pa.RecordBatch, pa.RecordBatch]:
+    """Edges between the rows of one key (KEYS), and the keys without those that are joined: copies travel as one."""
+    way, k0, k1, rows = (packed.column(name).to_numpy() for name in KEYS.names)
+    first = np.ones(len(way), bool)
+    found: list[tuple[U64, U64]] = [(np.zeros(0, np.uint64), np.zeros(0, np.uint64))]
+    for w in np.unique(way):
+        mine = np.flatnonzero(way == w)
+        heads, others = edges_from_keys(np.stack([k0[mine], k1[mine]], axis=1), rows[mine])
+        found.append((heads.astype(np.uint64, copy=False), others.astype(np.uint64, copy=False)))
+        if len(others):
+            first[mine] = ~np.isin(rows[mine], others)
+    a, b = (np.concatenate([one[side] for one in found]) for side in (0, 1))
+    return edges(a & ~_DEAD, b & ~_DEAD), packed if first.all() else packed.filter(pa.array(first))
 
 
 def _match_bands(context: Context, args: dict[str, Any], layer: Layer, partition: int) -> list[list[Any]]:
@@ -223,10 +235,10 @@ def _combined(scorer: MinHash, pieces: list[tuple[U64, U64, U64]]) -> tuple[pa.R
     group = np.cumsum(starts) - 1
     others = rows[order] != heads[group]
     joins = edges(heads[group][others], rows[order][others])
-    first = order[~others]
-    flat_keys = np.concatenate([buckets.digest_keys(digests[first])[:, None], keys[first]], axis=1).reshape(-1)
-    times = scorer.bands + 1
-    return joins, flat_keys, np.repeat(digests[first], times), np.repeat(rows[first], times)
+    if not len(joins):
+        return joins, keys, digests, rows
+    first = np.sort(order[~others])
+    return joins, keys[first], digests[first], rows[first]
 
 
 def _send_bands(

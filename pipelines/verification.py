@@ -27,6 +27,8 @@ U64 = npt.NDArray[np.uint64]
 I64 = npt.NDArray[np.int64]
 #: A chunk of shingles is written at about this many.
 _SHINGLES = 8_000_000
+#: A table of so many places is made without looking at how many of them are asked for, at 4 bytes each.
+_TABLE_ROWS = 1 << 22
 _WANTED = pa.schema([("row", pa.uint64())])
 
 
@@ -184,10 +186,15 @@ def _numbers(ordinal: int, places: I64) -> pa.Array:
 
 
 def _places(rows: U64, *wanted: U64) -> list[I64]:
-    """Where in `rows` each of the wanted rows stands: by a table over the places of every source that is among them."""
+    """Where in `rows` (ascending) each of the wanted rows stands.
+
+    By a table over the places of every source that is among them, several times faster than a search, if that is small.
+    """
     ordinals, places = ordinals_of(rows), places_of(rows)
     sizes = np.zeros(int(ordinals.max(initial=0)) + 1, np.int64)
     np.maximum.at(sizes, ordinals, places + 1)
+    if sizes.sum() > _TABLE_ROWS + 8 * len(rows):
+        return [np.searchsorted(rows, w) for w in wanted]
     bases = np.cumsum(sizes) - sizes
     table = np.zeros(int(sizes.sum()), np.int32)
     table[bases[ordinals] + places] = np.arange(len(rows), dtype=np.int32)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.components import connected_components
-from dedup.buckets import ALL_PAIRS, HUGE, LEADERS, PARTNERS, digest_keys, match, scatter, signature_digests
+from dedup.buckets import ALL_PAIRS, HUGE, LEADERS, PARTNERS, match, scatter, signature_digests
 
 ROWS = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 6)), max_size=30)
 
@@ -21,7 +21,7 @@ def arrays(rows: list[tuple[int, int]]) -> tuple[np.ndarray, np.ndarray, np.ndar
     digests = np.array([digest for _, digest in rows], np.uint64)
     keys = np.array([bucket for bucket, _ in rows], np.uint64) + np.uint64(1 << 60)
     numbers = np.arange(len(rows), dtype=np.uint64) * np.uint64(7)
-    return np.concatenate([keys, digest_keys(digests)]), np.tile(digests, 2), np.tile(numbers, 2)
+    return scatter(keys[:, None], digests, numbers, 0)[1:]
 
 
 @settings(deadline=None, max_examples=100)
@@ -85,18 +85,33 @@ def test_nothing_gives_nothing() -> None:
 
 
 @settings(deadline=None, max_examples=50)
-@given(st.lists(st.integers(0, 2**64 - 1), max_size=50), st.integers(0, 4))
-def test_keys_are_scattered_by_their_first_bits(values: list[int], bits: int) -> None:
-    keys = np.array(values, np.uint64)
-    rows = np.arange(len(keys), dtype=np.uint64)
-    bounds, k, d, r = scatter(keys, keys[::-1].copy(), rows, bits)
-    assert bounds[-1] == len(keys)
+@given(st.lists(st.tuples(*[st.integers(0, 2**64 - 1)] * 3), max_size=30), st.integers(0, 4))
+def test_keys_are_scattered_by_their_first_bits(values: list[tuple[int, int, int]], bits: int) -> None:
+    table = np.array(values, np.uint64).reshape(-1, 3)
+    rows = np.arange(len(table), dtype=np.uint64)
+    bounds, k, d, r = scatter(table[:, :2], np.ascontiguousarray(table[:, 2]), rows, bits)
+    assert bounds[-1] == len(k) == 3 * len(table)
+    buckets: dict[tuple[int, int], set[int]] = defaultdict(set)
     for p in range(1 << bits):
-        mine = slice(bounds[p], bounds[p + 1])
-        expected = [i for i, value in enumerate(values) if value >> (64 - bits) == p or bits == 0]
-        assert r[mine].tolist() == expected
-        assert k[mine].tolist() == [values[i] for i in expected]
-        assert d[mine].tolist() == [values[::-1][i] for i in expected]
+        for i in range(bounds[p], bounds[p + 1]):
+            assert bits == 0 or int(k[i]) >> (64 - bits) == p
+            assert d[i] == table[int(r[i]), 2]
+            buckets[int(r[i]), int(d[i])].add(int(k[i]))
+    for i, (first, second, digest) in enumerate(values):
+        assert {first, second} < buckets[i, digest] or first == second
+        (of_digest,) = scatter(np.zeros((1, 0), np.uint64), np.array([digest], np.uint64), rows[:1], 0)[1]
+        assert buckets[i, digest] == {first, second, of_digest}
+
+
+def test_a_signature_of_any_width_has_a_digest_that_each_value_changes() -> None:
+    rng = np.random.default_rng(1)
+    for width in range(1, 14):
+        words = rng.integers(0, 2**32, width, np.uint32)
+        others = [words ^ np.where(np.arange(width) == i, 1, 0).astype(np.uint32) for i in range(width)]
+        column = pa.array([w.tobytes() for w in (words, words, *others)], pa.binary(4 * width))
+        first, second, *rest = signature_digests(column).to_pylist()
+        assert first == second
+        assert len({first, *rest}) == width + 1
 
 
 def test_a_signature_has_a_digest_of_its_own_and_none_has_none() -> None:
