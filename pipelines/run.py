@@ -279,9 +279,10 @@ class _Driver:
         path = error.path
         if not path.endswith(".parquet") or not Path(path).exists():
             return False
-        if not Path(path).is_relative_to(self.options.out):  # what an earlier run holds is not ours to mend
-            if not self.survey.frozen or self.decided:
-                return False
+        if not Path(path).is_relative_to(self.options.out):  # of an earlier run: not ours to mend
+            if not self.survey.frozen:
+                mend = "delete it, run that run's own command again, which makes it anew, and then this one"
+                raise StorageError(error.message, mend, path) from error
             self._stay_decided(error)
             return True
         self.context.store.check_lease()

@@ -90,8 +90,25 @@ def test_who_an_earlier_run_kept_out_is_marked(folder: Path) -> None:
     assert not any(column(folder / "first", "duplicates", "earlier"))
 
 
-@pytest.mark.parametrize("lost", ["deleted", "unfinished", "damaged", "damaged inside"])
-@pytest.mark.parametrize("kind", ["first of several", "alone", "kept out"])
+def rot(out: Path) -> list[Path]:
+    """Damages signatures behind their manifest's back: that is found while they are read."""
+    files = sorted((out / "documents" / "minhash").glob("*.parquet"))
+    for path in files:
+        stat, data = path.stat(), bytearray(path.read_bytes())
+        for at in range(100, len(data) // 2, 50):
+            data[at] ^= 1
+        path.write_bytes(data)
+        os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    return files
+
+
+@pytest.mark.parametrize(
+    ("lost", "kind"),
+    [
+        ("deleted", "first of several"), ("deleted", "alone"), ("deleted", "kept out"), ("unfinished", "kept out"),
+        ("damaged", "kept out"), ("damaged inside", "first of several"),
+    ],
+)  # fmt: skip
 def test_a_takedown_does_without_it(folder: Path, tmp_path: Path, lost: str, kind: str) -> None:
     """The outcome is that with the earlier run at hand."""
     out = folder / "second"
@@ -108,12 +125,7 @@ def test_a_takedown_does_without_it(folder: Path, tmp_path: Path, lost: str, kin
     elif lost == "damaged":
         (folder / "first" / "run.json").write_text("{")
     else:
-        for path in (folder / "first" / "documents" / "minhash").glob("*.parquet"):
-            stat, data = path.stat(), bytearray(path.read_bytes())
-            for at in range(100, len(data) // 2, 50):
-                data[at] ^= 1
-            path.write_bytes(data)
-            os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))  # the manifest tells nothing: found while it is read
+        rot(folder / "first")
     told = Told()
     remove(out, id, told)
     assert fates(out) == expected
@@ -149,6 +161,21 @@ def test_an_ordinary_run_does_not_do_without_it(folder: Path, tmp_path: Path) ->
     path = write_table(tmp_path / "second.jsonl", texts()[:3])
     with pytest.raises((InputError, StorageError), match="there is no run here"):
         run(near(path, more=f"against: {folder / 'first'}"), RunOptions(str(tmp_path / "out"), inline=True))
+
+
+def test_damage_in_it_is_told_with_its_own_mend(folder: Path, tmp_path: Path) -> None:
+    damaged = rot(folder / "first")
+    path = write_table(tmp_path / "second.jsonl", texts()[:3])
+    recipe = near(path, more=f"against: {folder / 'first'}")
+    with pytest.raises(StorageError, match="the layer file is damaged") as caught:
+        run(recipe, RunOptions(str(tmp_path / "out"), inline=True))
+    assert caught.value.path in map(str, damaged)
+    assert caught.value.mend.startswith("delete it, run that run's own command again")
+    for one in damaged:
+        one.unlink()
+    run(near(folder / "first.jsonl"), RunOptions(str(folder / "first"), inline=True))
+    run(recipe, RunOptions(str(tmp_path / "out"), inline=True))
+    assert not any(column(tmp_path / "out", "fate", "kept"))
 
 
 def test_a_lookup_asks_earlier_runs_only_where_one_keeps_the_document(folder: Path) -> None:
