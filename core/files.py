@@ -27,6 +27,10 @@ class Place(Protocol):
         """Syncs `temporary` and renames it to `final`."""
         ...
 
+    def check_lease(self) -> None:
+        """Raises a LeaseError if nothing may be changed or deleted here any more."""
+        ...
+
 
 class Beside:
     """Drafts files in the folder they end in, under a name that starts with a dot and ends with `.tmp`."""
@@ -44,6 +48,9 @@ class Beside:
             sync(temporary)
             os.replace(temporary, final)
             sync(final.parent)
+
+    def check_lease(self) -> None:
+        """Nobody holds the folder."""
 
 
 def sync(path: Path) -> None:

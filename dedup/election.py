@@ -24,6 +24,8 @@ Rows = npt.NDArray[np.integer]
 
 #: The date of a record that has none: after every other.
 NO_DATE = np.iinfo(np.int64).max
+#: The date of a record that an earlier run kept: before every other.
+EARLIER = np.iinfo(np.int64).min
 
 #: The layer `duplicates`; all null for a record that was not in the election.
 DUPLICATES = pa.schema(
@@ -31,6 +33,7 @@ DUPLICATES = pa.schema(
         column("cluster", ID_TYPE, "id of the document that is kept of the cluster"),
         column("size", pa.int64(), "documents in the cluster", low=1, high=100),
         column("kept", pa.bool_(), "this document stands for its cluster"),
+        column("earlier", pa.bool_(), "the document that is kept is of an earlier run"),
     ]
 )
 
@@ -39,7 +42,8 @@ DUPLICATES = pa.schema(
 class Candidates:
     """What the order of an election looks at; every array has shape (n,), row i is one record.
 
-    `ids` are the records' ids (binary(16), no nulls), `date` any integer that grows with time (NO_DATE for none),
+    `ids` are the records' ids (binary(16), no nulls), `date` any integer that grows with time (NO_DATE for none,
+    EARLIER for what an earlier run kept),
     `length` that of the text, `place` the record's place in the input: the rank of (part name, row), all different.
     """
 
@@ -150,6 +154,7 @@ def duplicates(candidates: Candidates, election: Election) -> pa.RecordBatch:
             candidates.ids.take(winners),
             pa.array(election.size, mask=out),
             pa.array(election.kept, mask=out),
+            pa.array(candidates.date[np.maximum(election.winner, 0)] == EARLIER, mask=out),
         ],
         schema=DUPLICATES,
     )

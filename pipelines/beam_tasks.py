@@ -22,6 +22,7 @@ from typing import Any
 import apache_beam as beam
 
 from core.errors import ScorerError, UserError, error_to_json
+from core.files import storage_errors
 from pipelines.pool import Executor, Pool, Task
 
 Json = dict[str, Any]
@@ -31,6 +32,8 @@ _EXECUTORS: dict[str, Executor] = {}
 #: On a cluster: this process's idle pools of one worker, by run. They outlive a DoFn, so that the steps of a run and
 #: the bundles of an engine share them; they end with the process.
 _IDLE: dict[str, list[Pool]] = {}
+#: What the first task that failed in this process failed with, by run.
+_FAILED: dict[str, Json] = {}
 _LOCK = threading.Lock()
 
 
@@ -42,6 +45,12 @@ def share_executor(run: str, executor: Executor) -> None:
 def unshare_executor(run: str) -> None:
     """Forgets the executor of a run; closing it is its maker's."""
     _EXECUTORS.pop(run, None)
+    _FAILED.pop(run, None)
+
+
+def failure(run: str) -> Json | None:
+    """What a task of the run failed with in this process, as `error_to_json` and the results' files tell it."""
+    return _FAILED.get(run)
 
 
 class RunTasks(beam.PTransform):
@@ -125,22 +134,36 @@ class _Do(beam.DoFn):
     def _do(self, executor: Executor, element: list[Json]) -> Iterator[tuple[Any, Any]]:
         tasks = [Task(e["kind"], e["args"]) for e in element]
         final = Path(self._results, f"{uuid.uuid4().hex}.jsonl")
-        with open(final.with_suffix(".draft"), "w", encoding="utf-8") as file:
+        draft = final.with_suffix(".draft")
+        try:
+            with storage_errors(final):
+                file = open(draft, "w", encoding="utf-8")  # noqa: SIM115 - closed below, with errors of its own
             try:
                 for result in _watching(executor, tasks):
                     emitted = result.pop("emit", [])
-                    file.write(json.dumps(result) + "\n")
+                    with storage_errors(final):
+                        file.write(json.dumps(result) + "\n")
                     yield from ((key, value) for key, value in emitted)
-            except (Exception, KeyboardInterrupt) as error:
-                # Runners wrap exceptions in text of their own; the file brings the error to the driver as it is.
-                told = {"error": "", "traceback": traceback.format_exc(), "interrupted": isinstance(error, KeyboardInterrupt)}
-                if isinstance(error, UserError):
-                    told = error_to_json(error)
-                file.write(json.dumps(told) + "\n")
-                file.flush()
-                final.with_suffix(".draft").rename(final)
-                raise
-        final.with_suffix(".draft").rename(final)
+            finally:
+                with storage_errors(final):
+                    file.close()
+            with storage_errors(final):
+                draft.rename(final)
+        except (Exception, KeyboardInterrupt) as error:
+            self._tell(error, final)
+            raise
+
+    def _tell(self, error: BaseException, final: Path) -> None:
+        """Runners wrap exceptions in text of their own: a file brings the error to the driver as it is, or this process's
+        memory, where the disk is full and the driver is here."""
+        told: Json = {"error": "", "traceback": traceback.format_exc(), "interrupted": isinstance(error, KeyboardInterrupt)}
+        if isinstance(error, UserError):
+            told = error_to_json(error)
+        _FAILED.setdefault(self._run, told)
+        with contextlib.suppress(OSError):
+            draft = final.with_suffix(".failed")
+            draft.write_text(json.dumps(told) + "\n", encoding="utf-8")
+            draft.rename(final)
 
 
 @contextlib.contextmanager

@@ -19,7 +19,7 @@ from core.components import Components
 from core.files import storage_errors
 from core.hashing import ID_TYPE
 from dedup.election import DUPLICATES as DUPLICATES_SCHEMA
-from dedup.election import NO_DATE, Candidates, duplicates, elect_labels, same_records
+from dedup.election import EARLIER, NO_DATE, Candidates, duplicates, elect_labels, same_records
 from pipelines.chunks import flat
 from pipelines.context import Context
 from pipelines.exchange import Pointer, read_chunks, write_chunks
@@ -28,6 +28,7 @@ from pipelines.matching import EDGES, read_rows, send
 from pipelines.plan import DUPLICATES, IDENTITY, IDENTITY_SCHEMA
 from pipelines.source_rows import Reader
 from pipelines.sources import PART, SHIFT, TABLE, Source, by_source, dense_places, places_of
+from pipelines.view import Joined
 
 U64 = npt.NDArray[np.uint64]
 I64 = npt.NDArray[np.int64]
@@ -43,7 +44,7 @@ CLUSTERS = pa.schema([("row", pa.int64()), ("cluster", pa.int64()), ("size", pa.
 BASES = "bases.json"
 _RESULTS = pa.schema([
     ("row", pa.int64()), ("same_record", pa.bool_()), ("cluster", ID_TYPE), ("size", pa.int64()), ("kept", pa.bool_()),
-    ("winner", pa.uint64()),
+    ("earlier", pa.bool_()), ("winner", pa.uint64()),
 ])  # fmt: skip
 
 
@@ -126,6 +127,8 @@ def write(context: Context, args: dict[str, Any]) -> dict[str, Any]:
     if not context.plan.dedup_layers:
         return told
     arrays = _elected(described, results, ~alive | same)
+    if source.decided:
+        arrays = _as_decided(context, part, described, arrays)
     with LayerWriter(context.store, "documents", DUPLICATES, part, DUPLICATES_SCHEMA) as writer:
         writer.write(ids, pa.RecordBatch.from_arrays(arrays, schema=DUPLICATES_SCHEMA))
         writer.commit(args["method"], source=told)
@@ -166,12 +169,25 @@ def _elected(described: pa.RecordBatch, results: pa.Table, out: npt.NDArray[np.b
     take[places] = rows + np.arange(len(places))
     own = {
         "cluster": described.column("id"), "size": pa.array(np.ones(rows, np.int64)), "kept": pa.array(np.ones(rows, bool)),
+        "earlier": pa.array(np.zeros(rows, bool)),
     }  # fmt: skip
     arrays: list[pa.Array] = []
     for f in DUPLICATES_SCHEMA:
         pieces = [own[f.name], flat(results.column(f.name))] if len(places) else [own[f.name]]
         arrays.append(pc.if_else(pa.array(out), pa.scalar(None, f.type), pa.concat_arrays(pieces).take(pa.array(take))))
     return arrays
+
+
+def _as_decided(context: Context, part: str, described: pa.RecordBatch, arrays: list[pa.Array]) -> list[pa.Array]:
+    """The columns of `duplicates` with those of the last election in the rows that earlier runs kept out.
+
+    Sizes too: how many an earlier run has of a cluster is not known without it.
+    """
+    with Joined(context.store, part, [f"{DUPLICATES}.{f.name}" for f in DUPLICATES_SCHEMA]) as view:
+        batches = list(view.batches())
+    stays = pc.equal(described.column("date"), EARLIER)
+    last = (pa.concat_arrays([batch[f"{DUPLICATES}.{f.name}"] for batch in batches]) for f in DUPLICATES_SCHEMA)
+    return [pc.if_else(pc.and_(stays, array.is_valid()), old, array) for old, array in zip(last, arrays, strict=True)]
 
 
 def _edges(pointers: Any) -> Any:

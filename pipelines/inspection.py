@@ -42,7 +42,8 @@ class Verdict:
 class Found:
     """A record: row `row` of `part`; `values` are its columns by `layer.column`, `id` first.
 
-    `record` is its row of the table `records`; of a record that is no document, `values` are that row.
+    `record` is its row of the table `records`; of a record that is no document, `values` are that row. `untold` says
+    why the document that an earlier run keeps of its cluster is not to be found.
     """
 
     table: str
@@ -53,6 +54,7 @@ class Found:
     verdicts: tuple[Verdict, ...] = ()
     cluster: tuple[Member, ...] = ()
     record: Mapping[str, Any] | None = None
+    untold: tuple[str, ...] = ()
 
     @property
     def kept(self) -> bool | None:
@@ -159,9 +161,10 @@ def _found(run: Run, place: _Place) -> Found:
         read = _row(table, place.part, place.row, rule.columns)
         told = rule.evaluate({name: pa.array([read[name]], table.known[name].type) for name in rule.columns})[0].as_py()
         verdicts.append(Verdict(rule.reason, rule.text, told, {name: read[name] for name in rule.columns}))
+    cluster, untold = members(run, values)
     return Found(
-        "documents", place.part, place.row, id, values, tuple(verdicts), tuple(members(run, values)),
-        _record_of(run, place.part, values),
+        "documents", place.part, place.row, id, values, tuple(verdicts), tuple(cluster), _record_of(run, place.part, values),
+        tuple(untold),
     )  # fmt: skip
 
 

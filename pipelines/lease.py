@@ -7,6 +7,7 @@ container counts as on another machine: its process is not to be seen from here.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import platform
@@ -80,8 +81,10 @@ class Lease:
             holder = _read(path) | {"released": True}
             try:
                 _replace(path, holder)
-            except OSError:  # a full disk must not hide the error that ended the run
+            except OSError:  # a full disk must not hide the error that ended the run, nor leave it held by this process
                 path.with_suffix(".beat").unlink(missing_ok=True)
+                with contextlib.suppress(OSError):
+                    os.truncate(path, 0)  # which takes no room; an empty lease is nobody's
 
     def __enter__(self) -> Lease:
         return self.acquire()

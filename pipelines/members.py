@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from core.errors import UserError
-from pipelines.plan import DUPLICATES
+from pipelines.plan import DUPLICATES, KEPT_BEFORE
 from pipelines.stored import Run, Table
 from pipelines.view import Columns
 
@@ -35,21 +35,26 @@ class Member:
     earlier: str = ""
 
 
-def members(run: Run, values: Mapping[str, Any]) -> list[Member]:
+def members(run: Run, values: Mapping[str, Any]) -> tuple[list[Member], list[str]]:
     """The documents of the duplicate cluster that `values` is of, at most MOST_MEMBERS; none if it stands alone.
 
-    If an earlier run keeps one of them (the recipe's `against`), that one comes first.
+    If an earlier run (the recipe's `against`) keeps one of them, that one comes first; if it is not to be found, the
+    second list says why. Earlier runs are not looked at for other clusters.
     """
     cluster = values.get(f"{DUPLICATES}.cluster")
     if cluster is None or (values.get(f"{DUPLICATES}.size") or 0) < 2:
-        return []
+        return [], []
     signatures = [name for name in run.documents.known if name.endswith(".signature") and values.get(name) is not None]
-    found = [*_earlier(run, cluster, values, signatures)]
+    found: list[Member] = []
+    untold: list[str] = []
+    if values.get(KEPT_BEFORE):
+        first, untold = _earlier(run, cluster, values, signatures)
+        found += [first] if first is not None else []
     for member in _of_cluster(run, cluster, values, signatures):
         found.append(member)
         if len(found) == min(int(values[f"{DUPLICATES}.size"]), MOST_MEMBERS):
             break
-    return found
+    return found, untold
 
 
 def _of_cluster(run: Run, cluster: bytes, values: Mapping[str, Any], signatures: Sequence[str]) -> Iterator[Member]:
@@ -63,22 +68,32 @@ def _of_cluster(run: Run, cluster: bytes, values: Mapping[str, Any], signatures:
             start += len(batch["id"])
 
 
-def _earlier(run: Run, id: bytes, values: Mapping[str, Any], signatures: Sequence[str]) -> Iterator[Member]:
-    """The document of an id in the earlier runs."""
+def _earlier(
+    run: Run, id: bytes, values: Mapping[str, Any], signatures: Sequence[str]
+) -> tuple[Member | None, list[str]]:  # fmt: skip
+    """The document of an id in the earlier runs; else why it is not found."""
+    untold: list[str] = []
     for root in run.info["recipe"]["documents"].get("against", []):
         if root.endswith(".parquet"):
+            untold.append(f"{root}: a table of signatures, which says nothing of its documents")
             continue
         try:
-            table = Run(root).documents
-        except UserError:  # it is gone since
-            continue
-        for part in table.parts:
-            start = 0
-            for batch in batches(table, part, ["page.url", *(name for name in signatures if name in table.known)]):
-                for row in np.flatnonzero(true(pc.equal(batch["id"], pa.scalar(id, pa.binary(16))))).tolist():
-                    yield _member(batch, row, True, part, start, values, signatures, root)
-                    return
-                start += len(batch["id"])
+            for member in _of_earlier(Run(root).documents, id, values, signatures, root):
+                return member, []
+        except UserError as error:
+            untold.append(error.message)
+    return None, untold or ["no earlier run has it any more"]
+
+
+def _of_earlier(
+    table: Table, id: bytes, values: Mapping[str, Any], signatures: Sequence[str], root: str
+) -> Iterator[Member]:  # fmt: skip
+    for part in table.parts:
+        start = 0
+        for batch in batches(table, part, ["page.url", *(name for name in signatures if name in table.known)]):
+            for row in np.flatnonzero(true(pc.equal(batch["id"], pa.scalar(id, pa.binary(16))))).tolist():
+                yield _member(batch, row, True, part, start, values, signatures, root)
+            start += len(batch["id"])
 
 
 def _member(

@@ -50,7 +50,7 @@ class Passes:
         counting = self._executor()
         counting.watch(counted)
         # After the workers' process has its setup: Beam is imported while that gets ready.
-        from pipelines.beam_tasks import RunTasks, share_executor, title
+        from pipelines.beam_tasks import RunTasks, failure, share_executor, title
 
         if self._engine.local:
             share_executor(self._run_id, counting)
@@ -65,7 +65,7 @@ class Passes:
                     pcoll = pcoll | f"To {step}" >> run_tasks.after(kind, args) | step >> run_tasks
         except Exception as error:
             self._context.store.check_lease()  # whoever took the folder over has removed this run's files
-            raise _cause(results, error) from None
+            raise _cause([*filter(None, [failure(self._run_id)]), *_results(results)], error) from None
         lines = _results(results)
         took = time.monotonic() - began
         self.seconds[name] = self.seconds.get(name, 0.0) + took
@@ -113,9 +113,9 @@ def _results(folder: Path) -> list[Json]:
     return lines
 
 
-def _cause(folder: Path, error: Exception) -> BaseException:
+def _cause(results: Sequence[Json], error: Exception) -> BaseException:
     """The error of the task that failed, if one said; else the runner's own."""
-    for result in _results(folder):
+    for result in results:
         if "error" in result:
             if result["error"]:
                 return error_from_json(result)

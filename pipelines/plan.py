@@ -36,6 +36,8 @@ HOST = "page.host"
 INPUT, ELECTION = "input", "election"
 
 DUPLICATES = "duplicates"
+#: Whether an earlier run keeps the document of a cluster, as the last election says.
+KEPT_BEFORE = "duplicates.earlier"
 IDENTITY = "identity"
 IDENTITY_SCHEMA = pa.schema([
     pa.field("same_record", pa.bool_(), metadata={"doc": "another record has this id and comes first"}),
@@ -147,7 +149,7 @@ class Plan:
         before = [step.rule.text for step in self.steps_before(self.duplicates_position) if step.rule]
         methods = [layer.method for layer in self.layers_feeding_election()]
         settings = [parameters_of(layer.scorer) for layer in self.dedup_layers]
-        return fingerprint("election", 3, self.ingest_method, before, methods, settings)
+        return fingerprint("election", 4, self.ingest_method, before, methods, settings)
 
     def layers_feeding_election(self) -> tuple[Layer, ...]:
         """Dedup layers, and those whose columns or errors decide who is alive before the election."""

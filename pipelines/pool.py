@@ -198,11 +198,7 @@ class Pool:
             return
         message, _ = receive(self._control)
         if message is None:
-            code = self._process.wait()
-            raise ScorerError(
-                f"the process that starts workers ended while it started ({_death(code)})\n{self._log_tail()}".rstrip(),
-                "run the same command again; if it ends so again, `web2shards doctor` looks at the installation",
-            )
+            raise self._ended("before it started one")
         if not message.get("ready"):
             raise _as_error(message)
         self._ready = True
@@ -222,10 +218,7 @@ class Pool:
     def _hear_zygote(self) -> dict[str, Any]:
         message, _ = receive(self._control)
         if message is None:
-            raise ScorerError(
-                f"the process that starts workers ended ({_death(self._process.wait())})\n{self._log_tail()}",
-                "run the same command again: what is finished is kept",
-            )
+            raise self._ended("and its workers with it")
         if "exited" in message:
             for worker in self._team:
                 if worker.pid == message["exited"]:
@@ -282,6 +275,20 @@ class Pool:
         worker.killed = why
         with contextlib.suppress(ProcessLookupError):
             os.kill(worker.pid, signal.SIGKILL)
+
+    def _ended(self, when: str) -> ScorerError:
+        """What to say of a zygote that is no more."""
+        code = self._process.wait()
+        again = "run the same command again: what is finished is kept"
+        if code == -signal.SIGKILL:
+            return ScorerError(
+                f"the parent of all workers was killed (SIGKILL), {when}: by hand or, more likely, because memory ran out",
+                f"{again}. `dmesg` tells whether it was for memory: then give it more, or take fewer --workers",
+            )
+        return ScorerError(
+            f"the parent of all workers ended ({_death(code)}), {when}\n{self._log_tail()}".rstrip(),
+            f"{again}. If it ends so again, `web2shards doctor` looks at the installation",
+        )
 
     def _log_tail(self) -> str:
         self._log.flush()

@@ -18,7 +18,8 @@ from pipelines.estimate import Estimate, estimate
 from pipelines.plan import Plan, compile_plan
 from pipelines.recipe import Recipe
 from pipelines.runfile import read_run, require_same_recipe
-from pipelines.shards import shards_fingerprint, whole_index
+from pipelines.shard_notes import whole_index
+from pipelines.shards import shards_fingerprint
 from pipelines.sources import earlier_sources
 from pipelines.store import Store
 from pipelines.survey import Footers, PartWork, Survey

@@ -17,6 +17,7 @@ from ingest.parts import list_parts
 from pipelines.lease import Lease, holder
 from pipelines.plan import DUPLICATES, FATE, IDENTITY
 from pipelines.runfile import RUN, read_run
+from pipelines.shard_notes import notes_path
 from pipelines.survey import MANIFEST
 from sharding.index import INDEX, read_index
 
@@ -40,9 +41,10 @@ def prune(out: str, dry_run: bool = False) -> list[Stale]:
     if dry_run:
         return list(stale_files(out, with_temporary=holder(out) is None))
     _info(out)
-    with Lease(out):
+    with Lease(out) as lease:
         found = list(stale_files(out, with_temporary=True))
         for stale in found:
+            lease.store.check_lease()
             with storage_errors(stale.path):
                 stale.path.unlink(missing_ok=True)
         for folder in sorted({folder for stale in found for folder in _folders(Path(out), stale.path)}, reverse=True):
@@ -81,6 +83,9 @@ def stale_files(out: str, with_temporary: bool) -> Iterator[Stale]:
 
 
 def _shards(root: Path, outputs: dict[str, Any]) -> Iterator[Stale]:
+    for path in sorted((root / "shards").glob("_*.json")):
+        if path.name not in {notes_path(root / "shards" / name).name for name in outputs}:
+            yield _stale(path, "an output that the recipe no longer has")
     for folder in _subfolders(root / "shards"):
         files = sorted(path for path in folder.iterdir() if path.is_file())
         if folder.name not in outputs:

@@ -61,6 +61,7 @@ def redact(store: Store, removals: Removals) -> Redacted:
     layers = sorted(p for p in store.path("documents").glob("*") if p.is_dir() and p.name not in _FIRST)
     parts = {path.stem for layer in layers for path in layer.glob("*.parquet")}
     for part in sorted(parts | {path.stem for path in store.path("documents", "page").glob("*.parquet")}):
+        store.check_lease()
         page = _page(store.path("documents", "page", f"{part}.parquet"), removals)
         if page is None or page.mask.any():
             store.path("statistics", f"{part}.json").unlink(missing_ok=True)
@@ -186,6 +187,7 @@ def _clean_shards(store: Store, ids: pa.Array) -> int:
     deleted = 0
     gone = {id.hex() for id in ids.to_pylist()}
     for folder in sorted(p for p in store.path("shards").glob("*") if p.is_dir()):
+        store.check_lease()
         for path in sorted(p for p in folder.iterdir() if p.is_file() and p.name != INDEX):
             tar = path.with_suffix(".tar")
             if path.suffix == ".tar":

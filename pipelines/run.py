@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from core.errors import StorageError
+from core.errors import InputError, StorageError, UserError
 from core.files import storage_errors
 from ingest.parts import Part
 from pipelines import survey as surveys
@@ -27,8 +27,9 @@ from pipelines.recipe import Recipe
 from pipelines.redaction import settle
 from pipelines.run_options import RunOptions, RunResult, require_no_larger_run
 from pipelines.runfile import read_run, require_same_recipe, write_run
-from pipelines.shards import sample_schema, shards_fingerprint, whole_index
-from pipelines.sources import PART, Source, earlier_sources
+from pipelines.shard_notes import note_shards, whole_index
+from pipelines.shards import sample_schema, shards_fingerprint
+from pipelines.sources import PART, Source, earlier_sources, require_decided
 from pipelines.survey import PartWork, Survey
 from pipelines.zygote import Zygote
 from sharding.features import features_of
@@ -61,10 +62,12 @@ def run(
         shutil.rmtree(Path(options.out, "tmp"), ignore_errors=True)
         settle(lease.store)
         context = Context(lease.store, plan)
-        driver = _Driver(context, options, parts, progress or Silent(), zygote)
-        driver.survey.frozen = stored is not None
+        driver = _Driver(context, options, parts, progress or Silent(), zygote, stored is not None)
         try:
             return driver.run()
+        except Exception:
+            lease.store.check_lease()  # a run that was taken over fails on what the other one took away
+            raise
         finally:
             driver.close()
             shutil.rmtree(lease.store.scratch(), ignore_errors=True)
@@ -76,16 +79,23 @@ class _Driver:
     """One run: the passes in order, each looking first at what is there."""
 
     def __init__(
-        self, context: Context, options: RunOptions, parts: Sequence[Part], progress: Progress, zygote: Zygote | None
+        self, context: Context, options: RunOptions, parts: Sequence[Part], progress: Progress, zygote: Zygote | None,
+        frozen: bool,
     ) -> None:  # fmt: skip
         self.context, self.options, self.progress = context, options, progress
         self.parts = list(parts)
-        self.survey = Survey(context.store, self.parts)
+        self.survey = Survey(context.store, self.parts, frozen=frozen)
         self.passes = Passes(context, options, progress, zygote)
         self.started = datetime.now(UTC)
         self.clock = time.monotonic()
         self.elected = ""
-        self.earlier, self.against = earlier_sources(context)
+        self.decided = False
+        try:
+            self.earlier, self.against = earlier_sources(context)
+        except (InputError, StorageError) as error:
+            if not frozen:
+                raise
+            self._stay_decided(error)
 
     def run(self) -> RunResult:
         history = read_run(self.options.out)
@@ -194,8 +204,16 @@ class _Driver:
     def sources(self) -> list[Source]:
         """The rows of the election: this run's parts by name, then what earlier runs kept."""
         pages = self.survey.footers("documents", "page")
-        parts = [Source(PART, name, footer.rows) for name, footer in pages.items() if footer is not None]
+        parts = [
+            Source(PART, name, footer.rows, decided=self.decided) for name, footer in pages.items() if footer is not None
+        ]  # fmt: skip
         return parts + self.earlier
+
+    def _stay_decided(self, error: UserError) -> None:
+        """Does without earlier runs that cannot be read: what they kept out stays out, as the last election says."""
+        require_decided(self.survey, error)
+        self.decided, self.earlier, self.against = True, [], "decided"
+        self.progress.told(f"{error.message}: what it kept out of this run stays out, as was decided then")
 
     def _decide_fates(self) -> str:
         method = surveys.fate_fingerprint(self.context, self.survey, self.elected)
@@ -213,7 +231,8 @@ class _Driver:
         output = self.context.recipe.output[name]
         folder = self.context.store.path("shards", name)
         method = shards_fingerprint(self.context, name, fates, self.parts)
-        index = whole_index(folder)
+        index = whole_index(folder, self.context.store)
+        self.context.store.check_lease()  # before anything is deleted
         if index is not None and index.about.get("method") == method:
             for stray in unlisted(folder, index):  # a run that was killed while it cleaned up
                 (folder / stray).unlink(missing_ok=True)
@@ -236,6 +255,7 @@ class _Driver:
             about={"method": method, "recipe": self.context.recipe.name, "validation_overlap": left_out},
         )
         write_index(folder, index, self.context.store)
+        note_shards(self.context.store, folder, index)
         self._tell_of_validation(name, output.validation, index.totals)
         return _output_entry(index, output.format)
 
@@ -257,9 +277,15 @@ class _Driver:
     def _repair(self, error: StorageError) -> bool:
         """Sets a damaged layer file aside; False if the error is about something else."""
         path = error.path
-        inside = Path(path).is_relative_to(self.options.out)  # what an earlier run holds is not ours to mend
-        if not path.endswith(".parquet") or not inside or not Path(path).exists():
+        if not path.endswith(".parquet") or not Path(path).exists():
             return False
+        if not Path(path).is_relative_to(self.options.out):  # of an earlier run: not ours to mend
+            if not self.survey.frozen:
+                mend = "delete it, run that run's own command again, which makes it anew, and then this one"
+                raise StorageError(error.message, mend, path) from error
+            self._stay_decided(error)
+            return True
+        self.context.store.check_lease()
         Path(path).unlink()
         self.progress.told(f"{error.message}: set aside, and computed again")
         return True

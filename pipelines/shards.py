@@ -16,7 +16,6 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from core.errors import StorageError
 from core.hashing import ID_TYPE
 from core.scorer import CUT, MASK
 from ingest.parts import Part
@@ -27,7 +26,6 @@ from pipelines.memory import give_back
 from pipelines.plan import DUPLICATES, FATE, HOST, Plan, fingerprint
 from pipelines.recipe import Output
 from pipelines.view import Columns, Joined
-from sharding.index import Index, read_index
 from sharding.order import BUCKETS, ORDER, Orders, RankPlan, Samples, prefixes, samples_of, shard_slices
 from sharding.shard import ShardWriter
 from sharding.split import SPLITS, is_validation
@@ -67,20 +65,6 @@ def shards_fingerprint(context: Context, name: str, fates: str, parts: Sequence[
     settings = context.recipe.output[name].model_dump(mode="json")
     columns = [column for column, _ in metadata_columns(context.plan)]
     return fingerprint("shards", 1, fates, settings, context.recipe.seed, columns, [part.name for part in parts])
-
-
-def whole_index(folder: Path) -> Index | None:
-    """The index of an output if it can be read and all its shards are there in the stated sizes."""
-    try:
-        index = read_index(folder)
-        whole = all(
-            (folder / name).stat().st_size == size
-            for shard in index.shards
-            for name, size in ((shard.name, shard.bytes), (shard.sidecar, shard.sidecar_bytes)) if name
-        )  # fmt: skip
-    except (StorageError, OSError):
-        return None
-    return index if whole else None
 
 
 def sample_schema(plan: Plan) -> pa.Schema:

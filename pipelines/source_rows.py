@@ -20,13 +20,14 @@ import pyarrow.parquet as pq
 from core.errors import InputError
 from core.hashing import ID_TYPE, digest
 from dedup.buckets import signature_digests
+from dedup.election import EARLIER as EARLIER_DATE
 from dedup.election import NO_DATE
 from dedup.minhash import MinHash
 from dedup.sketches import signatures_of_table
 from ingest.files import open_file
 from pipelines.context import Context
 from pipelines.fates import judge
-from pipelines.plan import FATE, Layer, Plan
+from pipelines.plan import FATE, KEPT_BEFORE, Layer, Plan
 from pipelines.sources import EARLIER, PART, TABLE, Source, earlier_plan, near_layers, near_scorer
 from pipelines.store import Store
 from pipelines.view import NARROW_BATCH_ROWS, Columns, Joined
@@ -36,8 +37,6 @@ U32 = npt.NDArray[np.uint32]
 Mask = npt.NDArray[np.bool_]
 #: Bytes that a table is read by.
 _BUFFER = 1 << 20
-#: The date of what was kept before: before every other.
-_EARLIER = np.iinfo(np.int64).min
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,11 +121,14 @@ class Reader:
         plan = self.plan
         steps = plan.steps_before(plan.duplicates_position) if plan.dedup_layers else ()
         wanted = {"page.date", "page.url", "text.characters", *columns, *(c for step in steps for c in step.columns)}
+        wanted |= {KEPT_BEFORE} if self.source.decided else set()
         with Joined(self.store, self.source.name, wanted, plan.edits_before(plan.duplicates_position)) as view:
             for batch in view.batches():
                 ids = batch["id"]
                 verdicts = judge(steps, batch, len(ids), removed=self.context.removals.mask(ids, batch["page.url"]))
                 date = batch["page.date"].cast(pa.int64()).fill_null(NO_DATE)
+                if self.source.decided:  # who was kept out stands for what kept it out
+                    date = pc.if_else(batch[KEPT_BEFORE].fill_null(False), EARLIER_DATE, date)
                 length = batch["text.characters"].cast(pa.int64()).fill_null(0)
                 yield Rows(ids, date, length, verdicts.kept, batch)
 
@@ -135,7 +137,7 @@ class Reader:
             for batch in view.batches():
                 rows = len(batch["id"])
                 kept = np.asarray(batch[f"{FATE}.kept"].to_numpy(zero_copy_only=False), bool)
-                date = pa.array(np.full(rows, _EARLIER))
+                date = pa.array(np.full(rows, EARLIER_DATE))
                 yield Rows(batch["id"], date, pa.array(np.zeros(rows, np.int64)), kept, batch)
 
     def _table(self, columns: Sequence[str] = ("id", "signature")) -> Iterator[tuple[int, pa.RecordBatch]]:
@@ -178,7 +180,7 @@ class Reader:
         return pa.concat_arrays(pieces) if pieces else None
 
     def _table_rows(self) -> Iterator[Rows]:
-        date = NO_DATE if self.source.own else _EARLIER
+        date = NO_DATE if self.source.own else EARLIER_DATE
         near = near_layers(self.context.plan)
         for start, batch in self._table():
             columns: Columns = {}

@@ -19,13 +19,13 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from core.errors import InputError
+from core.errors import InputError, UserError
 from dedup.minhash import MinHash
 from dedup.sketches import signatures_of_table
 from ingest.files import file_system, find_files, open_file
 from pipelines.context import Context, recipe_from_json
 from pipelines.layers import Footer, layer_path
-from pipelines.plan import FATE, Layer, Plan, compile_plan, fingerprint
+from pipelines.plan import DUPLICATES, FATE, KEPT_BEFORE, Layer, Plan, compile_plan, fingerprint
 from pipelines.recipe_scorers import column_parameters
 from pipelines.removal import read_removals
 from pipelines.runfile import parts_of, read_run
@@ -51,7 +51,8 @@ class Source:
     """Some rows of an election: `rows` of them.
 
     `kind` is PART (`name` is a part of this run), EARLIER (a part of the run in `root`) or TABLE (of the Parquet
-    file `root`, from row `first`). Nothing is written for a source that is not `own`.
+    file `root`, from row `first`). Nothing is written for a source that is not `own`. What earlier runs kept out of a PART
+    stays out, as its last election says, if it is `decided`: those runs are not there to be compared with.
     """
 
     kind: str
@@ -60,9 +61,10 @@ class Source:
     root: str = ""
     first: int = 0
     own: bool = True
+    decided: bool = False
 
     def to_json(self) -> list[Any]:
-        return [self.kind, self.name, self.rows, self.root, self.first, self.own]
+        return [self.kind, self.name, self.rows, self.root, self.first, self.own, self.decided]
 
     @staticmethod
     def from_json(value: Sequence[Any]) -> Source:
@@ -148,6 +150,25 @@ def earlier_sources(context: Context) -> tuple[list[Source], str]:
             told.append([name, fate.method, fate.rows_digest, text, [key.method for key in keys.values() if key]])
         told.append(read_removals(root).digest)
     return sources, fingerprint(told) if told else ""
+
+
+def require_decided(survey: Survey, error: UserError) -> None:
+    """Raises `error` again, with another mend, unless the last election is whole in the layers of all parts.
+
+    Then it says who was kept out by earlier runs, which cannot be read any more for the reason of the error.
+    """
+    pages, last = survey.footers("documents", "page"), survey.footers("documents", DUPLICATES)
+    files = [layer_path(survey.store, "documents", DUPLICATES, name) for name in last]
+    whole = all(
+        page is not None and footer is not None and page.rows_digest == footer.rows_digest
+        for page, footer in zip(pages.values(), last.values(), strict=True)
+    )
+    if not whole or (files and KEPT_BEFORE.partition(".")[2] not in pq.read_schema(files[0]).names):
+        raise type(error)(
+            f"{error.message}; and what it kept out of this run is not known, as no election here came to its end",
+            "put it back where `against` in the recipe names it, and run the same command again",
+            error.path,
+        ) from error
 
 
 def _footers(root: str, layer: Layer) -> Mapping[str, Footer | None]:

@@ -43,7 +43,8 @@ def report_plan(plan: Plan) -> ReportPlan:
         if layer.edits and not any(c.name == EDITED for c in columns):
             columns.append(ColumnPlan(EDITED, "string", "the text after all edits"))
     if plan.dedup_layers:
-        columns += [ColumnPlan.of(DUPLICATES, f) for f in DUPLICATES_SCHEMA if f.name != "cluster"]
+        shown = {"size", "kept", *(["earlier"] if plan.recipe.documents.against else [])}
+        columns += [ColumnPlan.of(DUPLICATES, f) for f in DUPLICATES_SCHEMA if f.name in shown]
     known = {column.name for column in columns}
     for rule in plan.rules:
         for name in rule.columns:

@@ -89,6 +89,7 @@ class Survey:
     def _set_aside(self, path: Path, error: StorageError) -> None:
         self.damaged.append(error.message)
         if self.store.generation:
+            self.store.check_lease()
             path.unlink(missing_ok=True)
 
 

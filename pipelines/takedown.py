@@ -1,4 +1,8 @@
-"""`remove` as a whole: looks up what is meant, writes it into the list, cleans what is there, brings shards up to date."""
+"""`remove` as a whole: looks up what is meant, writes it into the list, cleans what is there, brings shards up to date.
+
+With copies, a document takes its whole cluster of duplicates with it: those of the same page or text, and the near
+copies, whose texts are alike but not the same, if the recipe looks for them. How many are near copies is told before.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from core.errors import InputError
+from core.hashing import ID_TYPE
 from pipelines.lease import Lease
 from pipelines.plan import DUPLICATES
 from pipelines.progress import Progress
@@ -22,43 +27,58 @@ from pipelines.stored import Run
 if TYPE_CHECKING:
     from pipelines.run import RunOptions
 
+#: Documents by id, with their URL and the keys that they share with copies.
+Members = dict[str, tuple[str, tuple[tuple[int, bytes | None], ...]]]
 #: Documents that are listed one by one.
 MOST_LISTED = 1000
 
 
 @dataclass(frozen=True)
 class Match:
-    """A document that a takedown takes out. `copies` are the other documents of its duplicate cluster, by id."""
+    """A document that a takedown takes out. `copies` are the other documents of its duplicate cluster, by id; `near` those
+    of them that are joined to none of the takedown by the same page or text, only by texts that are alike.
+
+    `copy` says what it is itself if it goes because of another: `copy` or `near copy`.
+    """
 
     id: str
     url: str
     copies: tuple[str, ...] = ()
+    near: tuple[str, ...] = ()
+    copy: str = ""
 
 
 @dataclass(frozen=True)
 class Taken:
-    """What a takedown came to: the documents found, those of them that were new to the list, what was cleaned."""
+    """What a takedown came to: the documents found (`matches`, not all if there are many), how many they are, what was
+    cleaned. `others` are copies of them that stay, `near` how many of the copies, taken or staying, are near copies.
+    """
 
     takedowns: tuple[Takedown, ...]
     matches: tuple[Match, ...]
     documents: int
+    others: int = 0
+    near: int = 0
     redacted: Redacted | None = None
     samples: int | None = None
 
 
 def look_up(out: str, takedowns: Sequence[Takedown], with_copies: bool = False) -> Taken:
-    """What the takedowns would take out of a run; with copies, also the documents of the same text or URL elsewhere."""
+    """What the takedowns would take out of a run; with copies, also the other documents of their clusters."""
     run = Run(out)
     already = read_removals(out).takedowns
     matches = list(_matches(run, Removals(frozenset(takedowns) - already)))
-    copies = _copies(run, matches)
-    matches = [replace(m, copies=tuple(sorted(copies.get(m.id, set())))) for m in matches]
+    clusters = _clusters(run, matches)
+    named = {m.id for m in matches}
+    distinct = {id(members): members for members in clusters.values()}.values()
+    near = {id for members in distinct for id in members.keys() - _joined(members, named)}
+    others = {id: url for members in distinct for id, (url, _) in members.items() if id not in named}
+    matches[:MOST_LISTED] = [_with_copies(m, clusters.get(m.id, {}), near) for m in matches[:MOST_LISTED]]
     wanted = list(dict.fromkeys(takedowns))
     if with_copies:
-        found = sorted({id for m in matches for id in m.copies} - {m.id for m in matches})
-        wanted += [Takedown("id", id) for id in found]
-        matches += [Match(id, "") for id in found]
-    return Taken(tuple(wanted), tuple(matches[:MOST_LISTED]), len(matches))
+        wanted += [Takedown("id", id) for id in sorted(others)]
+        matches += [Match(id, others[id], copy="near copy" if id in near else "copy") for id in sorted(others)]
+    return Taken(tuple(wanted), tuple(matches[:MOST_LISTED]), len(matches), 0 if with_copies else len(others), len(near))
 
 
 def take_down(options: RunOptions, looked_up: Taken, note: str = "", progress: Progress | None = None) -> Taken:
@@ -95,8 +115,8 @@ def _matches(run: Run, removals: Removals) -> Iterator[Match]:
             yield Match(batch.column("id")[row].as_py().hex(), batch.column("page.url")[row].as_py() or "")
 
 
-def _copies(run: Run, matches: Sequence[Match]) -> Mapping[str, set[str]]:
-    """The ids of the other members of each match's duplicate cluster."""
+def _clusters(run: Run, matches: Sequence[Match]) -> Mapping[str, Members]:
+    """The members of each match's cluster of duplicates, itself among them."""
     column = f"{DUPLICATES}.cluster"
     if not matches or column not in run.documents.known:
         return {}
@@ -106,9 +126,36 @@ def _copies(run: Run, matches: Sequence[Match]) -> Mapping[str, set[str]]:
         here = batch.filter(pc.and_(pc.is_in(batch.column("id"), value_set=ids), pc.is_valid(batch.column(column))))
         mine |= {id.hex(): cluster for id, cluster in zip(*(c.to_pylist() for c in here.columns), strict=True)}
     clusters = pa.array(sorted(set(mine.values())), pa.binary(16))
-    members: dict[bytes, set[str]] = {}
-    for batch in run.documents.reader(["id", column]):
+    members: dict[bytes, Members] = {}
+    for batch in run.documents.reader(["id", column, "page.url", *_keys(run)]):
         here = batch.filter(pc.is_in(batch.column(column), value_set=clusters))
-        for id, cluster in zip(*(c.to_pylist() for c in here.columns), strict=True):
-            members.setdefault(cluster, set()).add(id.hex())
-    return {id: members[cluster] - {id} for id, cluster in mine.items()}
+        for id, cluster, url, *keys in zip(*(c.to_pylist() for c in here.columns), strict=True):
+            members.setdefault(cluster, {})[id.hex()] = url or "", tuple(enumerate(keys))
+    return {id: members[cluster] for id, cluster in mine.items()}
+
+
+def _keys(run: Run) -> list[str]:
+    """The columns that are equal in documents of the same page or text."""
+    layers = [entry["layer"] for entry in run.info["plan"]["layers"] if entry["dedup"]]
+    return [name for name, f in run.documents.known.items() if name.partition(".")[0] in layers and f.type == ID_TYPE]
+
+
+def _joined(members: Members, named: set[str]) -> set[str]:
+    """Those of a cluster that are joined to one of `named` by keys that are equal, if need be through others."""
+    by_key: dict[tuple[int, bytes | None], list[str]] = {}
+    for id, (_, keys) in members.items():
+        for key in keys:
+            by_key.setdefault(key, []).append(id)
+    found = named & members.keys()
+    waiting = list(found)
+    while waiting:
+        for key in members[waiting.pop()][1]:
+            fresh = set(by_key.pop(key, ())) - found if key[1] is not None else set[str]()
+            found |= fresh
+            waiting += fresh
+    return found
+
+
+def _with_copies(match: Match, members: Members, near: set[str]) -> Match:
+    copies = sorted(members.keys() - {match.id})
+    return replace(match, copies=tuple(copies), near=tuple(id for id in copies if id in near))

@@ -114,6 +114,7 @@ def write_index(folder: Path, index: Index, place: Place | None = None) -> list[
     finally:
         draft.unlink(missing_ok=True)
     strays = unlisted(folder, index)
+    place.check_lease()  # what is not listed may be of a run that took over since
     for name in strays:
         with storage_errors(folder / name):
             (folder / name).unlink(missing_ok=True)

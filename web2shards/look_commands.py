@@ -90,6 +90,9 @@ def _show(found: Found, full: bool) -> None:
         ]  # fmt: skip
         size = int(found.values.get("duplicates.size") or 0)
         out.print(grid(["id", "", "alike", "url"], members, title=f"duplicate cluster of {count(size, 'document')}"))
+    for why in found.untold:
+        kept = found.values["duplicates.cluster"].hex()[:12]
+        out.print(f"[yellow]an earlier run keeps {kept}, and cannot be looked at:[/] {plain(why)}")
 
 
 def _fate(found: Found) -> str:

@@ -56,7 +56,12 @@ def remove(
     ids: Annotated[list[str] | None, typer.Option("--id", help="A document by its id, or its first digits.")] = None,
     file: Annotated[str | None, typer.Option("--file", help="URLs, hosts and ids, one a line; # begins a comment.")] = None,
     copies: Annotated[
-        bool, typer.Option("--copies", help="Also remove their duplicates: documents of the same text or page.")
+        bool,
+        typer.Option(
+            "--copies",
+            help="Also remove their duplicates: documents of the same text or page, and near copies, whose texts are alike. "
+            "See them with --dry-run first.",
+        ),
     ] = False,
     note: Annotated[str, typer.Option("--note", help="A remark for the log, such as the number of the request.")] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be removed, and remove nothing.")] = False,
@@ -71,14 +76,22 @@ def remove(
         warnings.simplefilter("ignore", UserWarning)
         takedowns = _takedowns(out, urls or [], hosts or [], ids or [], file)
         taken = look_up(out, takedowns, copies)
-        rows = [(m.id[:12], plain(m.url), str(len(m.copies) or "")) for m in taken.matches[:MOST_LISTED]]
+        most = len(taken.matches) if verbose else MOST_LISTED
+        rows = [
+            (m.id[:12], plain(m.url), m.copy, str(len(m.copies) - len(m.near) or ""), str(len(m.near) or ""))
+            for m in taken.matches[:most]
+        ]  # fmt: skip
         if rows:
-            results().print(grid(["id", "url", "copies"], rows, right=(2,)))
-        if taken.documents > MOST_LISTED:
-            results().print(f"… and {taken.documents - MOST_LISTED:,} more")
-        others = len({id for m in taken.matches for id in m.copies} - {m.id for m in taken.matches})
-        if others and not copies:
-            say(f"[yellow]{count(others, 'other document')} of the same text or page would stay[/]; --copies takes them too")
+            results().print(grid(["id", "url", "", "copies", "near copies"], rows, right=(3, 4)))
+        if taken.documents > len(rows):
+            results().print(f"… and {taken.documents - len(rows):,} more")
+        if taken.others:
+            say(
+                f"[yellow]{count(taken.others, 'other document')} would stay[/]: {taken.others - taken.near:,} of the same text or "
+                f"page, {count(taken.near, 'near copy', 'near copies')} (alike, not the same); --copies takes them too"
+            )
+        elif taken.near:
+            say(f"[yellow]{count(taken.near, 'near copy', 'near copies')} among them[/]: alike, not the same")
         if dry_run:
             results().print(f"would remove {count(taken.documents, 'document')}")
             return

@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from tests.faults.kills import Command, Reference, kill_at, moments, reference
+from tests.faults.kills import Command, Reference, kill_in_time, moments, reference
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +32,6 @@ def known(command: Command, folder: Path) -> Reference:
 @pytest.mark.parametrize(("number", "victim"), list(enumerate(["driver", "worker", "zygote"])))
 def test_a_kill_loses_nothing(command: Command, known: Reference, folder: Path, number: int, victim: str) -> None:
     moment = moments(known.seconds, 3, Random(victim))[number]
-    outcome = kill_at(command, known, folder, moment, victim)
+    outcome = kill_in_time(command, known, folder, moment, victim)
     assert outcome.wrong == []
     assert outcome.struck

@@ -77,9 +77,26 @@ def test_the_process_that_starts_workers_is_killed_before_it_starts_one(tmp_path
             pool._wait_ready()
             os.kill(zygote.pid, signal.SIGKILL)
             zygote.wait()
-        with pytest.raises(ScorerError, match=r"the process that starts workers ended .*killed by SIGKILL") as caught:
+        with pytest.raises(ScorerError, match=r"the parent of all workers was killed \(SIGKILL\).* memory ran out") as caught:
             list(pool.run([Task("map", {})]))
+        assert ("before it started one" if not ready else "and its workers with it") in caught.value.message
         assert "run the same command again" in caught.value.mend
+        assert "fewer --workers" in caught.value.mend
+    finally:
+        pool.close()
+
+
+def test_the_process_that_starts_workers_ends_otherwise(tmp_path: Path) -> None:
+    setup = Context(Store(str(tmp_path), 1), compile_plan(recipe())).to_setup()
+    with open(tmp_path / "log", "wb") as log:
+        zygote = spawned(log.fileno())
+    os.kill(zygote.pid, signal.SIGTERM)
+    zygote.wait()
+    pool = Pool(1, setup, folder=tmp_path, zygote=zygote)
+    try:
+        with pytest.raises(ScorerError, match=r"the parent of all workers ended \(killed by SIGTERM\)") as caught:
+            list(pool.run([Task("map", {})]))
+        assert "web2shards doctor" in caught.value.mend
     finally:
         pool.close()
 

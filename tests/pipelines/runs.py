@@ -49,7 +49,7 @@ def hashes(out: Path, *folders: str) -> dict[str, str]:
         str(path.relative_to(out)): hashlib.sha256(path.read_bytes()).hexdigest()
         for folder in folders or ("shards", "documents", "records")
         for path in sorted((out / folder).rglob("*"))
-        if path.is_file() and path.name != "_layer.json"
+        if path.is_file() and not path.name.startswith("_")
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import subprocess
 import sys
@@ -68,3 +69,15 @@ def test_a_driver_on_another_machine_lives_while_its_beat_changes(tmp_path: Path
         finally:
             stop.set()
             thread.join()
+
+
+def test_a_lease_on_a_full_disk_is_given_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a process that lives on, as a notebook does: nobody could take it from one that lives."""
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched, Lease(str(tmp_path)):
+        patched.setattr("pipelines.lease._replace", full)
+    with Lease(str(tmp_path)) as again:
+        assert again.generation == 2

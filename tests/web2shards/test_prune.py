@@ -64,7 +64,7 @@ def test_a_scorer_and_an_output_taken_out(cli: Cli, small_recipe: Path, small: P
     changed.write_text(text)
     run_inline(changed, small)
     deleted = {stale.path.relative_to(small).as_posix() for stale in prune(str(small))}
-    assert {path.split("/")[1] for path in deleted} == {"exact", "duplicates", "text"}
+    assert {path.split("/")[1] for path in deleted} == {"exact", "duplicates", "text", "_text.json"}
     assert not (small / "documents" / "exact").exists()
     assert not (small / "shards" / "text").exists()
     assert (small / "shards" / "pages" / "index.json").exists()

@@ -145,6 +145,44 @@ def test_another_copy_takes_its_place_unless_copies_go_too(cli: Cli, out: Path, 
     assert web2shards.open(other).documents.count_rows("fate.reason is removed") == page["duplicates.size"]
 
 
+@pytest.fixture(scope="module")
+def alike(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A text, the same at another address, two of which each is alike to the one before, and a copy of the last."""
+    from pipelines.run import run
+    from tests.pipelines.test_duplicates import WORDS, near, write_table
+
+    words = [f"{w}{i}" for i, w in enumerate(np.random.default_rng(2).choice(WORDS, 300))]
+    text, second, third = (" ".join([*words[: 300 - 20 * i], *(["x", "y", "z", "w", "v"] * i)]) for i in range(3))
+    folder = tmp_path_factory.mktemp("alike")
+    path = write_table(folder / "t.jsonl", [text, text, second, third, third, "quite another " + " ".join(WORDS)])
+    run(near(path), RunOptions(str(folder / "out"), inline=True))
+    return folder / "out"
+
+
+def test_near_copies_are_told_before_they_go(cli: Cli, alike: Path, tmp_path: Path) -> None:
+    out = Path(shutil.copytree(alike, tmp_path / "out"))
+    url = "https://host0.example/0"
+    assert web2shards.open(out).documents.count_rows("duplicates.size == 5") == 5
+    told = cli("remove", out, "--url", url, "--dry-run")
+    assert "would remove 1 document" in told.stdout
+    assert "4 other documents would stay: 1 of the same text or page, 3 near copies (alike, not the same)" in " ".join(
+        told.stderr.split()
+    )
+    told = cli("remove", out, "--url", url, "--dry-run", "--copies")
+    assert "would remove 5 documents" in told.stdout
+    assert "3 near copies among them" in told.stderr
+    assert told.stdout.count("near copy") == 3
+    assert all(f"https://host{i}.example/{i}" in told.stdout for i in range(5))
+    assert not (out / "removed.jsonl").exists()
+    # Equal pages join through one that is named too.
+    looked = look_up(str(out), [Takedown.of("url", "https://host3.example/3"), Takedown.of("url", url)])
+    assert (looked.documents, looked.others, looked.near) == (2, 3, 1)
+    told = cli("remove", out, "--url", url, "--copies", "--workers", "1")
+    assert told.exit_code == 0, told.stderr
+    assert "3 near copies among them" in told.stderr
+    assert web2shards.open(out).documents.count_rows("fate.reason is removed") == 5
+
+
 def test_a_list_of_all_kinds(cli: Cli, small: Path, tmp_path: Path) -> None:
     page = a_kept_page(small)
     listed = tmp_path / "list.txt"
