@@ -18,10 +18,11 @@ I64 = npt.NDArray[np.int64]
 U64 = npt.NDArray[np.uint64]
 
 #: In a bucket of at most this many different documents, every pair is a candidate.
-ALL_PAIRS = 8
+ALL_PAIRS = 24
 #: In a larger one, each document is paired with this many that a hash picks for the bucket, and with this many that
-#: follow it in the order of that hash: what is much alike stays connected, and the work stays linear.
-PARTNERS = 4
+#: follow it in the order of that hash: candidates stay connected, and the work stays linear. What lies near the threshold in
+#: a family of thousands may not be compared (runbooks/deduplication.md).
+PARTNERS = 12
 #: In a bucket of more documents than this, each is paired with LEADERS alone, which a hash picks for the bucket: the
 #: work on a document does not grow with its cluster, nor what has to be at hand to verify its pairs.
 HUGE = 5_000
