@@ -46,8 +46,9 @@ class MinHash:
 
     Shingles are `ngram` words (characters, if `by` says so) in a row, normalised as `dedup.shingles.normalise` does.
     Two texts are compared when the `rows` values of one of `bands` bands are equal; at the default of 18 × 6, 99.6% of
-    pairs of similarity 0.8 are (fewer where very many texts share a bucket: `dedup.buckets`). `verify` says what decides then: "jaccard", the similarity of the shingles, where the
-    signatures leave a doubt; "signature", the share of equal values of the signatures; "none", nothing.
+    pairs of similarity 0.8 are (fewer where very many texts share a bucket: `dedup.buckets`). `verify` says what decides
+    then: "jaccard", the similarity of the shingles, where the signatures leave a doubt; "signature", the share of equal
+    values of the signatures; "none", nothing.
 
     `within` names a column (`language.label`): only texts with one value of it are compared, and those with none are
     nobody's duplicate. `read` is "edited" for the text that the shards get, or "text" for the text as extracted.

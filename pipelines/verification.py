@@ -6,18 +6,20 @@ shingles of the two texts. Only candidates' signatures and shingles travel, by c
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from core.hashing import splitmix64
 from dedup.minhash import agreement, clear, jaccard, signature_words
 from pipelines.chunks import flat
 from pipelines.context import Context
-from pipelines.exchange import Pointer, read_chunks, write_chunks
+from pipelines.exchange import Mapped, Pointer, read_chunks, write_chunks
 from pipelines.matching import EDGES, distinct, edges, edges_of, hands_on_edges, read_rows, send
 from pipelines.plan import Layer
 from pipelines.source_rows import Reader
@@ -25,7 +27,7 @@ from pipelines.sources import SHIFT, by_source, dense_places, near_scorer, ordin
 
 U64 = npt.NDArray[np.uint64]
 I64 = npt.NDArray[np.int64]
-#: A chunk of shingles is written at about this many.
+#: So many shingles, or about, are in memory at a time.
 _SHINGLES = 8_000_000
 #: A table of so many places is made without looking at how many of them are asked for, at 4 bytes each.
 _TABLE_ROWS = 1 << 22
@@ -125,13 +127,35 @@ def settle(context: Context, args: dict[str, Any]) -> dict[str, Any]:
     _, *rest = args["key"]
     layer, partition = context.plan.by_name[rest[0]], int(rest[1])
     a, b = _pairs(context, "shingles", layer.name, partition)
-    table = pa.Table.from_batches(read_chunks(map(Pointer.from_json, args["values"])))
-    rows = table.column("row").to_numpy()
-    sets = flat(table.column("shingles"))
+    found = Mapped(map(Pointer.from_json, args["values"]))
+    rows = np.concatenate([batch.column("row").to_numpy() for batch in found.batches])
+    sets = [batch.column("shingles") for batch in found.batches]
+    sizes = np.concatenate([pc.list_value_length(one).to_numpy() for one in sets])
     left, right = _places(rows, a, b)
-    offsets = np.ascontiguousarray(sets.offsets.to_numpy())
-    near = jaccard(offsets, np.ascontiguousarray(sets.values.to_numpy()), left, right) >= near_scorer(layer).threshold
+    threshold = near_scorer(layer).threshold
+    near = np.empty(len(a), bool)
+    for low, high in _slabs_of(sizes[left] + sizes[right]):
+        wanted = distinct(np.concatenate([left[low:high], right[low:high]]))
+        offsets, hashes = _taken(sets, wanted)
+        places = (np.searchsorted(wanted, side[low:high]) for side in (left, right))
+        near[low:high] = jaccard(offsets, hashes, *places) >= threshold
+        found.forget()
     return {"emit": edges_of(context, f"{layer.name}-{partition:08d}-settled", edges(a[near], b[near]))}
+
+
+def _slabs_of(sizes: I64) -> Iterator[tuple[int, int]]:
+    """Runs of pairs of about _SHINGLES in all, given those of each."""
+    ends = np.flatnonzero(np.diff(np.cumsum(sizes) // _SHINGLES)) + 1
+    yield from pairwise([0, *ends.tolist(), len(sizes)] if len(sizes) else [])
+
+
+def _taken(sets: Sequence[pa.Array], wanted: I64) -> tuple[I64, npt.NDArray[np.uint32]]:
+    """The sets at places (ascending) in several arrays that are taken for one: offsets and values."""
+    bounds = np.cumsum([0, *map(len, sets)])
+    cuts = np.searchsorted(wanted, bounds)
+    pieces = [sets[i].take(pa.array(wanted[cuts[i] : cuts[i + 1]] - bounds[i])) for i in range(len(sets)) if cuts[i] < cuts[i + 1]]
+    lists = pa.concat_arrays(pieces)
+    return np.ascontiguousarray(lists.offsets.to_numpy()), np.ascontiguousarray(lists.values.to_numpy())
 
 
 def _ask(context: Context, kind: str, layer: str, partition: int, a: U64, b: U64) -> list[list[Any]]:

@@ -139,6 +139,14 @@ def test_small_partitions_give_the_same(
     assert clusters(tmp_path / "out") == clusters(finished)
 
 
+def test_shingles_in_small_slabs_give_the_same(
+    finished: Path, table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    monkeypatch.setattr("pipelines.verification._SHINGLES", 300)
+    run(near(table, part="7kB"), RunOptions(str(tmp_path / "out"), inline=True))
+    assert clusters(tmp_path / "out") == clusters(finished)
+
+
 def test_of_a_cluster_the_longest_is_kept(finished: Path) -> None:
     kept = column(finished, "fate", "kept")
     text, cluster = column(finished, "text", "text"), column(finished, "duplicates", "cluster")
