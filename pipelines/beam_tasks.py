@@ -23,7 +23,7 @@ import apache_beam as beam
 
 from core.errors import ScorerError, UserError, error_to_json
 from core.files import storage_errors
-from pipelines.pool import Executor, Pool, Task
+from pipelines.pool import MEMORY_BYTES, Executor, Pool, Task
 
 Json = dict[str, Any]
 
@@ -61,9 +61,9 @@ class RunTasks(beam.PTransform):
     place; few transforms are used for that, as each costs the DirectRunner 10 ms.
     """
 
-    def __init__(self, run: str, setup: Json, results: str, gather: bool) -> None:
+    def __init__(self, run: str, setup: Json, results: str, gather: bool, memory_bytes: int = MEMORY_BYTES) -> None:
         super().__init__()
-        self._do = _Do(run, setup, results)
+        self._do = _Do(run, setup, results, memory_bytes)
         self._gather = gather
 
     def tasks(self, tasks: Sequence[Json]) -> beam.PTransform:
@@ -124,11 +124,11 @@ def title(task: Json) -> str:
 
 
 class _Do(beam.DoFn):
-    def __init__(self, run: str, setup: Json, results: str) -> None:
-        self._run, self._setup, self._results = run, setup, results
+    def __init__(self, run: str, setup: Json, results: str, memory_bytes: int) -> None:
+        self._run, self._setup, self._results, self._memory = run, setup, results, memory_bytes
 
     def process(self, element: list[Json]) -> Iterator[tuple[Any, Any]]:
-        with _executor(self._run, self._setup) as executor:
+        with _executor(self._run, self._setup, self._memory) as executor:
             yield from self._do(executor, element)
 
     def _do(self, executor: Executor, element: list[Json]) -> Iterator[tuple[Any, Any]]:
@@ -167,7 +167,7 @@ class _Do(beam.DoFn):
 
 
 @contextlib.contextmanager
-def _executor(run: str, setup: Json) -> Generator[Executor]:
+def _executor(run: str, setup: Json, memory_bytes: int) -> Generator[Executor]:
     """The executor that the run shares in this process, or one of its idle pools."""
     shared = _EXECUTORS.get(run)
     if shared is not None:
@@ -180,7 +180,7 @@ def _executor(run: str, setup: Json) -> Generator[Executor]:
     for old in stale:
         for finished in old:
             finished.close()
-    pool = pool or Pool(1, setup)
+    pool = pool or Pool(1, setup, memory_bytes=memory_bytes)
     try:
         yield pool
     except BaseException:

@@ -56,7 +56,9 @@ class Passes:
             share_executor(self._run_id, counting)
         try:
             with watched(self._progress, counting), self._engine.pipeline() as pipeline:
-                run_tasks = RunTasks(self._run_id, setup, str(results), self._engine.local)
+                run_tasks = RunTasks(
+                    self._run_id, setup, str(results), self._engine.local, self._options.memory_bytes
+                )
                 pcoll = pipeline | "Parts" >> run_tasks.tasks(tasks) | title(tasks[0]) >> run_tasks
                 kinds = [tasks[0]["kind"]]
                 for kind, args in steps:

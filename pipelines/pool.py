@@ -30,11 +30,13 @@ from pipelines.zygote import Zygote, receive, send, spawned
 #: A worker is stuck when its note's clock stands still for this many seconds.
 STUCK_SECONDS = 300.0
 #: A worker may use this much memory before it is taken for runaway.
-MEMORY_BYTES = 4 << 30
-#: A task that kills its worker more often than this stops the run.
+MEMORY_BYTES = 4_000_000_000
+#: A map task that kills its worker more often than this stops the run: each death tells more of which record does it.
 MOST_ATTEMPTS = 16
+#: Another task is done again in case that it was chance.
+OTHER_ATTEMPTS = 3
 _WATCH_SECONDS = 1.0
-_STUCK = "stuck"
+_STUCK, _TOO_BIG = "stuck", "used more than"
 
 
 @dataclass(frozen=True)
@@ -170,11 +172,13 @@ class Pool:
             return
         waiting.appendleft(again)
         count = attempts[id(again.args)] = attempts.get(id(again.args), 0) + 1
-        if count >= MOST_ATTEMPTS:
+        if count >= (MOST_ATTEMPTS if again.kind == "map" else OTHER_ATTEMPTS):
+            why = again.suspects[-1].why
             raise ScorerError(
-                f"{again.kind} of {_part_name(again)}: its worker died {count} times ({again.suspects[-1].why})",
-                f"read {self.folder / 'workers.log'}, and report the input file",
-            )
+                f"{again.kind} of {_part_name(again)}: its worker died {count} times ({why})",
+                "allow more with --worker-memory, and fewer --workers so that it is there" if why.startswith(_TOO_BIG)
+                else f"read {self.folder / 'workers.log'}, and report the input file",
+            )  # fmt: skip
         fresh = self._fork()
         selector.register(fresh.channel, selectors.EVENT_READ, fresh)
         self._assign(fresh, waiting)
@@ -265,11 +269,12 @@ class Pool:
                 self._kill(worker, f"{_STUCK} for {self.stuck_seconds:.0f} s")
                 continue
             try:
-                memory = psutil.Process(worker.pid).memory_info().rss
+                taken = psutil.Process(worker.pid).memory_info()
             except psutil.Error:
                 continue
-            if memory > self.memory_bytes:
-                self._kill(worker, f"used more than {self.memory_bytes >> 20} MiB")
+            # Pages of mapped files are not its own: the system takes them back when it needs them.
+            if taken.rss - getattr(taken, "shared", 0) > self.memory_bytes:
+                self._kill(worker, f"{_TOO_BIG} {self.memory_bytes / 1e9:,.1f} GB")
 
     def _kill(self, worker: _Worker, why: str) -> None:
         worker.killed = why

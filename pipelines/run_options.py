@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import StorageError
+from pipelines.pool import MEMORY_BYTES
 from pipelines.runfile import read_run
 from pipelines.runners import Engine, engine
 
@@ -18,7 +19,8 @@ Json = dict[str, Any]
 class RunOptions:
     """How a run is run; none of it changes what comes out, but `limit`, which takes the first parts only.
 
-    `workers` 0 means as many as there are processors; `inline` does everything in this process.
+    `workers` 0 means as many as there are processors; `inline` does everything in this process. A worker that takes more
+    than `memory_bytes` is ended.
     """
 
     out: str
@@ -27,7 +29,7 @@ class RunOptions:
     runner: str = "direct"
     runner_options: tuple[str, ...] = ()
     inline: bool = False
-    memory_bytes: int = 4 << 30
+    memory_bytes: int = MEMORY_BYTES
     stuck_seconds: float = 300.0
 
     @property

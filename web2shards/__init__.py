@@ -57,12 +57,12 @@ def load_recipe(path_or_text: str | PathLike[str], settings: Sequence[str] = ())
 def run(
     recipe: Recipe | str | PathLike[str], out: str | PathLike[str] | None = None, *, settings: Sequence[str] = (),
     limit: int | None = None, workers: int = 0, runner: str = "direct", runner_options: Sequence[str] = (),
-    progress: Progress | None = None,
+    worker_memory: float = 4.0, progress: Progress | None = None,
 ) -> RunResult:  # fmt: skip
     """Brings the out folder (by default out/<name>) up to date with a recipe.
 
-    `workers` 0 takes one for each processor; `limit` takes the first parts of the input only. Raises a UserError
-    whose `mend` says what to do.
+    `workers` 0 takes one for each processor; one that takes more than `worker_memory` GB is ended, and its task done
+    again. `limit` takes the first parts of the input only. Raises a UserError whose `mend` says what to do.
     """
     from pipelines.run import RunOptions
     from pipelines.run import run as run_recipe
@@ -70,7 +70,7 @@ def run(
     checked = _recipe(recipe, settings)
     options = RunOptions(
         out=str(out) if out is not None else default_out(checked), workers=workers, limit=limit, runner=runner,
-        runner_options=tuple(runner_options),
+        runner_options=tuple(runner_options), memory_bytes=round(worker_memory * 1e9),
     )  # fmt: skip
     return run_recipe(checked, options, progress)
 

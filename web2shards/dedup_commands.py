@@ -76,7 +76,7 @@ def cluster(
     ] = THRESHOLD,
     verified: Annotated[bool, typer.Option(help="Compare the signatures of those that share a band.")] = True,
     workers: options.Workers = 0, runner: options.Runner = "direct", runner_options: options.RunnerOptions = None,
-    verbose: options.Verbose = False,
+    worker_memory: options.WorkerMemory = 4.0, verbose: options.Verbose = False,
 ) -> None:  # fmt: skip
     """Cluster a table of MinHash signatures, such as datasketch's: near-duplicates among texts that others have signed.
 
@@ -91,7 +91,10 @@ def cluster(
     from web2shards.progress import progress_for
 
     scorer = MinHash(bands=bands, rows=rows, threshold=threshold, verify="signature" if verified else "none")
-    chosen = RunOptions(out=out, workers=workers, runner=runner, runner_options=tuple(runner_options or ()))
+    chosen = RunOptions(
+        out=out, workers=workers, runner=runner, runner_options=tuple(runner_options or ()),
+        memory_bytes=round(worker_memory * 1e9),
+    )  # fmt: skip
     with compiling(say), progress_for(verbose) as progress:
         told = cluster_signatures(signatures, scorer, chosen, progress)
     results().print(

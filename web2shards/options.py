@@ -22,6 +22,9 @@ Limit = Annotated[
 Workers = Annotated[
     int, typer.Option("--workers", "-w", min=0, metavar="N", help="Worker processes. 0: one for each processor.")
 ]
+WorkerMemory = Annotated[
+    float, typer.Option("--worker-memory", min=0.5, metavar="GB", help="A worker that takes more is ended, its task done again.")
+]
 Runner = Annotated[
     str, typer.Option("--runner", metavar="NAME", help="direct, flink, spark, portable, or Beam's own name of a runner.")
 ]

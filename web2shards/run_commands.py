@@ -37,7 +37,7 @@ def checked_recipe(recipe: str, settings: list[str] | None) -> Recipe:
 def run(
     ctx: typer.Context, recipe: options.RecipeFile, out: options.Out = None, settings: options.Settings = None,
     limit: options.Limit = None, workers: options.Workers = 0, runner: options.Runner = "direct",
-    runner_options: options.RunnerOptions = None, verbose: options.Verbose = False,
+    runner_options: options.RunnerOptions = None, worker_memory: options.WorkerMemory = 4.0, verbose: options.Verbose = False,
 ) -> None:  # fmt: skip
     """Run a recipe: bring its out folder up to date, from input to shards and report."""
     verbose = options.remember(ctx, verbose)
@@ -55,7 +55,7 @@ def run(
 
     chosen = RunOptions(
         out=out or default_out(checked), workers=workers, limit=limit, runner=runner,
-        runner_options=tuple(runner_options or ()),
+        runner_options=tuple(runner_options or ()), memory_bytes=round(worker_memory * 1e9),
     )  # fmt: skip
     with contextlib.ExitStack() as stack:
         zygote = forked() if chosen.engine.local else None

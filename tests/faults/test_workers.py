@@ -7,15 +7,21 @@ import signal
 import time
 from pathlib import Path
 
+import numpy as np
 import psutil
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from core.errors import ScorerError
+from dedup.minhash import MinHash
+from pipelines.clustering import cluster_signatures
 from pipelines.context import Context
 from pipelines.isolate import die_with
 from pipelines.notes import NoteBook, new_note, read_note
 from pipelines.plan import compile_plan
 from pipelines.pool import Pool, Suspect, Task, unreadable
+from pipelines.run_options import RunOptions
 from pipelines.store import Store
 from pipelines.zygote import spawned
 from tests.faults.outfolder import contents, differences
@@ -139,3 +145,14 @@ def test_a_child_ends_with_its_parent() -> None:
     assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
     os.close(read_end)
     os.close(write_end)
+
+
+def test_a_task_that_takes_too_much_memory_is_not_tried_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And what is said is what helps."""
+    monkeypatch.setattr("pipelines.pool._WATCH_SECONDS", 0.005)
+    table = pa.table({"signature": np.random.default_rng(1).integers(0, 2**32, (60_000, 108), dtype=np.uint32).tolist()})
+    pq.write_table(table, tmp_path / "s.parquet")
+    options = RunOptions(str(tmp_path / "out"), workers=1, memory_bytes=1_000_000)
+    with pytest.raises(ScorerError, match=r"its worker died 3 times \(used more than") as caught:
+        cluster_signatures([str(tmp_path / "s.parquet")], MinHash(), options)
+    assert "--worker-memory" in caught.value.mend
