@@ -30,6 +30,7 @@ from pipelines.progress import Progress, Silent
 from pipelines.recipe_scorers import parameters_of
 from pipelines.run_options import RunOptions
 from pipelines.sources import Source, near_scorer, table_sources
+from pipelines.zygote import Zygote
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,8 @@ class Clustered:
 
 
 def cluster_signatures(
-    patterns: Sequence[str], scorer: MinHash, options: RunOptions, progress: Progress | None = None
+    patterns: Sequence[str], scorer: MinHash, options: RunOptions, progress: Progress | None = None,
+    zygote: Zygote | None = None,
 ) -> Clustered:  # fmt: skip
     """Clusters the signatures (column `signature`; `id` if there is one) of Parquet files into `options.out`/clusters.
 
@@ -69,7 +71,7 @@ def cluster_signatures(
         shutil.rmtree(folder / "tmp", ignore_errors=True)
         shutil.rmtree(folder / "clusters", ignore_errors=True)
         context = Context(lease.store, plan)
-        passes = Passes(context, options, progress or Silent())
+        passes = Passes(context, options, progress or Silent(), zygote)
         try:
             bases = np.cumsum([0, *(source.rows for source in sources)]).tolist()
             context.store.write_bytes(context.store.scratch(BASES), json.dumps(bases).encode())

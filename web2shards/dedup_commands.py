@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -88,6 +89,7 @@ def cluster(
     from pipelines.clustering import cluster_signatures
     from pipelines.run_options import RunOptions
     from pipelines.warm import compiling
+    from pipelines.zygote import forked
     from web2shards.progress import progress_for
 
     scorer = MinHash(bands=bands, rows=rows, threshold=threshold, verify="signature" if verified else "none")
@@ -95,8 +97,13 @@ def cluster(
         out=out, workers=workers, runner=runner, runner_options=tuple(runner_options or ()),
         memory_bytes=round(worker_memory * 1e9),
     )  # fmt: skip
-    with compiling(say), progress_for(verbose) as progress:
-        told = cluster_signatures(signatures, scorer, chosen, progress)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(compiling(say))
+        zygote = forked() if chosen.engine.local else None
+        if zygote is not None:
+            stack.enter_context(contextlib.closing(zygote))
+        progress = stack.enter_context(progress_for(verbose))
+        told = cluster_signatures(signatures, scorer, chosen, progress, zygote)
     results().print(
         f"{count(told.rows, 'signature')}, {told.kept:,} kept; {count(told.clusters, 'cluster')} of two and more, "
         f"the largest of {told.largest:,}; {told.seconds:.1f} s"
