@@ -85,10 +85,12 @@ def cluster(
     it), size, kept; and _index.json, last.
     """
     verbose = options.remember(ctx, verbose)
-    from dedup.minhash import MinHash
-    from pipelines.clustering import cluster_signatures
-    from pipelines.run_options import RunOptions
     from pipelines.warm import compiling
+
+    with compiling(say):
+        from dedup.minhash import MinHash
+        from pipelines.clustering import cluster_signatures
+    from pipelines.run_options import RunOptions
     from pipelines.zygote import forked
     from web2shards.progress import progress_for
 
@@ -98,7 +100,6 @@ def cluster(
         memory_bytes=round(worker_memory * 1e9),
     )  # fmt: skip
     with contextlib.ExitStack() as stack:
-        stack.enter_context(compiling(say))
         zygote = forked() if chosen.engine.local else None
         if zygote is not None:
             stack.enter_context(contextlib.closing(zygote))
