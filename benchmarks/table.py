@@ -185,13 +185,11 @@ def one_machine(parts: Row) -> None:
 def head(parts: Row, whole: Row | None) -> list[str]:
     """What all tables have in common."""
     machine = next(iter(parts.values()))["machine"]
-    days = sorted({part["date"] for part in parts.values() if "date" in part})
-    commits = list(dict.fromkeys(part["commit"] for part in parts.values() if "commit" in part))
-    when = f" on {' and '.join(days)}" if days else ""
-    where = f" at commit {' and '.join(commits)}" if commits else ""
+    days = sorted({part.get("date") or part["machine"].get("day", "a day unknown") for part in parts.values()})
+    commits = list(dict.fromkeys(part.get("commit", "unknown") for part in parts.values()))
     text = (
-        f"Measured by `make bench`{when}{where} on {machine['cores']} cores ({machine['processor']}), "
-        f"{machine['memory_gb']:.0f} GB, Python {machine['python']}."
+        f"Measured by `make bench` on {' and '.join(days)} at commit {' and '.join(commits)} on {machine['cores']} cores "
+        f"({machine['processor']}), {machine['memory_gb']:.0f} GB, Python {machine['python']}."
     )
     if whole:
         crawl = whole["long"]["input"]
