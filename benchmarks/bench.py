@@ -1,7 +1,8 @@
 """All benchmarks against peers, one after the other, and the README's tables made from them: what `make bench` runs.
 
-`python benchmarks/bench.py [inputs|long|peers|dev|minhash|scale|filters|table]…`: all, or the steps named. Each writes its raw
-figures to results/. On 2 cores all of it takes about twenty minutes.
+`python benchmarks/bench.py [inputs|long|peers|dev|minhash|scale|filters|near|table]…`: all, or the steps named. Each writes its
+raw figures to results/, and waits before that until the machine is idle, two minutes at most (machine.begin). A step that
+fails does not keep the others from being done, but for the one that makes their input.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ STEPS: dict[str, tuple[str, ...]] = {
     "minhash": ("signatures.py",),
     "scale": ("minhash_scale.py",),
     "filters": ("heuristics.py", "--peers"),
+    "near": ("near_duplicates.py",),
     "table": ("table.py",),
 }
 
@@ -30,14 +32,19 @@ def main() -> None:
     unknown = [step for step in wanted if step not in STEPS]
     if unknown:
         raise SystemExit(f"no step {', '.join(unknown)}; there are {', '.join(STEPS)}")
+    failed: list[str] = []
     for step in wanted:
         began = time.monotonic()
         print(f"== {step} (load {os.getloadavg()[0]:.1f})", flush=True)
         script, *arguments = STEPS[step]
         done = subprocess.run([sys.executable, str(HERE / script), *arguments], check=False)
+        print(f"   {time.monotonic() - began:.0f} s{', failed' if done.returncode else ''}", flush=True)
         if done.returncode:
-            raise SystemExit(f"{step} failed")
-        print(f"   {time.monotonic() - began:.0f} s", flush=True)
+            failed.append(step)
+            if step == "inputs":
+                break
+    if failed:
+        raise SystemExit(f"failed: {', '.join(failed)}")
 
 
 if __name__ == "__main__":

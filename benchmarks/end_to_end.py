@@ -1,16 +1,15 @@
 """The whole job, WARCs to filtered and deduplicated text, by web2shards and by datatrove: time, memory, documents kept.
 
 `python benchmarks/end_to_end.py [long|peers|dev]…`. `long` runs web2shards on the crawl of inputs.py, cold (kernels are
-compiled) and warm, and on its first tenth; `peers` runs datatrove on that tenth, with the Trafilatura of its FineWeb
-example and with Resiliparse; `dev` runs both on a WARC of real damage, if it is there (WEB2SHARDS_CORPORA).
+compiled) and warm, and on its first tenth; `peers` runs datatrove on that tenth and on a third of the tenth, with the
+Trafilatura of its FineWeb example and with Resiliparse, and tells from both how its time grows with the pages; `dev` runs
+both on a WARC of real damage, if it is there (WEB2SHARDS_CORPORA).
 """
 
 from __future__ import annotations
 
-import gzip
 import json
 import os
-import re
 import shutil
 import statistics
 import sys
@@ -21,19 +20,18 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import pyarrow.parquet as pq
-from inputs import DATA, HERE, LONG, build, shorter
-from machine import load, machine, save, versions
+from crawls import DEV, halves, third
+from inputs import DATA, HERE, LONG, SHORT, build, shorter
+from machine import begin, joined, load, save, versions
 from memory import watch
-from peer import environment, python_of, versions_of
-from web_corpus import members
+from peer import environment, python_of, twice, versions_of
 
 from filters.fasttext_model import find_model
 
 ROOT = HERE.parent
 RECIPE = HERE / "recipes" / "fineweb.yaml"
 KERNELS = DATA / "kernels"
-CORPORA = Path(os.environ.get("WEB2SHARDS_CORPORA", ROOT.parent / "shared" / "corpora"))
-DEV = CORPORA / "web" / "dev.warc.gz"
+EXTRACTORS = ("trafilatura", "resiliparse")
 PACKAGES = ("apache-beam", "fasttext-community", "numba", "numpy", "pyarrow", "resiliparse", "web2shards")
 
 Row = dict[str, Any]
@@ -70,8 +68,14 @@ def reasons_of(out: Path) -> dict[str, int]:
     return counts
 
 
-def datatrove(warcs: Path, label: str, extractor: str, pages: int) -> Row:
-    """Runs the peer's job into a new folder. `pages` is what web2shards found in the same WARCs."""
+def datatrove(warcs: Path, label: str, extractor: str) -> Row:
+    """Runs the peer's job into a new folder, again if it crashes; `crashed` if it did so twice."""
+    tool = f"datatrove, {extractor}"
+    return twice(f"{tool}, {label}", lambda: _datatrove(warcs, label, extractor)) or {"tool": tool, "crashed": True}
+
+
+def _datatrove(warcs: Path, label: str, extractor: str) -> Row:
+    """One run of the peer. `pages` is what its own reader read: on a damaged crawl another number than ours."""
     out = DATA / "out" / f"datatrove-{label}-{extractor}"
     shutil.rmtree(out, ignore_errors=True)
     log = DATA / "logs" / f"datatrove-{label}-{extractor}.log"
@@ -79,7 +83,8 @@ def datatrove(warcs: Path, label: str, extractor: str, pages: int) -> Row:
     command = [str(python_of("datatrove")), str(HERE / "peers" / "datatrove_job.py"), str(warcs), str(out), model, extractor]
     usage = watch(command, cwd=ROOT, log=log, environment=environment())
     told = json.loads(log.read_text(errors="replace").splitlines()[-1])
-    kept = next(v["total"] for k, v in told["documents"]["filter"].items() if "Jsonl" in k and "WRITER" in k) if told else 0
+    kept = next(v["total"] for k, v in told["documents"]["filter"].items() if "Jsonl" in k and "WRITER" in k)
+    pages = next(v["documents"] for k, v in told["documents"]["extract and filter"].items() if "READER" in k)
     return {
         "tool": f"datatrove, {extractor}", "kind": "warm", "pages": pages, "documents_kept": kept,
         "documents_a_second": round(pages / usage.wall_seconds, 1), **usage.json(),
@@ -87,45 +92,10 @@ def datatrove(warcs: Path, label: str, extractor: str, pages: int) -> Row:
     }  # fmt: skip
 
 
-def halves(warc: Path) -> Path:
-    """The records of a WARC as two files, as the peer works file by file.
-
-    Where the payload is HTML this is written into the record, as crawlers such as Common Crawl's do: without it datatrove
-    guesses by libmagic, and takes half of these pages for something else.
-    """
-    folder = DATA / "dev-halves"
-    if (folder / "1.warc.gz").exists():
-        return folder
-    data = warc.read_bytes()
-    found = list(members(warc))
-    ends = [member.offset for member in found[1:]] + [len(data)]
-    halves = [bytearray(), bytearray()]
-    half = 0
-    for member, end in zip(found, ends, strict=True):
-        if member.type == "request" and member.offset >= len(data) // 2:
-            half = 1
-        record = data[member.offset : end]
-        if member.type == "response" and member.whole and is_html(member.block):
-            named = b"WARC-Type: response\r\n"
-            record = gzip.compress(
-                gzip.decompress(record).replace(named, named + b"WARC-Identified-Payload-Type: text/html\r\n", 1)
-            )
-        halves[half] += record
-    folder.mkdir(parents=True, exist_ok=True)
-    for number, content in enumerate(halves):
-        (folder / f"{number}.warc.gz").write_bytes(content)
-    return folder
-
-
-def is_html(response: bytes) -> bool:
-    """Whether a response says that it is HTML, or says nothing and looks like it."""
-    head, _, body = response.partition(b"\r\n\r\n")
-    kind = re.search(rb"(?im)^content-type:\s*([^;\s]*)", head)
-    return b"html" in kind[1].lower() if kind else b"<html" in body[:2048].lower()
-
-
 def medians(runs: list[Row]) -> Row:
-    """Of runs of one kind the medians of what was measured."""
+    """Of runs of one kind the medians of what was measured; `crashed` if one has no figures."""
+    if any("crashed" in run for run in runs):
+        return {"runs": len(runs), "crashed": True}
     names = ("wall_seconds", "cpu_seconds", "documents_a_second", "peak_pss_mb")
     return {"runs": len(runs), **{name: round(statistics.median(run[name] for run in runs), 2) for name in names}}
 
@@ -159,21 +129,45 @@ def profile(result: Row) -> Row:
     }  # fmt: skip
 
 
+def growth(small: Row, large: Row, pages: int = LONG) -> Row | None:
+    """How the time of a job grows, by two runs of it: seconds a page, start-up, and what they give for `pages` pages.
+
+    None if one of the runs crashed, or if the larger took no longer.
+    """
+    if "crashed" in small or "crashed" in large or large["wall_seconds"] <= small["wall_seconds"]:
+        return None
+    slope = (large["wall_seconds"] - small["wall_seconds"]) / (large["pages"] - small["pages"])
+    start = small["wall_seconds"] - slope * small["pages"]
+    seconds = start + slope * pages
+    return {
+        "pages_measured": [small["pages"], large["pages"]], "seconds_a_page": round(slope, 6), "start_up_seconds": round(start, 2),
+        "extrapolated": {"pages": pages, "wall_seconds": round(seconds, 1), "documents_a_second": round(pages / seconds, 2)},
+    }  # fmt: skip
+
+
 def peers() -> Row:
     tenth = shorter(build())
-    pages = LONG // 10
-    runs = {f"3,000 pages, {name}": [datatrove(tenth, "short", name, pages)] for name in ("trafilatura", "resiliparse")}
-    return {"runs": runs, "medians": {k: medians(v) for k, v in runs.items()}, "peers": versions_of("datatrove")}
+    sizes = {SHORT // 3: third(tenth, SHORT // 3), SHORT: tenth}
+    runs = {
+        f"{pages:,} pages, {name}": [datatrove(warcs, f"{pages}", name)] for pages, warcs in sizes.items() for name in EXTRACTORS
+    }
+    small, large = sizes
+    grown = {
+        name: growth(runs[f"{small:,} pages, {name}"][0], runs[f"{large:,} pages, {name}"][0]) for name in EXTRACTORS
+    }  # fmt: skip
+    for name, found in grown.items():
+        if found:
+            print(f"datatrove, {name}: {found['start_up_seconds']} s and {1e3 * found['seconds_a_page']:.1f} ms a page")
+    return {"runs": runs, "medians": {k: medians(v) for k, v in runs.items()}, "growth": grown, "peers": versions_of("datatrove")}
 
 
 def dev() -> Row:
     if not DEV.is_file():
         print(f"{DEV.name} is not there: that part is left out (WEB2SHARDS_CORPORA names the folder of corpora)")
         return {}
-    ours = [web2shards(DEV, "dev") for _ in range(3)]
-    runs = {"web2shards": ours}
-    for name in ("trafilatura", "resiliparse"):
-        runs[f"datatrove, {name}"] = [datatrove(halves(DEV), "dev", name, ours[0]["pages"])]
+    runs = {"web2shards": [web2shards(DEV, "dev") for _ in range(3)]}
+    for name in EXTRACTORS:
+        runs[f"datatrove, {name}"] = [datatrove(halves(DEV), "dev", name)]
     return {"runs": runs, "medians": {k: medians(v) for k, v in runs.items()}}
 
 
@@ -183,14 +177,17 @@ PARTS: dict[str, Callable[[], Row]] = {"long": long, "peers": peers, "dev": dev}
 def main() -> None:
     wanted = sys.argv[1:] or list(PARTS)
     for name in wanted:
-        before = machine()
+        began = begin()
         result = PARTS[name]()
         if result:
-            known = load("end_to_end") or {}
-            save("end_to_end", {**known, name: {"machine": before, "versions": versions(PACKAGES), **result}})
+            part = {**began, "versions": versions(PACKAGES), **result}
+            save("end_to_end", joined(load("end_to_end") or {}, name, part))
             if name == "long":
-                save("profile", profile(result))
+                save("profile", {**began, **profile(result)})
             for label, row in result["medians"].items():
+                if "crashed" in row:
+                    print(f"{label:<32} crashed")
+                    continue
                 figures = (row["documents_a_second"], row["wall_seconds"], row["peak_pss_mb"])
                 print("{:<32}{:>9.1f} documents/s {:>8.1f} s {:>8.0f} MB".format(label, *figures))
 

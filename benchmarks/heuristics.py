@@ -21,7 +21,7 @@ import pyarrow as pa
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from machine import RESULTS, machine, versions
+from machine import RESULTS, begin, identity, versions
 from peer import measured
 from texts import texts_file
 
@@ -82,11 +82,12 @@ def measure(scorer: Any, batches: list[pa.RecordBatch], runs: int) -> list[float
 
 
 def peers(texts: Path) -> dict[str, Any]:
-    """The peers' filters on the same texts."""
+    """The peers' filters on the same texts; `crashed` of what crashed twice."""
     datatrove = measured("datatrove", "datatrove_filters.py", texts, 1, "filters")
     datajuicer = measured("datajuicer", "datajuicer_filters.py", texts, 3)
-    datatrove["median"]["all"] = round(sum(datatrove["median"].values()), 1)
-    return {"datatrove": datatrove, "Data-Juicer": datajuicer}
+    if datatrove:
+        datatrove["median"]["all"] = round(sum(datatrove["median"].values()), 1)
+    return {"datatrove": datatrove or {"crashed": True}, "Data-Juicer": datajuicer or {"crashed": True}}
 
 
 def main() -> None:
@@ -98,7 +99,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=RESULTS / "heuristics.json")
     options = parser.parse_args()
     path = options.texts or texts_file()
-    began = machine()
+    began = begin()
     texts = read_texts(path, options.field)
     batches = batches_of(texts)
     size = sum(len(text.encode()) for text in texts) / len(texts)
@@ -108,7 +109,8 @@ def main() -> None:
         micros[name] = [round(value, 1) for value in measure(scorer, batches, options.runs)]
     medians = {name: statistics.median(values) for name, values in micros.items()}
     medians["gopher, c4 and fineweb as in recipes/fineweb.yaml"] = round(sum(medians[name] for name in TOGETHER), 1)
-    result = {
+    result: dict[str, Any] = {
+        **began,
         "texts": path.name,
         "documents": len(texts),
         "bytes_a_document": round(size),
@@ -116,18 +118,17 @@ def main() -> None:
         "median_microseconds_a_document": medians,
         "runs_microseconds_a_document": micros,
         "versions": versions(("llvmlite", "numba", "numpy", "pyarrow")),
-        "machine": began,
     }
     if options.peers:
         result["peers"] = peers(path)
     known = json.loads(options.out.read_text()) if options.out.exists() else []
-    kept = [entry for entry in known if entry["texts"] != result["texts"]]
+    kept = [entry for entry in known if entry["texts"] != result["texts"] and identity(entry) == identity(result)]
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps([*kept, result], indent=2, ensure_ascii=False) + "\n")
     print(f"{len(texts)} texts of {size:.0f} bytes; median of {options.runs} runs")
     lines = dict(medians)
     for tool, found in result.get("peers", {}).items():
-        lines |= {f"{tool}: {name}": value for name, value in found["median"].items()}
+        lines |= {f"{tool}: {name}": value for name, value in found.get("median", {}).items()}
     for name, value in lines.items():
         print(f"{value:9.1f} µs  {1e3 * value / size:6.1f} ns a byte  {name}")
 

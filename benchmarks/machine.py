@@ -1,4 +1,7 @@
-"""What a benchmark ran on: processor, memory, system and versions; nothing that names the machine."""
+"""What a benchmark ran on and when: processor, memory, system, versions, commit, load; nothing that names the machine.
+
+Results of one file are kept together only if they are of one machine.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import json
 import os
 import platform
 import subprocess
+import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +19,13 @@ from typing import Any
 import psutil
 
 RESULTS = Path(__file__).resolve().parent / "results"
+ROOT = RESULTS.parent.parent
+#: Share of the cores that others may keep busy, by the load average of the last minute, and how long it is waited for, seconds.
+QUIET, PATIENCE, PAUSE = 0.5, 120.0, 5.0
+#: What makes two machines one, for figures to stand in one table.
+SAME = ("processor", "cores", "memory_gb")
+
+Row = dict[str, Any]
 
 
 def processor() -> str:
@@ -31,7 +42,7 @@ def processor() -> str:
 
 
 def machine() -> dict[str, Any]:
-    """Processor, cores, memory in GB of 10^9, system, Python, the load before, and the day."""
+    """Processor, cores, memory in GB of 10^9, system and Python."""
     return {
         "processor": processor(),
         "architecture": platform.machine(),
@@ -40,9 +51,56 @@ def machine() -> dict[str, Any]:
         "system": platform.freedesktop_os_release().get("PRETTY_NAME", platform.system()),
         "kernel": platform.release().split("-")[0],
         "python": platform.python_version(),
-        "load_average_before": [round(value, 2) for value in os.getloadavg()],
-        "day": datetime.now(UTC).date().isoformat(),
     }
+
+
+def busy() -> bool:
+    """Whether the load average of the last minute is that of other work."""
+    return os.getloadavg()[0] >= QUIET * (os.cpu_count() or 1)
+
+
+def begin(wait: bool = True) -> Row:
+    """What stands at the head of a part of the results: commit, date, load before, whether other work ran, machine.
+
+    Waits for the load to fall, two minutes at most; `loaded` tells that it did not. Without `wait` no time is measured, and
+    the load is only told.
+    """
+    until = time.monotonic() + PATIENCE
+    if wait and busy():
+        print(f"waiting for the load ({os.getloadavg()[0]:.1f}) to fall", flush=True)
+        while busy() and time.monotonic() < until:
+            time.sleep(PAUSE)
+    return {
+        "commit": commit(), "date": datetime.now(UTC).date().isoformat(),
+        "load_before": round(os.getloadavg()[0], 2), "loaded": busy(), "machine": machine(),
+    }  # fmt: skip
+
+
+def commit() -> str:
+    """The short hash of the checkout, with + if its files are others, the results and the README that they go into aside."""
+    try:
+        found = _git("rev-parse", "--short", "HEAD")
+        changed = _git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!benchmarks/results", ":!README.md")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return found + ("+" if changed else "")
+
+
+def _git(*words: str) -> str:
+    return subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def identity(part: Row) -> tuple[Any, ...]:
+    """Of the machine that a part of the results was measured on what tells it from others; memory in whole GB."""
+    found = part.get("machine")
+    if not isinstance(found, dict):
+        return (found,)
+    return tuple(round(found[name]) if name == "memory_gb" else found.get(name) for name in SAME)
+
+
+def joined(known: Row, name: str, part: Row) -> Row:
+    """The parts of a file of results with one exchanged; those that were measured on another machine are dropped."""
+    return {**{other: old for other, old in known.items() if identity(old) == identity(part)}, name: part}
 
 
 def versions(names: Iterable[str]) -> dict[str, str]:

@@ -22,6 +22,10 @@ HERTZ = 5
 PR_SET_CHILD_SUBREAPER = 36
 
 
+class CommandFailed(SystemExit):
+    """A command ended with something else than 0."""
+
+
 @dataclass(frozen=True)
 class Usage:
     """What a command took. Bytes in MB of 10^6; `peak_by_process` has (process, its depth in the tree, MB) at the peak."""
@@ -94,7 +98,7 @@ def reap(root: psutil.Process) -> None:
 
 
 def watch(command: Sequence[str], *, cwd: Path, log: Path, environment: Mapping[str, str] | None = None) -> Usage:
-    """Runs the command to its end with its output in `log`; SystemExit with the end of the log if it fails."""
+    """Runs the command to its end with its output in `log`; CommandFailed with the end of the log if it fails."""
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     me = psutil.Process()
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -130,7 +134,7 @@ def watch(command: Sequence[str], *, cwd: Path, log: Path, environment: Mapping[
                 child.wait()
             reap(me)
     if child.returncode:
-        raise SystemExit(f"{Path(command[0]).name} ended with {child.returncode}: …\n{log.read_text(errors='replace')[-3000:]}")
+        raise CommandFailed(f"{Path(command[0]).name} ended with {child.returncode}: …\n{log.read_text(errors='replace')[-3000:]}")
     ordered = sorted(totals) or [(0, 0.0)]
     return Usage(
         round(wall, 2), round(sum(processor.values()), 2), round(peak / 1e6, 1), round(ordered[len(ordered) // 2][0] / 1e6, 1),

@@ -1,7 +1,8 @@
 """Measures near-duplicates: recall by bins of the true Jaccard similarity, what edges hold clusters together, chaining.
 
-    python benchmarks/near_duplicates.py --gold dev-gold-text.jsonl.gz --warc dev.warc.gz --pairs dev-neardup-pairs.jsonl.gz
+    python benchmarks/near_duplicates.py [--gold FILE] [--warc FILE] [--pairs FILE]
 
+By default the files are those of the development corpora (WEB2SHARDS_CORPORA); without them nothing is measured.
 Over the gold texts the truth is every pair of them, compared by their sets of five words in a row in plain Python;
 over the crawl it is the file of pairs, whose similarity is that of the pages' true main texts, while a run sees what
 was extracted of them. Both run `exact` and `minhash` with the settings named, and nothing is dropped before.
@@ -16,10 +17,12 @@ import sys
 import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import web_corpus
+from crawls import CORPORA, DEV
+from machine import begin, save, versions
 from shares import Row, Share
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -78,7 +81,7 @@ def clusters_of(input: str, settings: str, folder: Path) -> list[Row]:
 
 
 def recall(pairs: Iterable[tuple[float, bool]]) -> Row:
-    """Share of pairs in one cluster, by bin of similarity."""
+    """Pairs in one cluster of all, by bin of similarity, with Wilson's 95% interval of their share."""
     counts = {low: [0, 0] for low in BINS}
     for value, found in pairs:
         low = max(low for low in BINS if value >= low - 1e-9)
@@ -88,33 +91,45 @@ def recall(pairs: Iterable[tuple[float, bool]]) -> Row:
 
 
 def cohesion(documents: Sequence[Row], sets: Sequence[frozenset[bytes]], threshold: float | None) -> Row:
-    """Pairs inside clusters that are unlike, and clusters that pairs of at least the threshold do not hold together."""
+    """Pairs inside clusters that are unlike, and edges under the threshold.
+
+    An edge that was verified is a pair of at least the threshold: where such pairs leave a cluster in several pieces, one
+    edge less than the pieces, at least, is under it.
+    """
     members: dict[bytes, list[int]] = defaultdict(list)
     for i, document in enumerate(documents):
         if document["duplicates.cluster"] is not None:
             members[document["duplicates.cluster"]].append(i)
-    pairs = chained = apart = 0
+    pairs = chained = under = 0
     several = [group for group in members.values() if len(group) > 1]
     for group in several:
-        reached, waiting = {group[0]}, [group[0]]
         values = {
             (i, j): 1.0 if documents[i]["text.text"] == documents[j]["text.text"] else similarity(sets[i], sets[j])
             for i, j in itertools.combinations(group, 2)
         }
         pairs += len(values)
         chained += sum(value < CHAINED for value in values.values())
-        while waiting and threshold is not None:
-            i = waiting.pop()
-            for j in group:
-                if j not in reached and values[min(i, j), max(i, j)] >= threshold:
-                    reached.add(j)
-                    waiting.append(j)
-        apart += threshold is not None and len(reached) < len(group)
+        if threshold is not None:
+            under += pieces(group, (pair for pair, value in values.items() if value >= threshold)) - 1
     return {
         "clusters": len(several), "largest": max(map(len, several), default=0), "pairs": pairs,
         "pairs under 0.5": chained, "share under 0.5": round(chained / max(1, pairs), 4),
-        **({"clusters not held together by pairs at the threshold": apart} if threshold is not None else {}),
+        **({"edges under the threshold": under} if threshold is not None else {}),
     }  # fmt: skip
+
+
+def pieces(group: Iterable[int], pairs: Iterable[tuple[int, int]]) -> int:
+    """Into how many pieces pairs join the members of a group."""
+    head = {i: i for i in group}
+
+    def root(i: int) -> int:
+        while head[i] != i:
+            head[i] = i = head[head[i]]
+        return i
+
+    for i, j in pairs:
+        head[root(i)] = root(j)
+    return sum(i == above for i, above in head.items())
 
 
 def measure(documents: Sequence[Row], truth: Iterable[tuple[str, str, float]], threshold: float | None) -> Row:
@@ -136,14 +151,25 @@ def measure(documents: Sequence[Row], truth: Iterable[tuple[str, str, float]], t
     return {"recall": recall(judged), "pairs of which a page is missing": missing, **cohesion(documents, sets, threshold)}
 
 
-def over_gold(path: Path, settings: str, threshold: float | None, folder: Path) -> Row:
+@dataclass(frozen=True)
+class Gold:
+    """The true texts, and every pair of them of at least the lowest bin's similarity."""
+
+    rows: list[Row]
+    truth: list[tuple[str, str, float]]
+
+    @classmethod
+    def of(cls, path: Path) -> Gold:
+        rows = [row for row in web_corpus.read_rows(path) if row["text"]]
+        sets = [frozenset(shingles(row["text"], 5, "word")) for row in rows]
+        return cls(rows, [(rows[i]["url"], rows[j]["url"], value) for i, j, value in all_pairs(sets)])
+
+
+def over_gold(gold: Gold, settings: str, threshold: float | None, folder: Path) -> Row:
     table = folder / "gold.jsonl"
-    rows = [row for row in web_corpus.read_rows(path) if row["text"]]
-    table.write_text("".join(json.dumps({"url": row["url"], "text": row["text"]}) + "\n" for row in rows))
+    table.write_text("".join(json.dumps({"url": row["url"], "text": row["text"]}) + "\n" for row in gold.rows))
     documents = clusters_of(f"{{table: {{path: {table}}}}}", settings, folder / "gold")
-    sets = [frozenset(shingles(row["text"], 5, "word")) for row in rows]
-    truth = [(rows[i]["url"], rows[j]["url"], value) for i, j, value in all_pairs(sets)]
-    return measure(documents, truth, threshold)
+    return measure(documents, gold.truth, threshold)
 
 
 def over_crawl(warc: Path, pairs: Path, settings: str, threshold: float | None, folder: Path) -> Row:
@@ -164,23 +190,29 @@ def lines(name: str, measured: Row) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--gold", type=Path, help="JSONL with url and text")
-    parser.add_argument("--warc", type=Path)
-    parser.add_argument("--pairs", type=Path, help="JSONL with a, b and jaccard")
-    parser.add_argument("--out", type=Path, help="write the measures here as JSON")
+    parser.add_argument("--gold", type=Path, default=CORPORA / "web" / "dev-gold-text.jsonl.gz", help="JSONL with url and text")
+    parser.add_argument("--warc", type=Path, default=DEV)
+    pairs = CORPORA / "web" / "dev-neardup-pairs.jsonl.gz"
+    parser.add_argument("--pairs", type=Path, default=pairs, help="JSONL with a, b and jaccard")
+    parser.add_argument("--settings", nargs="*", choices=list(SETTINGS), default=list(SETTINGS))
     given = parser.parse_args()
-    results: dict[str, Any] = {}
-    for name, settings in SETTINGS.items():
+    missing = [path.name for path in (given.gold, given.warc, given.pairs) if not path.is_file()]
+    if missing:
+        print(f"{', '.join(missing)}: not there, so that nothing is measured (WEB2SHARDS_CORPORA names the folder of corpora)")
+        return
+    began = begin(wait=False)
+    gold = Gold.of(given.gold)
+    measures: dict[str, Row] = {}
+    for name in given.settings:
+        settings = SETTINGS[name]
         threshold = None if "none" in settings else 0.75 if "0.75" in settings else 0.8
         with tempfile.TemporaryDirectory() as folder:
-            if given.gold:
-                results[f"gold texts, {name}"] = over_gold(given.gold, settings, threshold, Path(folder))
-            if given.warc and given.pairs:
-                results[f"crawl, {name}"] = over_crawl(given.warc, given.pairs, settings, threshold, Path(folder))
-    for name, measured in results.items():
+            measures[f"true texts, {name}"] = over_gold(gold, settings, threshold, Path(folder))
+            measures[f"crawl, {name}"] = over_crawl(given.warc, given.pairs, settings, threshold, Path(folder))
+    for name, measured in measures.items():
         print(lines(name, measured))
-    if given.out:
-        given.out.write_text(json.dumps(results, indent=1) + "\n")
+    if set(given.settings) == set(SETTINGS):
+        save("near_duplicates", {**began, "versions": versions(("numba", "numpy", "pyarrow", "web2shards")), "measures": measures})
 
 
 if __name__ == "__main__":

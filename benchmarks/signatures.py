@@ -1,7 +1,8 @@
 """Microseconds a document of MinHash signatures: web2shards' scorer, datasketch, rensa, Daft and datatrove, on the same texts.
 
 `python benchmarks/signatures.py`: 112 permutations, 5-grams of words, shingles included; processor time of all threads,
-median of several runs after one that warms up. The peers run in environments of their own (peers/).
+median of several runs after one that warms up. The peers run in environments of their own (peers/); of those that get their
+shingles from plain Python the signing alone is measured too.
 """
 
 from __future__ import annotations
@@ -12,18 +13,26 @@ import statistics
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import pyarrow as pa
-from machine import machine, save, versions
+from machine import begin, save, versions
 from peer import measured
 from texts import texts_file
 
 from dedup.minhash import MinHash
 
 BATCH, RUNS = 512, 5
+#: The peers' processes: environment, script, its arguments after the texts.
+PEERS: dict[str, tuple[str, str, int, str]] = {
+    "shingles": ("minhash", "minhash_job.py", 3, "shingles"),
+    "datasketch": ("minhash", "minhash_job.py", 3, "datasketch"),
+    "rensa": ("minhash", "minhash_job.py", 3, "rensa"),
+    "Daft": ("minhash", "minhash_job.py", 3, "daft"),
+    "datatrove": ("datatrove", "datatrove_filters.py", 1, "signatures"),
+}
+ALONE = ", signing alone"
 #: FineWeb's bands, in datasketch's two schemes, and the scorer's defaults.
 WAYS = {
     "web2shards, 112 permutations": MinHash(bands=14, rows=8),
@@ -50,18 +59,29 @@ def ours(texts: list[str], runs: int) -> dict[str, list[float]]:
 
 def main() -> None:
     path = texts_file()
-    began = machine()
+    began = begin()
     texts: list[str] = [json.loads(line)["text"] for line in gzip.decompress(path.read_bytes()).splitlines()]
-    runs: dict[str, Any] = ours(texts, RUNS)
-    libraries = measured("minhash", "minhash_job.py", path, 3)
-    datatrove = measured("datatrove", "datatrove_filters.py", path, 1, "signatures")
-    runs |= libraries["runs"] | {"datatrove, MinhashDedupSignature": datatrove["runs"]["MinhashDedupSignature"]}
+    runs: dict[str, list[float]] = ours(texts, RUNS)
+    crashed: list[str] = []
+    installed: dict[str, str] = {}
+    for name, (venv, script, number, way) in PEERS.items():
+        found = measured(venv, script, path, number, way)
+        if found is None:
+            crashed.append(name)
+            continue
+        runs |= {("datatrove, " if name == "datatrove" else "") + label: values for label, values in found["runs"].items()}
+        installed |= found["versions"]
     medians = {name: statistics.median(values) for name, values in runs.items()}
     save("signatures", {
+        **began,
         "documents": len(texts), "bytes_a_document": round(sum(len(text.encode()) for text in texts) / len(texts)),
-        "permutations": 112, "median_microseconds_a_document": medians, "runs_microseconds_a_document": runs,
-        "versions": {**versions(("numba", "numpy", "pyarrow")), "peers": libraries["versions"] | datatrove["versions"]},
-        "machine": began,
+        "permutations": 112,
+        "median_microseconds_a_document": {name: value for name, value in medians.items() if not name.endswith(ALONE)},
+        "signing_alone_microseconds_a_document": {
+            name.removesuffix(ALONE): value for name, value in medians.items() if name.endswith(ALONE)
+        },
+        "runs_microseconds_a_document": runs, "crashed": crashed,
+        "versions": {**versions(("numba", "numpy", "pyarrow")), "peers": installed},
     })  # fmt: skip
     for name, value in medians.items():
         print(f"{value:9.1f} µs  {name}")

@@ -1,7 +1,11 @@
-"""Writes the README's tables of the benchmark from results/*.json, between two markers. `--check` tells whether they are."""
+"""Writes the README's tables of the benchmark from results/*.json, between two markers. `--check` tells whether they are.
+
+Figures of two machines are not put side by side: it is an error.
+"""
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,10 +13,14 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from machine import load
+from goals import Goal, extrapolated, goals, pass_seconds, value_at
+from machine import identity, load
+from shares import Share
 
 README = Path(__file__).resolve().parent.parent / "README.md"
 BEGIN, END = "<!-- benchmark: written by benchmarks/table.py -->", "<!-- end of benchmark -->"
+EXTRACTORS = ("trafilatura", "resiliparse")
+CRASHED, NONE = "crashed", "–"
 
 Row = dict[str, Any]
 
@@ -29,88 +37,201 @@ def number(value: float) -> str:
     return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
-def job_row(name: str, runs: Sequence[Row], medians: Row, base: float | None) -> list[str]:
-    """One line of the table of the whole job; `base` is the documents a second that it is compared with."""
-    first, rate = runs[0], medians["documents_a_second"]
-    times = f" ({rate / base:.0f}×)" if base else ""
+def times(rate: float, base: float | None, mark: str = "") -> str:
+    """How many times `base` a rate is."""
+    return f"{number(rate / base) if rate < 10 * base else format(rate / base, '.0f')}×{mark}" if base else NONE
+
+
+def job_row(name: str, runs: Sequence[Row], medians: Row, compared: Sequence[str]) -> list[str]:
+    """One line of the table of the whole job; `compared` are the cells that compare it with the peer."""
+    if "crashed" in medians:
+        return [name, NONE, CRASHED, *compared, NONE, NONE, NONE]
+    first = runs[0]
     return [
-        name, f"{first['pages']:,}", f"{number(rate)}{times}", f"{1e3 * medians['cpu_seconds'] / first['pages']:.1f}",
-        f"{medians['peak_pss_mb']:,.0f}", f"{first['documents_kept']:,}",
+        name, f"{first['pages']:,}", number(medians["documents_a_second"]), *compared,
+        f"{1e3 * medians['cpu_seconds'] / first['pages']:.1f}", f"{medians['peak_pss_mb']:,.0f}", f"{first['documents_kept']:,}",
     ]  # fmt: skip
 
 
-def jobs(result: Row) -> list[str]:
+def against(whole: Row, label: str) -> list[tuple[float | None, str]]:
+    """Per extractor the peer's documents a second that our row of the long crawl is compared with, and its mark."""
+    size = label.partition(", ")[0]
+    if size == "30,000 pages":
+        return [(extrapolated(whole, name), " †") for name in EXTRACTORS]
+    return [(value_at(whole, "peers", "medians", f"{size}, {name}", "documents_a_second"), "") for name in EXTRACTORS]
+
+
+def jobs(whole: Row) -> list[str]:
     """The whole job on both crawls."""
     rows: list[list[str]] = []
-    compared = result["peers"]["medians"]["3,000 pages, trafilatura"]["documents_a_second"]
-    for part, base in (("long", compared), ("peers", None)):
-        tool = "web2shards" if part == "long" else "datatrove"
-        for label, runs in result[part]["runs"].items():
-            more = label.partition(", ")[2]
-            rows.append(job_row(f"{tool}, {more}", runs, result[part]["medians"][label], base))
-    if "dev" in result:
-        base = result["dev"]["medians"]["datatrove, trafilatura"]["documents_a_second"]
-        for label, runs in result["dev"]["runs"].items():
-            compare = base if label == "web2shards" else None
-            rows.append(job_row(f"{label}, damaged crawl", runs, result["dev"]["medians"][label], compare))
-    header = ["WARCs to filtered, deduplicated text", "pages", "documents/s", "CPU ms a page", "peak MB", "kept"]
-    return lines_of(header, rows)
+    plain = [NONE] * len(EXTRACTORS)
+    for label, runs in whole["long"]["runs"].items():
+        medians = whole["long"]["medians"][label]
+        compared = [times(medians["documents_a_second"], base, mark) for base, mark in against(whole, label)]
+        rows.append(job_row(f"web2shards, {label.rpartition(', ')[2]}", runs, medians, compared))
+    for label, runs in whole["peers"]["runs"].items():
+        rows.append(job_row(f"datatrove, {label.rpartition(', ')[2]}", runs, whole["peers"]["medians"][label], plain))
+    for label, runs in whole.get("dev", {"runs": {}})["runs"].items():
+        medians, compared = whole["dev"]["medians"][label], plain
+        if label == "web2shards":
+            bases = [value_at(whole, "dev", "medians", f"datatrove, {name}", "documents_a_second") for name in EXTRACTORS]
+            compared = [times(medians["documents_a_second"], base) for base in bases]
+        rows.append(job_row(f"{label}, damaged crawl", runs, medians, compared))
+    header = ["WARCs to filtered, deduplicated text", "pages", "documents/s"]
+    header += [f"× datatrove, {name}" for name in EXTRACTORS]
+    return lines_of([*header, "CPU ms a page", "peak MB", "kept"], rows)
+
+
+def growth(whole: Row) -> list[str]:
+    """What † stands for: how the peer's time grows."""
+    grown = {name: found for name, found in (whole["peers"].get("growth") or {}).items() if found}
+    if not grown:
+        return []
+    told = [
+        f"{found['start_up_seconds']:.1f} s and {1e3 * found['seconds_a_page']:.1f} ms a page with {name}, which is "
+        f"{number(found['extrapolated']['documents_a_second'])} documents/s on {found['extrapolated']['pages']:,} pages"
+        for name, found in grown.items()
+    ]
+    sizes = " and ".join(f"{pages:,}" for pages in next(iter(grown.values()))["pages_measured"])
+    return [f"† Extrapolated: by its runs on {sizes} pages datatrove takes {'; '.join(told)}."]
 
 
 def signatures(result: Row) -> list[str]:
-    medians = result["median_microseconds_a_document"]
+    medians, alone = result["median_microseconds_a_document"], result.get("signing_alone_microseconds_a_document", {})
     base = medians["web2shards, 112 permutations"]
-    rows = [[name, number(value), f"{value / base:.1f}"] for name, value in sorted(medians.items(), key=lambda item: item[1])]
-    return lines_of(["MinHash signatures", "µs a document", "times"], rows)
+    rows = [
+        [name, number(value), f"{value / base:.1f}", number(alone[name]) if name in alone else NONE]
+        for name, value in sorted(medians.items(), key=lambda item: item[1])
+    ]
+    rows += [[name, CRASHED, NONE, NONE] for name in result.get("crashed", [])]
+    return lines_of(["MinHash signatures", "µs a document", "times", "signing alone, µs"], rows)
 
 
 def scale(result: Row) -> list[str]:
-    rows = [
-        [name, number(run["wall_seconds"]), number(run["cpu_seconds"]), f"{run['peak_pss_mb']:,.0f}",
-         f"{run['copies found']:,} of {run['planted copies']:,}"]
-        for name, run in result["runs"].items()
-    ]  # fmt: skip
-    return lines_of(["`web2shards dedup cluster`, 108 permutations", "s", "CPU s", "peak MB", "planted copies found"], rows)
+    rows: list[list[str]] = []
+    for name, run in result["runs"].items():
+        passed = pass_seconds(run)
+        rows.append([
+            name, number(run["wall_seconds"]), NONE if passed is None else number(passed), number(run["cpu_seconds"]),
+            f"{run['peak_pss_mb']:,.0f}", f"{run['copies found']:,} of {run['planted copies']:,}",
+            f"{run['rows in a cluster that is not theirs']:,}",
+        ])  # fmt: skip
+    header = ["`web2shards dedup cluster`, made-up signatures", "s, whole command", "s, pass alone", "CPU s", "peak MB"]
+    return lines_of([*header, "planted copies found", "rows wrongly joined"], rows)
 
 
 def filters(entry: Row) -> list[str]:
     ours = entry["median_microseconds_a_document"]["gopher, c4 and fineweb as in recipes/fineweb.yaml"]
-    peers = {name: found["median"]["all"] for name, found in entry["peers"].items()}
-    rows = [["web2shards: gopher, c4, fineweb", number(ours), "1.0"]]
     named = {"datatrove": "datatrove: the same four filters", "Data-Juicer": "Data-Juicer: its nearest nine"}
-    rows += [[named[name], number(value), f"{value / ours:.1f}"] for name, value in sorted(peers.items(), key=lambda item: item[1])]
+    found = {name: value_at(peer, "median", "all") for name, peer in entry["peers"].items()}
+    rows = [["web2shards: gopher, c4, fineweb", number(ours), "1.0"]]
+    ran = sorted((value, name) for name, value in found.items() if value is not None)
+    rows += [[named[name], number(value), f"{value / ours:.1f}"] for value, name in ran]
+    rows += [[named[name], CRASHED, NONE] for name, value in found.items() if value is None]
     return lines_of(["Quality filters", "µs a document", "times"], rows)
 
 
+#: Bins of true similarity that the table shows, each of the bins of near_duplicates.py that begin there.
+SHOWN = {".75–.80": ("0.75",), ".80–.85": ("0.80",), ".85–.90": ("0.85",), ".90 and more": ("0.90", "0.95", "1.00")}
+
+
+def near(result: Row) -> list[str]:
+    """Pairs found of all, by their true similarity, with the interval of the share."""
+    rows: list[list[str]] = []
+    for name, measured in result["measures"].items():
+        cells = [name]
+        for bins in SHOWN.values():
+            share = Share(*(sum(measured["recall"][low][what] for low in bins) for what in ("hits", "total")))
+            low, high = share.interval
+            cells.append(f"{share.hits}/{share.total} [{low:.2f}, {high:.2f}]")
+        under = measured.get("edges under the threshold")
+        cells += [NONE if under is None else f"{under:,}", f"{measured['pairs under 0.5']:,} of {measured['pairs']:,}"]
+        rows.append(cells)
+    return lines_of(["Near copies found, by true Jaccard", *SHOWN, "edges under the threshold", "cluster pairs under .5"], rows)
+
+
+def aims(found: Sequence[Goal]) -> list[str]:
+    rows: list[list[str]] = []
+    for goal in found:
+        measured = NONE if goal.value is None else f"{number(goal.value)}{goal.unit}"
+        rows.append([goal.name, f"{'≥' if goal.least else '≤'} {goal.limit:,.0f}{goal.unit}", measured, goal.verdict])
+    return lines_of(["Goal", "limit", "measured", ""], rows)
+
+
+def was_loaded(part: Row) -> bool:
+    """Whether other work ran when a part was measured."""
+    return bool(part.get("loaded", False))
+
+
+def under_load(parts: Row) -> list[str]:
+    """The line that says of which parts."""
+    told = [f"{name} (load {part['load_before']})" for name, part in parts.items() if was_loaded(part)]
+    return [f"Measured while other work ran: {', '.join(told)}."] if told else []
+
+
+def one_machine(parts: Row) -> None:
+    """SystemExit if the parts are not all of one machine."""
+    named: dict[tuple[Any, ...], list[str]] = {}
+    for name, part in parts.items():
+        named.setdefault(identity(part), []).append(name)
+    if len(named) > 1:
+        told = "; ".join(f"{', '.join(names)}: {', '.join(map(str, machine))}" for machine, names in named.items())
+        raise SystemExit(
+            f"results of different machines do not go into one table ({told}): run `make bench` whole on one of them, or take "
+            "the file of the other's from benchmarks/results"
+        )
+
+
+def head(parts: Row, whole: Row | None) -> list[str]:
+    """What all tables have in common."""
+    machine = next(iter(parts.values()))["machine"]
+    days = sorted({part.get("date") or part["machine"].get("day", "a day unknown") for part in parts.values()})
+    commits = list(dict.fromkeys(part.get("commit", "unknown") for part in parts.values()))
+    text = (
+        f"Measured by `make bench` on {' and '.join(days)} at commit {' and '.join(commits)} on {machine['cores']} cores "
+        f"({machine['processor']}), {machine['memory_gb']:.0f} GB, Python {machine['python']}."
+    )
+    if whole:
+        crawl = whole["long"]["input"]
+        text += (
+            f" The crawl is {crawl['originals']:,} pages of documentation from {len(crawl['packages'])} Debian packages, made "
+            f"{crawl['pages']:,} by altered copies ({crawl['html_bytes'] / 1e6:,.0f} MB of HTML); datatrove "
+            f"{whole['peers']['peers']['datatrove']} gets a tenth of it, and a third of that. Each side's pages are those "
+            "that it read itself. Start-up is in all times; cold is the first run, which compiles kernels. Peak is the PSS "
+            "of all processes together."
+        )
+    return [text]
+
+
 def rendered() -> str:
-    """The text between the markers; a part whose results are not there is left out."""
-    whole, signed, heuristic = load("end_to_end"), load("signatures"), load("heuristics") or []
-    parts: list[list[str]] = []
-    if whole and {"long", "peers"} <= set(whole):
-        machine, crawl = whole["long"]["machine"], whole["long"]["input"]
-        parts.append([
-            f"Measured by `make bench` on {machine['cores']} cores ({machine['processor']}), {machine['memory_gb']:.0f} GB, Python "
-            f"{machine['python']}, datatrove {whole['peers']['peers']['datatrove']}. The crawl is {crawl['originals']:,} pages of "
-            f"documentation from {len(crawl['packages'])} Debian packages, made {crawl['pages']:,} by altered copies "
-            f"({crawl['html_bytes'] / 1e6:,.0f} MB of HTML); the peer gets a tenth of it. Start-up is in all times; cold is "
-            "the first run, which compiles kernels. Peak is the PSS of all processes together.",
-        ])  # fmt: skip
-        parts.append(jobs(whole))
-    if signed:
-        parts.append(signatures(signed))
-    if grown := load("minhash_scale"):
-        parts.append(scale(grown))
-    parts += [filters(entry) for entry in heuristic if "peers" in entry][:1]
-    return "\n\n".join("\n".join(part) for part in parts)
+    """The text between the markers; a part whose results are not there is left out. SystemExit if machines are mixed."""
+    whole, signed, grown = load("end_to_end") or {}, load("signatures"), load("minhash_scale")
+    heuristic = next((entry for entry in load("heuristics") or [] if "peers" in entry), None)
+    copies = load("near_duplicates")
+    complete = {"long", "peers"} <= set(whole)
+    parts = {f"end to end, {name}": part for name, part in (whole if complete else {}).items()}
+    parts |= {
+        name: part for name, part in (("signatures", signed), ("clusters", grown), ("quality filters", heuristic)) if part
+    }  # fmt: skip
+    one_machine(parts)
+    blocks: list[list[str]] = []
+    if parts:
+        blocks.append(head(parts, whole if complete else None))
+    if complete:
+        blocks += [jobs(whole), growth(whole)]
+    blocks += [of(part) for of, part in ((signatures, signed), (scale, grown), (filters, heuristic), (near, copies)) if part]
+    if parts:
+        blocks += [under_load(parts), aims(goals(whole, signed, grown))]
+    return "\n\n".join("\n".join(block) for block in blocks if block)
 
 
 def replaced(text: str, table: str) -> str:
     """The text with what stands between the markers exchanged; ValueError if they are not there, in order, once."""
-    head, begin, rest = text.partition(BEGIN)
+    start, begin, rest = text.partition(BEGIN)
     _, end, tail = rest.partition(END)
     if not begin or not end or BEGIN in rest or END in tail:
         raise ValueError(f"the markers {BEGIN} and {END} must stand once each, in this order")
-    return f"{head}{BEGIN}\n\n{table}\n\n{END}{tail}"
+    return f"{start}{BEGIN}\n\n{table}\n\n{END}{tail}"
 
 
 def main() -> None:
@@ -120,7 +241,9 @@ def main() -> None:
         raise SystemExit(
             0 if wanted == text else "README.md: the tables are not those of benchmarks/results: run benchmarks/table.py"
         )
-    README.write_text(wanted, encoding="utf-8")
+    unfinished = README.with_name(f".{README.name}.part")
+    unfinished.write_text(wanted, encoding="utf-8")
+    os.replace(unfinished, README)
 
 
 if __name__ == "__main__":

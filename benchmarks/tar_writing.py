@@ -8,11 +8,8 @@ whole of a shard: JSON from columns, tar, sha256, sidecar, sync and rename.
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
 import io
 import json
-import os
-import platform
 import sys
 import tarfile
 import tempfile
@@ -25,6 +22,8 @@ import pyarrow as pa
 import webdataset
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from machine import begin, versions
 
 from sharding.order import samples_of
 from sharding.rows import json_rows
@@ -75,7 +74,7 @@ def with_tarfile(path: Path, keys: list[str], texts: list[str], jsons: list[str]
 
 
 def with_webdataset(path: Path, keys: list[str], texts: list[str], jsons: list[str]) -> None:
-    with webdataset.TarWriter(str(path), encoder=False) as tar:
+    with webdataset.TarWriter(str(path), encoder=False) as tar:  # pyright: ignore[reportAttributeAccessIssue]
         for key, text, metadata in zip(keys, texts, jsons, strict=True):
             tar.write({"__key__": key, "json": metadata.encode(), "txt": text.encode()})
 
@@ -85,6 +84,7 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=50_000)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "tar_writing.json")
     options = parser.parse_args()
+    began = begin()
     batch = samples(options.samples)
     keys, texts = batch.column("key").to_pylist(), batch.column("text").to_pylist()
     metadata = {name: batch.column(name) for name in batch.schema.names if name not in ("key", "text")}
@@ -110,13 +110,12 @@ def main() -> None:
                 path.unlink()
             timed("shard", shard)
     result = {
+        **began,
         "samples": len(batch),
         "bytes_a_sample": round(sum(len(t.encode()) for t in [*texts, *jsons]) / len(batch)),
         "samples_a_second": {name: round(len(batch) / min(times)) for name, times in seconds.items()},
         "seconds": {name: [round(t, 3) for t in times] for name, times in seconds.items()},
-        "versions": {name: importlib.metadata.version(name) for name in ("numba", "numpy", "pyarrow", "webdataset")},
-        "python": platform.python_version(),
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+        "versions": versions(("numba", "numpy", "pyarrow", "webdataset")),
     }
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(result, indent=2) + "\n")

@@ -10,6 +10,8 @@ import pytest
 
 table: Any = importlib.import_module("table")
 machine: Any = importlib.import_module("machine")
+goals: Any = importlib.import_module("goals")
+near_duplicates: Any = importlib.import_module("near_duplicates")
 
 ROOT = Path(__file__).parents[2]
 RESULTS = sorted((ROOT / "benchmarks" / "results").glob("*.json"))
@@ -24,17 +26,141 @@ def run(rate: float, kept: int) -> dict[str, Any]:
     return {"pages": 30_000, "documents_kept": kept, "documents_a_second": rate}
 
 
-def test_a_line_of_the_job_compares_with_the_peer() -> None:
-    medians = {"documents_a_second": 600.0, "cpu_seconds": 90.0, "peak_pss_mb": 512.4}
-    assert table.job_row("ours", [run(600, 7)], medians, 24.0) == ["ours", "30,000", "600 (25×)", "3.0", "512", "7"]
-    assert table.job_row("theirs", [run(600, 7)], medians, None)[2] == "600"
+def of(rate: float, **more: Any) -> dict[str, Any]:
+    return {"runs": 1, "documents_a_second": rate, "cpu_seconds": 90.0, "wall_seconds": 1.0, "peak_pss_mb": 512.4, **more}
+
+
+def part(**more: Any) -> dict[str, Any]:
+    """The head of a part of the results."""
+    found = {"processor": "P", "cores": 2, "memory_gb": 25.3, "python": "3.11.7"}
+    return {"commit": "abc1234", "date": "2026-11-22", "load_before": 0.1, "loaded": False, "machine": found, **more}
+
+
+def end_to_end() -> dict[str, Any]:
+    """Ours: 600 pages a second of 30,000, 300 of 3,000; the peer, by extractor: 24 and 60 of 3,000, extrapolated 20 and 50."""
+    ours = {"30,000 pages, cold": of(500.0), "30,000 pages, warm": of(600.0), "3,000 pages, warm": of(300.0, peak_pss_mb=500.0)}
+    theirs = {"3,000 pages, trafilatura": of(24.0), "3,000 pages, resiliparse": of(60.0)}
+    grown = {
+        name: {
+            "pages_measured": [1000, 3000], "seconds_a_page": 0.05, "start_up_seconds": 3.0,
+            "extrapolated": {"pages": 30_000, "wall_seconds": 1500.0, "documents_a_second": rate},
+        }
+        for name, rate in (("trafilatura", 20.0), ("resiliparse", 50.0))
+    }  # fmt: skip
+    damaged = {"web2shards": of(300.0), "datatrove, trafilatura": of(50.0), "datatrove, resiliparse": {"runs": 1, "crashed": True}}
+    crawl = {"originals": 7526, "packages": {"a": "1"}, "pages": 30_000, "html_bytes": 10**9}
+    return {
+        "long": part(input=crawl, medians=ours, runs={name: [run(1, 7)] for name in ours}),
+        "peers": part(
+            medians=theirs, growth=grown, peers={"datatrove": "0.10.1"},
+            runs={name: [{**run(1, 7), "pages": 3000}] for name in theirs},
+        ),
+        "dev": part(medians=damaged, runs={name: [{"crashed": True} if "resili" in name else run(1, 7)] for name in damaged}),
+    }
+
+
+@pytest.fixture
+def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Results by name, made up, which the table reads."""
+    found: dict[str, Any] = {"end_to_end": end_to_end()}
+    monkeypatch.setattr(table, "load", found.get)
+    return found
+
+
+def cells(lines: list[str], begin: str) -> list[str]:
+    """The cells of the first line that begins so."""
+    return next(line for line in lines if line.startswith(f"| {begin}")).strip("| ").split(" | ")
+
+
+def test_each_of_our_rows_stands_against_both_extractors_of_the_peer(results: dict[str, Any]) -> None:
+    lines = table.jobs(results["end_to_end"])
+    assert cells(lines, "web2shards, cold")[1:5] == ["30,000", "500", "25× †", "10× †"]
+    assert cells(lines, "web2shards, warm")[1:5] == ["30,000", "600", "30× †", "12× †"]
+    assert "| 300 | 12× | 5.00× |" in lines[4]  # 3,000 pages, against what was measured
+    assert cells(lines, "datatrove, trafilatura")[2:5] == ["24.0", "–", "–"]
+    assert "† Extrapolated: by its runs on 1,000 and 3,000 pages" in table.rendered()
+
+
+def test_a_peer_that_crashed_says_so_and_compares_with_nothing(results: dict[str, Any]) -> None:
+    lines = table.jobs(results["end_to_end"])
+    assert cells(lines, "datatrove, resiliparse, damaged")[1:3] == ["–", "crashed"]
+    assert cells(lines, "web2shards, damaged")[2:5] == ["300", "6.00×", "–"]
+    results["end_to_end"]["peers"]["growth"]["trafilatura"] = None
+    assert cells(table.jobs(results["end_to_end"]), "web2shards, warm")[3:5] == ["–", "12× †"]
+
+
+def test_results_of_two_machines_are_refused(results: dict[str, Any]) -> None:
+    assert "2 cores (P), 25 GB" in table.rendered()
+    results["end_to_end"]["peers"]["machine"] = {**results["end_to_end"]["peers"]["machine"], "cores": 64}
+    with pytest.raises(SystemExit, match=r"different machines.*make bench"):
+        table.rendered()
+
+
+def test_a_part_that_was_measured_under_load_is_named(results: dict[str, Any]) -> None:
+    assert "other work" not in table.rendered()
+    results["end_to_end"]["dev"] |= {"loaded": True, "load_before": 2.5}
+    assert "Measured while other work ran: end to end, dev (load 2.5)." in table.rendered()
+
+
+def test_the_head_names_all_commits(results: dict[str, Any]) -> None:
+    results["end_to_end"]["dev"] |= {"commit": "def5678+"}
+    assert "on 2026-11-22 at commit abc1234 and def5678+ on 2 cores" in table.rendered()
 
 
 def test_signatures_stand_in_order_and_against_ours() -> None:
-    result = {"median_microseconds_a_document": {"slow": 880.0, "web2shards, 112 permutations": 88.0, "fast": 44.0}}
+    result = {
+        "median_microseconds_a_document": {"slow": 880.0, "web2shards, 112 permutations": 88.0, "fast": 44.0},
+        "signing_alone_microseconds_a_document": {"slow": 20.0},
+        "crashed": ["Daft"],
+    }
     lines = table.signatures(result)
-    assert [line.split(" | ")[0].strip("| ") for line in lines[2:]] == ["fast", "web2shards, 112 permutations", "slow"]
-    assert lines[-1] == "| slow | 880 | 10.0 |"
+    assert [line.split(" | ")[0].strip("| ") for line in lines[2:]] == ["fast", "web2shards, 112 permutations", "slow", "Daft"]
+    assert lines[-2:] == ["| slow | 880 | 10.0 | 20.0 |", "| Daft | crashed | – | – |"]
+
+
+def test_clusters_have_the_time_of_the_command_and_of_the_pass() -> None:
+    measured = {
+        "wall_seconds": 8.4, "cpu_seconds": 12.8, "peak_pss_mb": 741.0, "copies found": 5, "planted copies": 6,
+        "rows in a cluster that is not theirs": 0, "told": ["1,000 signatures, 9 kept; 6.6 s"],
+    }  # fmt: skip
+    assert table.scale({"runs": {"1,000 rows": measured}})[-1] == "| 1,000 rows | 8.40 | 6.60 | 12.8 | 741 | 5 of 6 | 0 |"
+    assert table.pass_seconds({**measured, "told": []}) is None
+
+
+def test_near_copies_are_counted_by_bin_with_intervals() -> None:
+    recall = {f"{low:.2f}": {"hits": 0, "total": 0} for low in near_duplicates.BINS}
+    recall |= {"0.80": {"hits": 20, "total": 20}, "0.90": {"hits": 3, "total": 4}, "1.00": {"hits": 6, "total": 6}}
+    measures = {"recall": recall, "pairs": 40, "pairs under 0.5": 2, "edges under the threshold": 0}
+    row = table.near({"measures": {"true texts, default": measures}})[-1]
+    assert "| 20/20 [0.84, 1.00] |" in row
+    assert "| 9/10 [0.60, 0.98] | 0 | 2 of 40 |" in row
+
+
+def test_pieces_are_counted_as_pairs_join_them() -> None:
+    assert near_duplicates.pieces([3, 5, 8, 9], []) == 4
+    assert near_duplicates.pieces([3, 5, 8, 9], [(3, 5), (8, 9), (5, 3)]) == 2
+    assert near_duplicates.pieces([3, 5, 8, 9], [(3, 5), (8, 9), (5, 9)]) == 1
+
+
+@pytest.mark.parametrize(
+    ("limit", "value", "least", "verdict"),
+    [
+        (20, 25.0, True, "met"), (20, 22.0, True, "met, within 20% of the limit"), (20, 15.0, True, "missed by 25%"),
+        (600, 400.0, False, "met"), (600, 534.0, False, "met, within 20% of the limit"),
+        (600, 600.0, False, "met, within 20% of the limit"),
+        (5, 6.6, False, "missed by 32%"), (1000, 1001.0, False, "missed by less than 1%"), (5, None, False, "not measured"),
+    ],
+)  # fmt: skip
+def test_a_goal_says_how_near_it_is(limit: float, value: float | None, least: bool, verdict: str) -> None:
+    assert goals.Goal("x", limit, value, "", least).verdict == verdict
+
+
+def test_goals_are_read_from_the_results() -> None:
+    scale = {"runs": {"1,000,000 rows": {"told": ["…; 4.5 s"]}, "10,000,000 rows": {"peak_pss_mb": 1500.0}}}
+    signed = {"median_microseconds_a_document": {"web2shards, 112 permutations": 88.0}}
+    values = [goal.value for goal in goals.goals(end_to_end(), signed, scale)]
+    assert values == pytest.approx([30.0, 6.0, 512.4, 2.48, 88.0, 4.5, 1500.0])
+    assert {goal.value for goal in goals.goals({}, None, None)} == {None}
 
 
 @pytest.mark.parametrize(("value", "written"), [(4620.4, "4,620"), (46.24, "46.2"), (0.462, "0.46")])
@@ -66,6 +192,28 @@ def test_what_is_told_of_the_machine_is_what_it_is_made_of() -> None:
         "system",
         "kernel",
         "python",
-        "load_average_before",
-        "day",
     }
+
+
+def test_a_part_begins_with_commit_date_load_and_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    loads = iter([3.0, 3.0, 3.0, 0.2, 0.2, 0.2])
+    monkeypatch.setattr(machine.os, "getloadavg", lambda: (next(loads), 0, 0))
+    monkeypatch.setattr(machine.os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(machine, "PAUSE", 0.0)
+    told = machine.begin()
+    assert (told["loaded"], told["load_before"]) == (False, 0.2)
+    assert re.fullmatch(r"([0-9a-f]{7,}\+?|unknown)", told["commit"])
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d", told["date"])
+
+
+def test_a_machine_that_stays_busy_is_not_waited_for_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine.os, "getloadavg", lambda: (99.0, 0, 0))
+    monkeypatch.setattr(machine, "PATIENCE", 0.0)
+    assert machine.begin()["loaded"] is True
+
+
+def test_parts_of_another_machine_are_dropped() -> None:
+    here, there = {"processor": "P", "cores": 2, "memory_gb": 25.3}, {"processor": "P", "cores": 64, "memory_gb": 25.3}
+    known = {"long": {"machine": here}, "peers": {"machine": there}, "old": {"machine": "x86_64"}, "dev": {"machine": there}}
+    fresh = {"machine": {**here, "memory_gb": 25.2}, "new": True}
+    assert machine.joined(known, "dev", fresh) == {"long": {"machine": here}, "dev": fresh}
