@@ -94,11 +94,5 @@ def main() -> None:
     # Modules and rows are many objects and no garbage: looking for it at every 700 of them took a tenth of the start, and
     # looking through all of them at the exit .2 s.
     gc.set_threshold(50_000, 20, 50)
-    atexit.register(_leave_garbage)
+    atexit.register(gc.freeze)
     app()
-
-
-def _leave_garbage() -> None:
-    """Spares the last look through all objects; FastWARC's bindings would take what is left for leaks, and say so."""
-    if "fastwarc" not in sys.modules:
-        gc.freeze()
