@@ -6,6 +6,7 @@ Times, results and errors of the tasks come back through files.
 from __future__ import annotations
 
 import json
+import sys
 import time
 import uuid
 from collections.abc import Sequence
@@ -14,8 +15,9 @@ from typing import Any
 
 from core.errors import error_from_json
 from core.files import storage_errors
+from pipelines.ahead import Ahead
 from pipelines.context import Context
-from pipelines.pool import Executor, Pool
+from pipelines.pool import Executor, Pool, Task
 from pipelines.progress import Counting, Progress, watched
 from pipelines.run_options import RunOptions
 from pipelines.zygote import Zygote
@@ -32,6 +34,7 @@ class Passes:
         self._engine = options.engine
         self._run_id = uuid.uuid4().hex
         self._counting: Counting | None = None
+        self._ahead: Ahead | None = None
         self.seconds: dict[str, float] = {}
         self.work: dict[str, Json] = {}
         self.scorers: dict[str, list[float]] = {}
@@ -49,7 +52,8 @@ class Passes:
         setup = self._context.to_setup()
         counting = self._executor()
         counting.watch(counted)
-        # After the workers' process has its setup: Beam is imported while that gets ready.
+        if self._ahead is not None and self._engine.local and "apache_beam" not in sys.modules:
+            self._ahead.begin([Task(task["kind"], task["args"]) for task in tasks])
         from pipelines.beam_tasks import RunTasks, failure, share_executor, title
 
         if self._engine.local:
@@ -98,11 +102,11 @@ class Passes:
                 folder = self._context.store.path("logs")
                 with storage_errors(folder):
                     folder.mkdir(exist_ok=True)
-                inner = Pool(
+                inner = self._ahead = Ahead(Pool(
                     self._options.worker_count, self._context.to_setup(), folder=folder,
                     stuck_seconds=self._options.stuck_seconds, memory_bytes=self._options.memory_bytes,
                     zygote=self._zygote,
-                )  # fmt: skip
+                ))  # fmt: skip
             self._counting = Counting(inner)
         return self._counting
 

@@ -114,11 +114,13 @@ class Pool:
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it died: `run` says so
             send(self._control, {"setup": setup}, [self._log.fileno()])
         self._ready = False
+        self._stopped = False
         self._team: list[_Worker] = []
 
     def run(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, dict[str, Any]]]:
         """Runs the tasks, most expensive first as given; yields each result when it is there."""
         self._wait_ready()
+        self._stopped = False
         waiting = deque(tasks)
         attempts: dict[int, int] = {}
         selector = selectors.DefaultSelector()
@@ -130,7 +132,7 @@ class Pool:
                 selector.register((fresh := self._fork()).channel, selectors.EVENT_READ, fresh)
             for worker in self._team:
                 self._assign(worker, waiting)
-            while any(worker.task for worker in self._team):
+            while any(worker.task for worker in self._team) and not self._stopped:
                 for key, _ in selector.select(_WATCH_SECONDS):
                     worker = key.data
                     if worker is None:
@@ -182,6 +184,10 @@ class Pool:
         fresh = self._fork()
         selector.register(fresh.channel, selectors.EVENT_READ, fresh)
         self._assign(fresh, waiting)
+
+    def stop(self) -> None:
+        """Ends a `run` that another thread is in, within a second; its workers' tasks are not finished."""
+        self._stopped = True
 
     def notes(self) -> list[Note]:
         """What the workers are doing now."""

@@ -7,6 +7,7 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
+from pipelines.ahead import Ahead
 from pipelines.pool import Executor, Pool, Task
 
 
@@ -67,7 +68,7 @@ class Counting:
 
     def under_way(self) -> int:
         """Rows of tasks that are not finished."""
-        return sum(note.rows for note in self._inner.notes()) if isinstance(self._inner, Pool) else 0
+        return sum(note.rows for note in self._inner.notes()) if isinstance(self._inner, Pool | Ahead) else 0
 
     def close(self) -> None:
         self._inner.close()

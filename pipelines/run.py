@@ -140,9 +140,10 @@ class _Driver:
         if work:
             name = "extract and score" if stage == 0 else f"score {stage}"
             tasks = [self._map_task(w, stage) for w in work]
-            from pipelines.beam_tasks import broken_tasks
+            results = self.passes.run(name, "map", tasks)
+            from pipelines.beam_tasks import broken_tasks  # not before the tasks have begun
 
-            again = broken_tasks(tasks, self.passes.run(name, "map", tasks))
+            again = broken_tasks(tasks, results)
             if again:
                 self.passes.run(f"{name} again", "map", again)
         if stage == 0:

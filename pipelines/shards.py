@@ -16,6 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from core.addresses import url_hosts
 from core.hashing import ID_TYPE
 from core.scorer import CUT, MASK
 from ingest.parts import Part
@@ -23,7 +24,7 @@ from pipelines.chunks import chunk_schema, flat, merge_samples, orders_of, with_
 from pipelines.context import Context
 from pipelines.exchange import Mapped, Pointer, read_chunks, write_chunks
 from pipelines.memory import give_back
-from pipelines.plan import DUPLICATES, FATE, HOST, Plan, fingerprint
+from pipelines.plan import DUPLICATES, FATE, Plan, fingerprint
 from pipelines.recipe import Output
 from pipelines.view import Columns, Joined
 from sharding.order import BUCKETS, ORDER, Orders, RankPlan, Samples, prefixes, samples_of, shard_slices
@@ -83,7 +84,7 @@ def count(context: Context, args: dict[str, Any]) -> dict[str, Any]:
     """
     output = _output(context, args)
     spread = _clusters_may_spread(context.plan, output)
-    columns = [f"{FATE}.kept", f"{FATE}.repeat", HOST, *([f"{DUPLICATES}.cluster", f"{DUPLICATES}.size"] if spread else [])]
+    columns = [f"{FATE}.kept", f"{FATE}.repeat", "page.url", *([f"{DUPLICATES}.cluster", f"{DUPLICATES}.size"] if spread else [])]
     ids: list[pa.Array] = []
     repeats: list[npt.NDArray[np.int64]] = []
     sides: list[Bools] = []
@@ -92,7 +93,8 @@ def count(context: Context, args: dict[str, Any]) -> dict[str, Any]:
         for batch in view.batches():
             kept = np.asarray(batch[f"{FATE}.kept"].to_numpy(zero_copy_only=False), bool)
             repeats.append(np.where(kept, batch[f"{FATE}.repeat"].to_numpy(zero_copy_only=False), 0).astype(np.int64))
-            sides.append(is_validation(batch[HOST], batch["id"], output.validation, context.recipe.seed))
+            hosts = url_hosts(pc.if_else(pa.array(kept), batch["page.url"], None))
+            sides.append(is_validation(hosts, batch["id"], output.validation, context.recipe.seed))
             ids.append(batch["id"])
             if spread:
                 many = pc.greater(batch[f"{DUPLICATES}.size"].fill_null(1), 1)

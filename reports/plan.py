@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 import pyarrow as pa
@@ -165,7 +166,8 @@ class ReportPlan:
         return tuple(name for name in ("text.text", "text.edited") if name in self.names)
 
     def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        """The plan as JSON can hold it, the same object for equal plans: not to be changed."""
+        return _as_dict(self)
 
     @classmethod
     def from_dict(cls, value: Mapping[str, Any]) -> ReportPlan:
@@ -181,3 +183,8 @@ class ReportPlan:
             for rule in value["rules"]
         )
         return cls(table=value["table"], rules=rules, columns=tuple(ColumnPlan(**c) for c in value["columns"]))
+
+
+@lru_cache(maxsize=8)
+def _as_dict(plan: ReportPlan) -> dict[str, Any]:
+    return asdict(plan)

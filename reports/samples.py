@@ -118,13 +118,13 @@ class Bottom:
         return [{"id": id, **json.loads(payload)} for _, id, payload in self.entries]
 
     def to_json(self) -> dict[str, Any]:
-        return {"k": self.k, "entries": [[key, id, json.loads(payload)] for key, id, payload in self.entries]}
+        return {"k": self.k, "entries": [list(entry) for entry in self.entries]}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Bottom:
         self = cls(value["k"])
         for key, id, payload in value["entries"]:
-            self.add(key, id, payload)
+            self._insert((key, id, payload))
         return self
 
 

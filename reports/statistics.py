@@ -23,7 +23,7 @@ from reports.rule_counts import RuleCounts
 from reports.samples import LONGEST_MESSAGE, LONGEST_URL, SNIPPET, Bottom, Payload, legible, plain
 
 #: Bumped when bins, keys or the JSON change, so that statistics of another version are never merged with these.
-VERSION = 1
+VERSION = 2
 SAMPLES = 20
 ERROR = "error:"
 
@@ -153,14 +153,14 @@ class Collector:
         if len(needed) == 0:
             return
         faces = self._faces(batch, columns, needed)
-        values = {
-            name: [plain(value) for value in columns[name].take(pa.array(needed)).to_pylist()]
-            for name in dict.fromkeys(name for rule in self.plan.rules for name in rule.shown)
-        }
         for bottom, order, rows, shown in chosen:
-            for row, at in zip(rows.tolist(), np.searchsorted(needed, rows).tolist(), strict=True):
-                id, face = faces[at]
-                bottom.add(int(order[row]), id, {**face, "values": {name: values[name][at] for name in shown}})
+            if len(rows) == 0:
+                continue
+            at = pa.array(rows)
+            values = zip(*(map(plain, columns[name].take(at).to_pylist()) for name in shown), strict=True)
+            for row, place, found in zip(rows.tolist(), np.searchsorted(needed, rows).tolist(), values, strict=True):
+                id, face = faces[place]
+                bottom.add(int(order[row]), id, {**face, "values": dict(zip(shown, found, strict=True))})
 
     def _faces(self, batch: RowBatch, columns: Mapping[str, pa.Array], rows: Rows) -> list[tuple[str, Payload]]:
         """The id of each row in hex, and what a sample shows of it whatever the rule."""
