@@ -22,13 +22,13 @@ class Ahead:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._begun: list[Task] = []
-        self._thread: threading.Thread | None = None
         self._results: queue.SimpleQueue[Result | BaseException | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
 
     def begin(self, tasks: Sequence[Task]) -> None:
         """Begins these tasks, which the next `run` is about."""
-        self._begun = list(tasks)
-        self._thread = threading.Thread(target=self._do, args=(self._begun,), name="ahead", daemon=True)
+        self._begun, self._results = list(tasks), queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._do, name="ahead", daemon=True)
         self._thread.start()
 
     def run(self, tasks: Sequence[Task]) -> Iterator[Result]:
@@ -56,9 +56,9 @@ class Ahead:
         finally:
             self._stop()
 
-    def _do(self, tasks: Sequence[Task]) -> None:
+    def _do(self) -> None:
         try:
-            for result in self._pool.run(tasks):
+            for result in self._pool.run(self._begun):
                 self._results.put(result)
             self._results.put(None)
         except BaseException as error:  # it is raised where results are asked for
@@ -67,6 +67,7 @@ class Ahead:
     def _stop(self) -> None:
         """Ends the thread, if need be in the middle of its tasks."""
         if self._thread is not None:
-            self._pool.stop()
+            self._pool.stopped = True
             self._thread.join()
+            self._pool.stopped = False
             self._thread = None

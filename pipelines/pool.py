@@ -96,7 +96,7 @@ class _Worker:
 
 class Pool:
     """`workers` processes forked from one zygote (a new one if none is given), which opens the scorers of `setup`
-    (pipelines.context)."""
+    (pipelines.context). While `stopped` is set, a `run` ends within a second, its tasks unfinished."""
 
     def __init__(
         self, workers: int, setup: dict[str, Any], *, folder: Path | None = None,
@@ -114,13 +114,12 @@ class Pool:
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it died: `run` says so
             send(self._control, {"setup": setup}, [self._log.fileno()])
         self._ready = False
-        self._stopped = False
+        self.stopped = False
         self._team: list[_Worker] = []
 
     def run(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, dict[str, Any]]]:
         """Runs the tasks, most expensive first as given; yields each result when it is there."""
         self._wait_ready()
-        self._stopped = False
         waiting = deque(tasks)
         attempts: dict[int, int] = {}
         selector = selectors.DefaultSelector()
@@ -132,7 +131,7 @@ class Pool:
                 selector.register((fresh := self._fork()).channel, selectors.EVENT_READ, fresh)
             for worker in self._team:
                 self._assign(worker, waiting)
-            while any(worker.task for worker in self._team) and not self._stopped:
+            while any(worker.task for worker in self._team) and not self.stopped:
                 for key, _ in selector.select(_WATCH_SECONDS):
                     worker = key.data
                     if worker is None:
@@ -184,10 +183,6 @@ class Pool:
         fresh = self._fork()
         selector.register(fresh.channel, selectors.EVENT_READ, fresh)
         self._assign(fresh, waiting)
-
-    def stop(self) -> None:
-        """Ends a `run` that another thread is in, within a second; its workers' tasks are not finished."""
-        self._stopped = True
 
     def notes(self) -> list[Note]:
         """What the workers are doing now."""
