@@ -21,6 +21,8 @@ BANDS, ROWS, THRESHOLD = 18, 6, 0.8
 _SHOWN = (0.3, 0.4, 0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0)
 _ENOUGH = 0.995
 _MAX_ROWS = 12
+#: Permutations up to which all ways to cut them are looked at.
+_MOST_TO_SEARCH = 1024
 
 
 @app.command()
@@ -58,6 +60,11 @@ def curve(
         f"area missed {maths.false_negatives(b, r, t):.4f}"
     )
     out.print(_alternatives(t))
+    if b * r <= _MOST_TO_SEARCH:
+        best = maths.best_bands(b * r, t)
+        out.print(
+            f"of at most {count(b * r, 'permutation')} datasketch takes {best[0]} × {best[1]}: both areas together are least"
+        )
     if svg is not None:
         _write(svg, plot_svg(b, r, t))
         say(f"the curve is in {plain(svg)}")

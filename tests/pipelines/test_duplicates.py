@@ -24,6 +24,7 @@ from pipelines.inspection import find
 from pipelines.plan import compile_plan
 from pipelines.recipe import Recipe, load_recipe
 from pipelines.run import RunOptions, run
+from pipelines.source_rows import Reader
 from pipelines.stored import Run
 
 from .runs import column, hashes
@@ -233,7 +234,12 @@ class TestAgainstEarlierRuns:
         # The same command again has nothing to do; the earlier run is as it was.
         assert run(near(path, more=f"against: {earlier}"), RunOptions(str(out), inline=True)).passes == {}
 
-    def test_without_its_texts_signatures_decide(self, earlier: Path, rows: list[str], tmp_path: Path) -> None:
+    def test_without_its_texts_signatures_decide(
+        self, earlier: Path, rows: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:  # fmt: skip
+        asked: list[str] = []
+        shingles_of = Reader.shingles
+        monkeypatch.setattr(Reader, "shingles", lambda self, *args: (asked.append(self.source.root), shingles_of(self, *args))[1])
         bare = tmp_path / "bare"
         shutil.copytree(earlier, bare)
         shutil.rmtree(bare / "documents" / "text")
@@ -242,6 +248,8 @@ class TestAgainstEarlierRuns:
             run(near(path, more=f"against: {root}"), RunOptions(str(tmp_path / name), inline=True))
         whole, signed = (column(tmp_path / name, "fate", "kept") for name in ("whole", "signed"))
         assert sum(a != b for a, b in zip(whole, signed, strict=True)) < len(whole) / 5
+        assert str(earlier) in asked
+        assert str(bare) not in asked
 
     def test_another_setting_is_refused(self, earlier: Path, table: Path, tmp_path: Path) -> None:
         with pytest.raises(InputError, match="other parameters"):
