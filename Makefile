@@ -7,6 +7,9 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 PEERS := benchmarks/.data/venv
+# The peers that the steps named need.
+BENCH_PEERS = $(if $(BENCH),$(sort $(if $(filter peers dev minhash filters,$(BENCH)),datatrove) \
+	$(if $(filter minhash,$(BENCH)),minhash) $(if $(filter filters,$(BENCH)),datajuicer)),datatrove minhash datajuicer)
 
 .PHONY: demo test check bench lock clean
 
@@ -22,7 +25,7 @@ check: $(VENV)/dev.done
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
 # All steps, or those named: make bench BENCH="minhash filters".
-bench: $(VENV)/base.done $(PEERS)/datatrove.done $(PEERS)/minhash.done $(PEERS)/datajuicer.done
+bench: $(VENV)/base.done $(BENCH_PEERS:%=$(PEERS)/%.done)
 	$(BIN)/python benchmarks/bench.py $(BENCH)
 
 $(PEERS)/%.done: benchmarks/peers/%.lock | $(VENV)/bin/python

@@ -186,9 +186,12 @@ def head(parts: Row, whole: Row | None) -> list[str]:
     """What all tables have in common."""
     machine = next(iter(parts.values()))["machine"]
     days = sorted({part.get("date") or part["machine"].get("day", "a day unknown") for part in parts.values()})
-    commits = list(dict.fromkeys(part.get("commit", "unknown") for part in parts.values()))
+    commits: dict[str, list[str]] = {}
+    for name, part in parts.items():
+        commits.setdefault(part.get("commit", "unknown"), []).append(name.removeprefix("end to end, "))
+    told = [f"{commit} ({', '.join(names)})" if len(commits) > 1 else commit for commit, names in commits.items()]
     text = (
-        f"Measured by `make bench` on {' and '.join(days)} at commit {' and '.join(commits)} on {machine['cores']} cores "
+        f"Measured by `make bench` on {' and '.join(days)} at commit {' and '.join(told)} on {machine['cores']} cores "
         f"({machine['processor']}), {machine['memory_gb']:.0f} GB, Python {machine['python']}."
     )
     if whole:
@@ -197,7 +200,8 @@ def head(parts: Row, whole: Row | None) -> list[str]:
             f" The crawl is {crawl['originals']:,} pages of documentation from {len(crawl['packages'])} Debian packages, made "
             f"{crawl['pages']:,} by altered copies ({crawl['html_bytes'] / 1e6:,.0f} MB of HTML); datatrove "
             f"{whole['peers']['peers']['datatrove']} gets a tenth of it, and a third of that. Each side's pages are those "
-            "that it read itself. Start-up is in all times; cold is the first run, which compiles kernels. Peak is the PSS "
+            "that it read itself; web2shards extracts their text with Resiliparse. Start-up is in all times; cold is the "
+            "first run, which compiles kernels. Peak is the PSS "
             "of all processes together."
         )
     return [text]
@@ -216,7 +220,7 @@ def rendered() -> str:
     one_machine(parts)
     blocks: list[list[str]] = []
     if parts:
-        blocks.append(head(parts, whole if complete else None))
+        blocks.append(head(parts | ({"near copies": copies} if copies else {}), whole if complete else None))
     if complete:
         blocks += [jobs(whole), growth(whole)]
     blocks += [of(part) for of, part in ((signatures, signed), (scale, grown), (filters, heuristic), (near, copies)) if part]

@@ -35,6 +35,7 @@ class Passes:
         self._run_id = uuid.uuid4().hex
         self._counting: Counting | None = None
         self._ahead: Ahead | None = None
+        self._shared = False  # Beam may be half imported when it is interrupted, and is not to be asked again
         self.seconds: dict[str, float] = {}
         self.work: dict[str, Json] = {}
         self.scorers: dict[str, list[float]] = {}
@@ -58,6 +59,7 @@ class Passes:
 
         if self._engine.local:
             share_executor(self._run_id, counting)
+            self._shared = True
         try:
             with watched(self._progress, counting), self._engine.pipeline() as pipeline:
                 run_tasks = RunTasks(
@@ -85,10 +87,11 @@ class Passes:
 
     def close(self) -> None:
         """Ends the workers."""
-        if self._counting is not None:
+        if self._shared:
             from pipelines.beam_tasks import unshare_executor
 
             unshare_executor(self._run_id)
+        if self._counting is not None:
             self._counting.close()
 
     def _executor(self) -> Counting:

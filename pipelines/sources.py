@@ -43,6 +43,7 @@ SHIFT = np.uint64(32)
 PLACE = np.uint64(0xFFFFFFFF)
 U64 = npt.NDArray[np.uint64]
 I64 = npt.NDArray[np.int64]
+_SIGN_ALIKE = "set bands and rows so that their product is the signatures' width, or sign anew with the same settings"
 _MEND = "give the folder of a finished run, or a Parquet file of signatures, or leave it out of `against`"
 
 
@@ -223,7 +224,7 @@ def table_sources(uri: str, scorer: MinHash, own: bool, prefix: str = "") -> Ite
             try:
                 signatures_of_table(first.column(0), scorer.permutations)
             except (ValueError, TypeError) as error:
-                raise InputError(f"{uri}: column signature ({field.type}): {error}", "sign both with the same settings") from None
+                raise InputError(f"{uri}: column signature ({field.type}): {error}", _SIGN_ALIKE) from None
         sizes = [file.metadata.row_group(i).num_rows for i in range(file.metadata.num_row_groups)]
     name = f"{prefix}{os.path.basename(uri)}"
     for first, rows in _slices(sizes):
