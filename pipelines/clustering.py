@@ -22,7 +22,7 @@ from dedup.minhash import MinHash
 from ingest.files import find_files
 from pipelines.context import Context, recipe_from_json
 from pipelines.deduplication import find_duplicates
-from pipelines.elections import BASES
+from pipelines.elections import BASES, write_no_clusters
 from pipelines.lease import Lease
 from pipelines.passes import Passes
 from pipelines.plan import compile_plan
@@ -75,6 +75,8 @@ def cluster_signatures(
         try:
             bases = np.cumsum([0, *(source.rows for source in sources)]).tolist()
             context.store.write_bytes(context.store.scratch(BASES), json.dumps(bases).encode())
+            if not sources:
+                write_no_clusters(context)
             results = find_duplicates(passes, context, sources, "clusters")
             told = _told(results, sum(passes.seconds.values()))
             totals = {"rows": told.rows, "kept": told.kept, "clusters": told.clusters, "largest": told.largest}

@@ -161,6 +161,15 @@ def write_clusters(context: Context, ordinal: int, source: Source, results: pa.T
     }  # fmt: skip
 
 
+def write_no_clusters(context: Context) -> None:
+    """Writes a file without rows, so that empty tables have clusters that can be read."""
+    path = context.store.path("clusters", "none.parquet")
+    draft = context.store.temporary(path.name)
+    with storage_errors(path):
+        pq.write_table(CLUSTERS.empty_table(), draft)
+    context.store.commit(draft, path)
+
+
 def _elected(described: pa.RecordBatch, results: pa.Table, out: npt.NDArray[np.bool_]) -> list[pa.Array]:
     """The columns of `duplicates`: what the election said; rows without company stand for themselves."""
     rows = len(described)

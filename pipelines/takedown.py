@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from core.errors import InputError
 from core.hashing import ID_TYPE
 from pipelines.lease import Lease
-from pipelines.plan import DUPLICATES
+from pipelines.plan import DUPLICATES, KEPT_BEFORE
 from pipelines.progress import Progress
 from pipelines.redaction import Redacted, settle
 from pipelines.removal import Removals, Takedown, add_takedowns, read_removals
@@ -51,7 +51,8 @@ class Match:
 @dataclass(frozen=True)
 class Taken:
     """What a takedown came to: the documents found (`matches`, not all if there are many), how many they are, what was
-    cleaned. `others` are copies of them that stay, `near` how many of the copies, taken or staying, are near copies.
+    cleaned. `others` are copies of them that stay, `near` how many of the copies, taken or staying, are near copies;
+    `earlier` is how many are copies of what an earlier run (`against`) keeps, which a takedown here does not reach.
     """
 
     takedowns: tuple[Takedown, ...]
@@ -59,6 +60,7 @@ class Taken:
     documents: int
     others: int = 0
     near: int = 0
+    earlier: int = 0
     redacted: Redacted | None = None
     samples: int | None = None
 
@@ -78,7 +80,8 @@ def look_up(out: str, takedowns: Sequence[Takedown], with_copies: bool = False) 
     if with_copies:
         wanted += [Takedown("id", id) for id in sorted(others)]
         matches += [Match(id, others[id], copy="near copy" if id in near else "copy") for id in sorted(others)]
-    return Taken(tuple(wanted), tuple(matches[:MOST_LISTED]), len(matches), 0 if with_copies else len(others), len(near))
+    staying = 0 if with_copies else len(others)
+    return Taken(tuple(wanted), tuple(matches[:MOST_LISTED]), len(matches), staying, len(near), _kept_before(run, matches))
 
 
 def take_down(options: RunOptions, looked_up: Taken, note: str = "", progress: Progress | None = None) -> Taken:
@@ -132,6 +135,17 @@ def _clusters(run: Run, matches: Sequence[Match]) -> Mapping[str, Members]:
         for id, cluster, url, *keys in zip(*(c.to_pylist() for c in here.columns), strict=True):
             members.setdefault(cluster, {})[id.hex()] = url or "", tuple(enumerate(keys))
     return {id: members[cluster] for id, cluster in mine.items()}
+
+
+def _kept_before(run: Run, matches: Sequence[Match]) -> int:
+    """How many of the documents an earlier run kept out, as it keeps another of their cluster."""
+    if not matches or KEPT_BEFORE not in run.documents.known:
+        return 0
+    ids = pa.array([bytes.fromhex(m.id) for m in matches], ID_TYPE)
+    return sum(
+        len(batch.filter(pc.and_(pc.is_in(batch.column("id"), value_set=ids), pc.fill_null(batch.column(KEPT_BEFORE), False))))
+        for batch in run.documents.reader(["id", KEPT_BEFORE])
+    )
 
 
 def _keys(run: Run) -> list[str]:

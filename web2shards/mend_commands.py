@@ -92,6 +92,13 @@ def remove(
             )
         elif taken.near:
             say(f"[yellow]{count(taken.near, 'near copy', 'near copies')} among them[/]: alike, not the same")
+        if taken.earlier:
+            say(
+                f"[yellow]of {count(taken.earlier, 'document')} an earlier run keeps a copy[/], which is not reached here: "
+                "take it down in that out folder too"
+            )
+        if not taken.documents:
+            say(f"[yellow]nothing in {plain(out)} is meant by that, or it is removed already[/]; later runs heed it too")
         if dry_run:
             results().print(f"would remove {count(taken.documents, 'document')}")
             return

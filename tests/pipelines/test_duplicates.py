@@ -23,9 +23,11 @@ from pipelines.clustering import cluster_signatures
 from pipelines.inspection import find
 from pipelines.plan import compile_plan
 from pipelines.recipe import Recipe, load_recipe
+from pipelines.removal import Takedown
 from pipelines.run import RunOptions, run
 from pipelines.source_rows import Reader
 from pipelines.stored import Run
+from pipelines.takedown import look_up
 
 from .runs import column, hashes
 
@@ -231,6 +233,10 @@ class TestAgainstEarlierRuns:
         assert not any(k and c for k, c in zip(column(out, "fate", "kept"), known, strict=True))
         size = column(out, "duplicates", "size")
         assert all(s >= 2 for s, k in zip(size, known, strict=True) if k)
+        copy = next(i for i, e in zip(column(out, "duplicates", "id"), column(out, "duplicates", "earlier"), strict=True) if e)
+        winner = next(i for i, k in zip(column(out, "fate", "id"), column(out, "fate", "kept"), strict=True) if k)
+        told = look_up(str(out), [Takedown("id", i.hex()) for i in (copy, winner)])
+        assert (told.documents, told.earlier) == (2, 1)
         # The same command again has nothing to do; the earlier run is as it was.
         assert run(near(path, more=f"against: {earlier}"), RunOptions(str(out), inline=True)).passes == {}
 
@@ -448,6 +454,7 @@ class TestTablesOfSignatures:
         told = cluster_signatures([str(tmp_path / "s.parquet")], MinHash(), RunOptions(str(tmp_path / "out"), inline=True))
         assert (told.rows, told.clusters) == (0, 0)
         assert (tmp_path / "out" / "clusters" / "_index.json").is_file()
+        assert pq.read_table(tmp_path / "out" / "clusters").column_names == ["row", "cluster", "size", "kept"]
 
     @pytest.mark.parametrize("bad", [[1] * 50, [None] + [1] * 107, [-1] * 108, [2**40] * 108])
     def test_a_row_that_is_no_signature_is_named(self, tmp_path: Path, bad: list[int | None]) -> None:

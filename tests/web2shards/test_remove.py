@@ -136,6 +136,7 @@ def test_another_copy_takes_its_place_unless_copies_go_too(cli: Cli, out: Path, 
     told = cli("remove", out, "--id", digits, "--dry-run")
     assert "would remove 1 document" in told.stdout
     assert "--copies" in told.stderr
+    assert "nothing in" in cli("remove", out, "--url", "https://nope.example/", "--dry-run").stderr
     assert not (out / "removed.jsonl").exists()
     before = web2shards.open(out).stats["tables"][0]["kept"]
     assert cli("remove", out, "--id", digits, "--workers", "1").exit_code == 0
