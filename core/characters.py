@@ -98,6 +98,18 @@ def char_length(data: Bytes, start: Int, end: Int) -> Int:
 
 
 @helper
+def rstrip(data: Bytes, start: Int, end: Int, classes: Classes) -> Int:
+    """The end of the span that str.rstrip leaves."""
+    while end > start:
+        i = before(data, end)
+        cp, _ = decode(data, i)
+        if not classes[cp] & SPACE:
+            break
+        end = i
+    return end
+
+
+@helper
 def strip(data: Bytes, start: Int, end: Int, classes: Classes) -> tuple[Int, Int]:
     """The span that str.strip leaves."""
     while start < end:
@@ -105,10 +117,4 @@ def strip(data: Bytes, start: Int, end: Int, classes: Classes) -> tuple[Int, Int
         if not classes[cp] & SPACE:
             break
         start += width
-    while end > start:
-        i = before(data, end)
-        cp, _ = decode(data, i)
-        if not classes[cp] & SPACE:
-            break
-        end = i
-    return start, end
+    return start, rstrip(data, start, end, classes)

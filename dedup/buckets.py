@@ -84,6 +84,12 @@ def match(keys: U64, digests: U64, rows: U64, stars: bool = False) -> tuple[U64,
 
 
 @helper
+def _digest_key(digest: np.uint64) -> np.uint64:
+    """The bucket of all documents of one digest, beside those of the bands."""
+    return mix(np.uint64(digest) ^ _DIGEST_SALT)
+
+
+@helper
 def _pair(words: npt.NDArray[np.uint32], i: int, j: int) -> np.uint64:
     return np.uint64(words[i, j]) | (np.uint64(words[i, j + 1]) << np.uint64(32))
 
@@ -112,7 +118,7 @@ def _row_digests(words: npt.NDArray[np.uint32]) -> U64:
 def _scatter(keys: U64, digests: U64, rows: U64, bits: int, bounds: I64, k: U64, d: U64, r: U64) -> None:
     shift = np.uint64(64 - bits)
     for i in range(keys.shape[0]):
-        bounds[1 + (np.int64(mix(digests[i] ^ _DIGEST_SALT) >> shift) if bits else 0)] += 1
+        bounds[1 + (np.int64(_digest_key(digests[i]) >> shift) if bits else 0)] += 1
         for j in range(keys.shape[1]):
             bounds[1 + (np.int64(keys[i, j] >> shift) if bits else 0)] += 1
     for p in range(1, len(bounds)):
@@ -120,7 +126,7 @@ def _scatter(keys: U64, digests: U64, rows: U64, bits: int, bounds: I64, k: U64,
     at = bounds.copy()
     for i in range(keys.shape[0]):
         for j in range(-1, keys.shape[1]):
-            key = keys[i, j] if j >= 0 else mix(digests[i] ^ _DIGEST_SALT)
+            key = keys[i, j] if j >= 0 else _digest_key(digests[i])
             p = np.int64(key >> shift) if bits else 0
             k[at[p]], d[at[p]], r[at[p]] = key, digests[i], rows[i]
             at[p] += 1
@@ -172,7 +178,7 @@ def _match(keys: U64, digests: U64, rows: U64, stars: bool, a: U64, b: U64, c: U
             pairs += 1
         elif stop - start > 1:
             # One of each digest, the smallest row, in the order of a hash that differs from bucket to bucket.
-            whole = mix(np.uint64(digests[start]) ^ _DIGEST_SALT) == key
+            whole = _digest_key(digests[start]) == key
             ranks = np.empty(stop - start, np.uint64)
             for i in range(len(ranks)):
                 ranks[i] = mix(np.uint64(digests[start + i]) ^ np.uint64(key))

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from numba import njit, types
 
-from core.characters import BYTES_TYPE, CLASSES, CLASSES_TYPE, SPACE, Bytes, Classes, Int, before, decode
+from core.characters import BYTES_TYPE, CLASSES, CLASSES_TYPE, Bytes, Classes, Int, rstrip
 from core.kernels import helper
 
 _OFFSETS = types.Array(types.int64, 1, "C", readonly=True)
@@ -43,18 +43,6 @@ def _line_end(data: Bytes, start: Int, end: Int) -> Int:
     return start
 
 
-@helper
-def _without_spaces(data: Bytes, start: Int, end: Int, classes: Classes) -> Int:
-    """The end of `data[start:end]` without trailing spaces."""
-    while end > start:
-        i = before(data, end)
-        cp, _ = decode(data, i)
-        if not classes[cp] & SPACE:
-            break
-        end = i
-    return end
-
-
 @njit(types.void(_OFFSETS, BYTES_TYPE, CLASSES_TYPE, types.int32[::1], types.uint8[::1]), cache=True, nogil=True,
       error_model="numpy")  # fmt: skip
 def _clean(
@@ -66,7 +54,7 @@ def _clean(
         first, blank = at, False
         while line < end:
             line_end = _line_end(data, line, end)
-            stop = _without_spaces(data, line, line_end, classes)
+            stop = rstrip(data, line, line_end, classes)
             if stop == line:
                 blank = at > first
             else:

@@ -8,6 +8,7 @@ replaced in milliseconds. It is forked from the command line's process, before t
 from __future__ import annotations
 
 import array
+import contextlib
 import gc
 import json
 import os
@@ -18,6 +19,7 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Generator
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -84,6 +86,17 @@ def forked() -> Zygote | None:
     theirs.close()
     forget_code("libllvmlite")  # it loaded the kernels, and this process compiles no more
     return Zygote(pid, mine)
+
+
+@contextlib.contextmanager
+def forking(wanted: bool) -> Generator[Zygote | None]:
+    """What `forked` gives while the block runs, closed after it; None if none is `wanted`."""
+    zygote = forked() if wanted else None
+    try:
+        yield zygote
+    finally:
+        if zygote is not None:
+            zygote.close()
 
 
 def spawned(log: int) -> Zygote:

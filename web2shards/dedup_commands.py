@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -98,7 +97,7 @@ def cluster(
         from dedup.minhash import MinHash
         from pipelines.clustering import cluster_signatures
     from pipelines.run_options import RunOptions
-    from pipelines.zygote import forked
+    from pipelines.zygote import forking
     from web2shards.progress import progress_for
 
     scorer = MinHash(bands=bands, rows=rows, threshold=threshold, verify="signature" if verified else "none")
@@ -106,11 +105,7 @@ def cluster(
         out=out, workers=workers, runner=runner, runner_options=tuple(runner_options or ()),
         memory_bytes=round(worker_memory * 1e9),
     )  # fmt: skip
-    with contextlib.ExitStack() as stack:
-        zygote = forked() if chosen.engine.local else None
-        if zygote is not None:
-            stack.enter_context(contextlib.closing(zygote))
-        progress = stack.enter_context(progress_for(verbose))
+    with forking(chosen.engine.local) as zygote, progress_for(verbose) as progress:
         told = cluster_signatures(signatures, scorer, chosen, progress, zygote)
     results().print(
         f"{count(told.rows, 'signature')}, {told.kept:,} kept; {count(told.clusters, 'cluster')} of two and more, "

@@ -42,13 +42,11 @@ def run(
     """Run a recipe: bring its out folder up to date, from input to shards and report."""
     verbose = options.remember(ctx, verbose)
     checked = checked_recipe(recipe, settings)
-    import contextlib
-
     from core.errors import InputError
     from pipelines.context import input_patterns
     from pipelines.run import RunOptions
     from pipelines.run import run as run_recipe
-    from pipelines.zygote import forked
+    from pipelines.zygote import forking
     from web2shards import default_out
     from web2shards.progress import progress_for
     from web2shards.summary import show_result
@@ -57,11 +55,7 @@ def run(
         out=out or default_out(checked), workers=workers, limit=limit, runner=runner,
         runner_options=tuple(runner_options or ()), memory_bytes=round(worker_memory * 1e9),
     )  # fmt: skip
-    with contextlib.ExitStack() as stack:
-        zygote = forked() if chosen.engine.local else None
-        if zygote is not None:
-            stack.enter_context(contextlib.closing(zygote))
-        progress = stack.enter_context(progress_for(verbose))
+    with forking(chosen.engine.local) as zygote, progress_for(verbose) as progress:
         result = run_recipe(checked, chosen, progress, zygote=zygote)
     show_result(result)
     if result.stats["records"]["total"] == 0:

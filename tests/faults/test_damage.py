@@ -17,16 +17,11 @@ from core.errors import StorageError
 from pipelines.exchange import Pointer, read_chunks, write_chunks
 from pipelines.layers import check_seal
 from pipelines.store import Store
+from tests.faults.injected import damage_exchange, flip
 from tests.faults.outfolder import contents, differences
 from tests.pipelines.runs import small_run
 
 Damage = Callable[[bytes, Random], bytes]
-
-
-def flip(data: bytes, rng: Random, low: int = 0) -> bytes:
-    out = bytearray(data)
-    out[rng.randrange(low, len(out))] ^= 1 << rng.randrange(8)
-    return bytes(out)
 
 
 def digit(data: bytes, rng: Random) -> bytes:
@@ -146,16 +141,7 @@ def test_any_bit_of_an_exchange_file_counts(tmp_path: Path) -> None:
 def test_an_exchange_file_damaged_in_the_middle_of_a_run(
     tmp_path: Path, sound: dict[str, str], monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:  # fmt: skip
-    commit = Store.commit
-    hurt: list[Path] = []
-
-    def damaging(self: Store, temporary: Path, final: Path, durable: bool = True) -> None:
-        if final.parent.name == "exchange" and what in final.name and not hurt:
-            temporary.write_bytes(flip(temporary.read_bytes(), Random(what)))
-            hurt.append(final)
-        commit(self, temporary, final, durable)
-
-    monkeypatch.setattr(Store, "commit", damaging)
+    hurt = damage_exchange(monkeypatch, what, seed=what)
     out = tmp_path / "out"
     with pytest.raises(StorageError, match="the exchange file is damaged") as caught:
         small_run(out)

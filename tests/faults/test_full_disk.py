@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.injected import small_disk
 from tests.faults.outfolder import contents, differences
 from tests.pipelines.runs import RECIPE, small_run
 
@@ -26,13 +27,8 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
     """A small file system, where one may be mounted."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], check=False, capture_output=True)
-    if made.returncode:
-        pytest.skip("no file system can be mounted here")
-    yield folder
-    subprocess.run(["umount", "-l", folder], check=False)
+    with small_disk(tmp_path / "disk", "1m") as folder:
+        yield folder
 
 
 def web2shards(out: Path, recipe: Path, before: str = "") -> tuple[int, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from core.errors import StorageError
 from pipelines import reporting
 from pipelines.passes import Passes
 from pipelines.recipe import Recipe, load_recipe
+from tests.faults.injected import small_disk
 from tests.faults.outfolder import contents, differences
 from tests.pipelines.runs import EXAMPLES, small_run
 
@@ -56,13 +56,8 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
     """A small file system, where one may be mounted."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", folder], check=False, capture_output=True)
-    if mounted.returncode:
-        pytest.skip("no file system can be mounted here")
-    yield folder
-    subprocess.run(["umount", "-l", folder], check=False)
+    with small_disk(tmp_path / "disk", "64m") as folder:
+        yield folder
 
 
 def fill(folder: Path, room: int) -> Path:

@@ -11,10 +11,9 @@ import pytest
 
 from core.errors import StorageError
 from pipelines.pool import Task
-from pipelines.store import Store
 from pipelines.tasks import Inline
+from tests.faults.injected import damage_exchange, flip
 from tests.faults.outfolder import contents, differences
-from tests.faults.test_damage import flip
 from tests.pipelines.runs import small_run
 from tests.pipelines.test_duplicates import near, texts, write_table
 
@@ -39,16 +38,7 @@ def sound(table: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, st
 def test_an_exchange_file_damaged_in_the_middle(
     table: Path, tmp_path: Path, sound: dict[str, str], monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:  # fmt: skip
-    commit = Store.commit
-    hurt: list[Path] = []
-
-    def damaging(self: Store, temporary: Path, final: Path, durable: bool = True) -> None:
-        if final.parent.name == "exchange" and f"-{what}" in final.name and not hurt:
-            temporary.write_bytes(flip(temporary.read_bytes(), Random(what)))
-            hurt.append(final)
-        commit(self, temporary, final, durable)
-
-    monkeypatch.setattr(Store, "commit", damaging)
+    hurt = damage_exchange(monkeypatch, f"-{what}", seed=what)
     out = tmp_path / "out"
     with pytest.raises(StorageError, match="the exchange file is damaged") as caught:
         small_run(out, near(table, part="20kB"))

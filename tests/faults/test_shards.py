@@ -10,8 +10,8 @@ from random import Random
 import pytest
 
 from pipelines.shard_notes import notes_path
+from tests.faults.injected import flip
 from tests.faults.outfolder import contents, differences
-from tests.faults.test_damage import flip
 from tests.pipelines.runs import small_run
 
 
