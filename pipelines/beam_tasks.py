@@ -54,60 +54,31 @@ def failure(run: str) -> Json | None:
 
 
 class RunTasks(beam.PTransform):
-    """Does tasks {"kind", "args"}; gives what they emit as (key, value).
+    """Does tasks {"kind", "args"}, and gives what they emit, (key, value), as JSON text.
 
-    `results` is a folder on the out folder's file system: each task's result is a line of a file there, so that
-    totals come from files and not from counters, which some runners count twice. With `gather` all tasks come to one
-    place; few transforms are used for that, as each costs the DirectRunner 10 ms.
+    The first tasks of a pipeline come as `tasks`; with a `step`, (kind, args), what the tasks before emitted is grouped
+    by key, and each group is a task of that kind. `results` is a folder on the out folder's file system: each task's
+    result is a line of a file there, so that totals come from files and not from counters, which some runners count
+    twice. With `gather` all tasks come to one place; few transforms are used, as each costs the DirectRunner 10 ms.
     """
 
-    def __init__(self, run: str, setup: Json, results: str, gather: bool, memory_bytes: int = MEMORY_BYTES) -> None:
+    def __init__(
+        self, run: str, setup: Json, results: str, gather: bool, memory_bytes: int = MEMORY_BYTES,
+        step: tuple[str, Json] | None = None,
+    ) -> None:  # fmt: skip
         super().__init__()
-        self._do = _Do(run, setup, results, memory_bytes)
-        self._gather = gather
+        self._do = _Do(run, setup, results, gather, memory_bytes, step)
+        self._gather, self._step = gather, step
 
-    def tasks(self, tasks: Sequence[Json]) -> beam.PTransform:
+    @staticmethod
+    def tasks(tasks: Sequence[Json], gather: bool) -> beam.PTransform:
         """The first tasks of a pipeline."""
-        return beam.Create([list(tasks)] if self._gather else list(tasks), reshuffle=False)
-
-    def after(self, kind: str, args: Json) -> beam.PTransform:
-        """Groups what the tasks before emitted by key, and makes a task of each group."""
-        return _NextTasks(kind, args, self._gather)
+        return beam.Create([list(tasks)] if gather else [[task] for task in tasks], reshuffle=not gather)
 
     def expand(self, pcoll: beam.PCollection[Any]) -> beam.PCollection[tuple[Any, Any]]:
-        if not self._gather:
-            pcoll = pcoll | "Spread" >> beam.Reshuffle() | "One by one" >> beam.Map(_alone)
+        if self._step is not None:
+            pcoll = pcoll | "Group" >> beam.GroupByKey()
         return pcoll | "Do" >> beam.ParDo(self._do)
-
-
-class _NextTasks(beam.PTransform):
-    def __init__(self, kind: str, args: Json, gather: bool) -> None:
-        super().__init__()
-        self._kind, self._args, self._gather = kind, args, gather
-
-    def expand(self, pcoll: beam.PCollection[tuple[Any, Any]]) -> beam.PCollection[Any]:
-        kind, args = self._kind, self._args
-
-        def task(key: str, values: Iterable[str]) -> Json:
-            return {"kind": kind, "args": {**args, "key": json.loads(key), "values": [json.loads(v) for v in sorted(values)]}}
-
-        def tasks(group: tuple[int, Iterable[tuple[str, str]]]) -> list[Json]:
-            by_key: dict[str, list[str]] = {}
-            for key, value in group[1]:
-                by_key.setdefault(key, []).append(value)
-            return [task(key, by_key[key]) for key in sorted(by_key)]
-
-        # Keys and values as JSON text: coders that are the same in every language and process.
-        if self._gather:
-            return (
-                pcoll
-                | "To one place" >> beam.Map(lambda pair: (0, _as_text(pair)))
-                | "Group" >> beam.GroupByKey()
-                | "Tasks" >> beam.Map(tasks)
-            )
-        return (
-            pcoll | "As text" >> beam.Map(_as_text) | "Group" >> beam.GroupByKey() | "Tasks" >> beam.Map(lambda group: task(*group))
-        )
 
 
 #: What some kinds of task are called in the graph that an engine shows; the others by their own name, `MatchKeys`.
@@ -124,15 +95,32 @@ def title(task: Json) -> str:
 
 
 class _Do(beam.DoFn):
-    def __init__(self, run: str, setup: Json, results: str, memory_bytes: int) -> None:
-        self._run, self._setup, self._results, self._memory = run, setup, results, memory_bytes
+    """Tasks, or a group of what the tasks before emitted, to pairs whose key is the next group's."""
 
-    def process(self, element: list[Json]) -> Iterator[tuple[Any, Any]]:
+    def __init__(
+        self, run: str, setup: Json, results: str, gather: bool, memory_bytes: int, step: tuple[str, Json] | None
+    ) -> None:  # fmt: skip
+        self._run, self._setup, self._results, self._gather = run, setup, results, gather
+        self._memory, self._step = memory_bytes, step
+
+    def process(self, element: Any) -> Iterator[tuple[Any, Any]]:
+        tasks = element if self._step is None else self._of_group(element, *self._step)
         with _executor(self._run, self._setup, self._memory) as executor:
-            yield from self._do(executor, element)
+            for pair in self._do(executor, [Task(task["kind"], task["args"]) for task in tasks]):
+                # Keys and values as JSON text: coders that are the same in every language and process.
+                key, value = (json.dumps(half, sort_keys=True) for half in pair)
+                yield (0, (key, value)) if self._gather else (key, value)
 
-    def _do(self, executor: Executor, element: list[Json]) -> Iterator[tuple[Any, Any]]:
-        tasks = [Task(e["kind"], e["args"]) for e in element]
+    def _of_group(self, group: tuple[Any, Iterable[Any]], kind: str, args: Json) -> Iterator[Json]:
+        """A task of each key, in the order of keys, whose values are in order too, however they came."""
+        by_key: dict[str, list[str]] = {}
+        for key, value in group[1] if self._gather else ((group[0], value) for value in group[1]):
+            by_key.setdefault(key, []).append(value)
+        for text in sorted(by_key):
+            values = [json.loads(value) for value in sorted(by_key[text])]
+            yield {"kind": kind, "args": {**args, "key": json.loads(text), "values": values}}
+
+    def _do(self, executor: Executor, tasks: list[Task]) -> Iterator[tuple[Any, Any]]:
         final = Path(self._results, f"{uuid.uuid4().hex}.jsonl")
         draft = final.with_suffix(".draft")
         try:
@@ -232,12 +220,3 @@ def _broken(seen: list[Json]) -> ScorerError:
         f"the scorer {result['broken']} failed on every one of the first 100 records of {parts}: {result['message']}",
         "that is its set-up, not the data: mend it and run the same command again",
     )
-
-
-def _alone(task: Json) -> list[Json]:
-    return [task]
-
-
-def _as_text(pair: tuple[Any, Any]) -> tuple[str, str]:
-    return json.dumps(pair[0], sort_keys=True), json.dumps(pair[1], sort_keys=True)
-

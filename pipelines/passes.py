@@ -62,15 +62,17 @@ class Passes:
             self._shared = True
         try:
             with watched(self._progress, counting), self._engine.pipeline() as pipeline:
-                run_tasks = RunTasks(
-                    self._run_id, setup, str(results), self._engine.local, self._options.memory_bytes
-                )
-                pcoll = pipeline | "Parts" >> run_tasks.tasks(tasks) | title(tasks[0]) >> run_tasks
-                kinds = [tasks[0]["kind"]]
-                for kind, args in steps:
-                    step = title({"kind": kind}) + (f" {kinds.count(kind) + 1}" if kind in kinds else "")
+                local = self._engine.local
+                pcoll: Any = pipeline | "Parts" >> RunTasks.tasks(tasks, local)
+                kinds: list[str] = []
+                for kind, args in [(str(tasks[0]["kind"]), None), *steps]:
+                    name_of_step = title(tasks[0] if args is None else {"kind": kind})
+                    label = name_of_step + (f" {kinds.count(kind) + 1}" if kind in kinds else "")
                     kinds.append(kind)
-                    pcoll = pcoll | f"To {step}" >> run_tasks.after(kind, args) | step >> run_tasks
+                    step = None if args is None else (kind, args)
+                    pcoll = pcoll | label >> RunTasks(
+                        self._run_id, setup, str(results), local, self._options.memory_bytes, step
+                    )
         except Exception as error:
             self._context.store.check_lease()  # whoever took the folder over has removed this run's files
             raise _cause([*filter(None, [failure(self._run_id)]), *_results(results)], error) from None

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import sys
+import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+import jinja2
+from jinja2 import BaseLoader, Environment, FileSystemLoader, ModuleLoader, StrictUndefined
 from markupsafe import Markup
 
 from reports import charts, numbers
@@ -45,21 +48,8 @@ def content_security_policy(style: str) -> str:
 
 def render(stats: Json) -> str:
     """The page of a run, from what `publish` gave (or `stats.json` read back): a function of `stats` alone."""
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    filters: dict[str, Callable[..., Any]] = {
-        "count": numbers.count,
-        "size": numbers.size,
-        "duration": numbers.duration,
-        "number": numbers.number,
-        "layers": by_layer,
-    }
-    environment.filters.update(filters)
+    compiled = compiled_templates(TEMPLATES)
+    environment = _environment(FileSystemLoader(TEMPLATES) if compiled is None else ModuleLoader(compiled))
     style = (TEMPLATES / "report.css").read_text(encoding="utf-8")
     return environment.get_template("report.html").render(
         stats=stats,
@@ -78,6 +68,45 @@ def render(stats: Json) -> str:
         top_hosts=TOP_HOSTS,
         top_rows=TOP_ROWS,
     )
+
+
+def compiled_templates(folder: Path) -> Path | None:
+    """The templates of a folder as Python modules: compiled once, and kept beside them as Python keeps its bytecode.
+
+    None where that cannot be, or is not wanted (PYTHONDONTWRITEBYTECODE): then each process compiles them for itself.
+    """
+    if sys.dont_write_bytecode:
+        return None
+    digest = hashlib.sha256(f"{jinja2.__version__} {sys.version}".encode())
+    for path in sorted(folder.glob("*.html")):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    kept = folder / "__pycache__" / digest.hexdigest()[:16]
+    if kept.is_dir():
+        return kept
+    try:
+        kept.parent.mkdir(exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=kept.parent, ignore_cleanup_errors=True) as draft:
+            environment = _environment(FileSystemLoader(folder))
+            environment.compile_templates(Path(draft, "whole"), extensions=["html"], zip=None, ignore_errors=False)
+            Path(draft, "whole").rename(kept)
+    except OSError:  # it cannot be written, or another process was faster
+        return kept if kept.is_dir() else None
+    return kept
+
+
+def _environment(loader: BaseLoader) -> Environment:
+    environment = Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    filters: dict[str, Callable[..., Any]] = {
+        "count": numbers.count,
+        "size": numbers.size,
+        "duration": numbers.duration,
+        "number": numbers.number,
+        "layers": by_layer,
+    }
+    environment.filters.update(filters)
+    return environment
 
 
 def by_layer(columns: list[Json]) -> list[tuple[str, list[Json]]]:

@@ -40,7 +40,8 @@ UNSEEN = {**BIDI, **CONTROLS}
 JOINER = "\N{ZERO WIDTH JOINER}"
 #: How many marks one letter may carry before the rest is dropped; Vietnamese, Hebrew and Thai need three or four.
 MARKS = 6
-FIRST_MARK = "\u0300"
+#: Marks are neither letters nor space: only where so many others stand in a row are they looked at.
+MAY_BE_HEAP = re.compile(rf"[^\w\s\x00-\u02ff]{{{MARKS + 1}}}")
 
 
 def legible(text: str, limit: int) -> str:
@@ -50,7 +51,7 @@ def legible(text: str, limit: int) -> str:
     head = text[: limit + 1]
     if not head.replace("\n", "").isprintable():
         head = head.translate(UNSEEN)
-    if not head.isascii() and max(head) >= FIRST_MARK:
+    if not head.isascii() and MAY_BE_HEAP.search(head):
         head = _heaps().sub(r"\1", head)
     lines = (" ".join(line.split()) for line in head.split("\n"))
     shown = "\n".join(line for line in lines if line)
@@ -98,8 +99,8 @@ class Bottom:
         return rows
 
     def add(self, key: int, id: str, payload: Payload) -> None:
-        entry = (key, id, json.dumps(payload, sort_keys=True, ensure_ascii=False, allow_nan=False))
-        self._insert(entry)
+        if len(self.entries) < self.k or (key, id) <= self.entries[-1][:2]:
+            self._insert((key, id, json.dumps(payload, sort_keys=True, ensure_ascii=False, allow_nan=False)))
 
     def _insert(self, entry: tuple[int, str, str]) -> None:
         if len(self.entries) >= self.k and entry >= self.entries[-1]:

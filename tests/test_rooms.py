@@ -25,7 +25,7 @@ ROOMS = {
 ALL = {*ROOMS, "pipelines"}
 ROOMS["pipelines"] = set(ROOMS)
 ROOMS["web2shards"] = set(ALL)
-MODULES = [path for room in sorted(ROOMS) for path in sorted((ROOT / room).rglob("*.py"))]
+MODULES = [path for room in sorted(ROOMS) for path in sorted((ROOT / room).rglob("*.py")) if "__pycache__" not in path.parts]
 
 
 def imports(path: Path) -> Iterator[str]:

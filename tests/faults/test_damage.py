@@ -7,6 +7,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from random import Random
 
@@ -185,3 +186,43 @@ def test_clocks_that_were_set(out: Path, finished: Path, sound: dict[str, str], 
     assert differences(out, sound) == []
     manifest = json.loads((out / "documents" / "text" / "_layer.json").read_text())
     assert {entry["changed"] for entry in manifest["parts"].values()} == {moved}
+
+
+def test_a_clock_that_goes_back_while_a_run_goes_on(
+    out: Path, tmp_path: Path, sound: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each file that is committed is an hour older than the one before, and so is each look at the time."""
+    asked: list[Path | None] = []
+    replace = os.replace
+
+    def back() -> timedelta:
+        return timedelta(hours=len(asked))
+
+    def aging(source: Path, target: Path) -> None:
+        asked.append(target)
+        stamp = time.time_ns() - int(back().total_seconds() * 10**9)
+        os.utime(source, ns=(stamp, stamp))
+        replace(source, target)
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:
+            asked.append(None)
+            return datetime.now(tz) - back()
+
+    monkeypatch.setattr("os.replace", aging)
+    for module in ("run", "runfile"):
+        monkeypatch.setattr(f"pipelines.{module}.datetime", Clock)
+    fresh = tmp_path / "fresh"
+    first = small_run(fresh)
+    assert first.passes
+    assert differences(fresh, sound) == []
+    timing = first.stats["timing"]
+    assert datetime.fromisoformat(timing["finished"]) < datetime.fromisoformat(timing["started"]) < datetime.now(UTC)
+    assert timing["seconds"] >= 0
+    assert small_run(fresh).passes == {}
+    (fresh / "documents" / "text").joinpath("_layer.json").unlink()  # every stamp is looked at anew
+    assert small_run(fresh).passes == {}
+    assert differences(fresh, sound) == []
+    assert None in asked
+    assert len([path for path in asked if path is not None]) > 20

@@ -6,14 +6,18 @@ import base64
 import hashlib
 import json
 import re
+import shutil
 from collections.abc import Callable
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from jinja2 import BaseLoader, ModuleLoader
 
+from reports import html
 from reports.charts import histogram, position
 from reports.facts import Output, RunFacts, ScorerTime, Timing
 from reports.html import render, safe_link
@@ -288,3 +292,26 @@ def test_numbers() -> None:
         "123,457",
         "1e+20",
     ]
+
+
+def test_templates_are_compiled_once_and_anew_when_they_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.dont_write_bytecode", False)
+    folder = tmp_path / "templates"
+    shutil.copytree(html.TEMPLATES, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    first = html.compiled_templates(folder)
+    assert first is not None
+    assert html.compiled_templates(folder) == first
+    assert [path.name for path in first.parent.iterdir()] == [first.name]
+    (folder / "report.html").write_text("another")
+    second = html.compiled_templates(folder)
+    assert second not in (None, first)
+    assert ModuleLoader(second).load(html._environment(BaseLoader()), "report.html").render() == "another"
+    monkeypatch.setattr("sys.dont_write_bytecode", True)
+    assert html.compiled_templates(folder) is None
+
+
+def test_where_nothing_can_be_kept_each_process_compiles_for_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.dont_write_bytecode", False)
+    (tmp_path / "a.html").write_text("a")
+    (tmp_path / "__pycache__").write_text("a file where the folder should be")
+    assert html.compiled_templates(tmp_path) is None

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import random
+import unicodedata
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reports.samples import Bottom, legible, plain
+from reports.samples import MARKS, MAY_BE_HEAP, Bottom, legible, plain
 
 
 @settings(deadline=None, max_examples=100)
@@ -75,3 +76,9 @@ def test_plain_values() -> None:
     assert plain(float("nan")) == "nan"
     assert plain("x" * 1000) == "x" * 200 + "…"
     assert plain(b"\x00") == "b'\\x00'"
+
+
+def test_marks_are_looked_for_wherever_they_may_be() -> None:
+    marks = [chr(code) for code in range(0x300, 0x110000) if unicodedata.category(chr(code)) in ("Mn", "Me")]
+    assert all(MAY_BE_HEAP.search(mark * (MARKS + 1)) for mark in marks)
+    assert legible("a" + "\u0301" * 50, 100) == "a" + "\u0301" * MARKS
