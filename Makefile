@@ -26,8 +26,9 @@ test: $(VENV)/dev.done
 test-engines: $(VENV)/dev.done engines
 	$(BIN)/python -m pytest tests/engines -m engines $(ARGS)
 
+# ENGINES="flink-jar spark-jar" is enough for both in one process of their own; clusters take flink and spark too.
 engines: | $(VENV)/bin/python
-	PYTHON=$(abspath $(BIN))/python tests/engines/install.sh
+	PYTHON=$(abspath $(BIN))/python tests/engines/install.sh $(ENGINES)
 
 # Lint and types.
 check: $(VENV)/dev.done

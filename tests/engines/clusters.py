@@ -64,10 +64,11 @@ appender.f.layout.pattern = %d{HH:mm:ss,SSS} %-5p %c{1} - %m%n
 """
 
 
-def missing() -> str:
-    """What of the engines is not installed; empty if all is there."""
-    wanted = [FLINK_JAR, SPARK_JAR, *(ENGINES / name / "installed.lock" for name in ("flink", "spark"))]
-    return ", ".join(str(path) for path in wanted if not path.is_file())
+def require(engine: str, cluster: bool = True) -> None:
+    """RuntimeError if an engine's job server, or what its cluster is made of, is not installed."""
+    wanted = [FLINK_JAR if engine == "flink" else SPARK_JAR, *([ENGINES / engine / "installed.lock"] if cluster else [])]
+    if lacking := ", ".join(str(path) for path in wanted if not path.is_file()):
+        raise RuntimeError(f"{lacking}: not installed; make engines does it")
 
 
 def home(name: str, package: str) -> Path:
@@ -117,6 +118,7 @@ class Flink:
     managers: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def start(self, workers: int = 2) -> Flink:
+        require("flink")
         self.rest, self.rpc = (free_port(), free_port()) if not self.host.prefix else (8081, 6123)
         self.start_job_manager()
         if not self.host.prefix:
@@ -138,7 +140,8 @@ class Flink:
                                    ["-Xmx512m"], [])  # fmt: skip
 
     def start_task_manager(self, name: str, host: Host | None = None) -> None:
-        memory = ["-Xms640m", "-Xmx640m", "-XX:MaxDirectMemorySize=320m", "-XX:MaxMetaspaceSize=256m", "-XX:+ExitOnOutOfMemoryError"]
+        memory = ["-Xms640m", "-Xmx640m", "-XX:MaxDirectMemorySize=320m", "-XX:MaxMetaspaceSize=256m"]
+        memory.append("-XX:+ExitOnOutOfMemoryError")
         self.managers[name] = self._start(
             name, host or self.host, "org.apache.flink.runtime.taskexecutor.TaskManagerRunner", memory,
             ["-D", f"taskmanager.resource-id={name}"],
@@ -186,8 +189,10 @@ class Spark:
     workers: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def start(self, workers: int = 2) -> Spark:
+        require("spark")
         self.port, self.web = free_port(), free_port()
-        self.master = self._start("master", "Master", ["--host", self.host.address, "--port", self.port, "--webui-port", self.web])
+        words = ["--host", self.host.address, "--port", self.port, "--webui-port", self.web]
+        self.master = self._start("master", "Master", words)
         wait_for("a Spark master", lambda: "status" in self.overview(), 90)
         for i in range(workers):
             self.start_worker(f"worker-{i + 1}")
@@ -232,15 +237,19 @@ class Spark:
 
 def local_flink(parallelism: int = 2) -> list[str]:
     """Flink inside the job server's process, its workers in the driver's."""
+    require("flink", cluster=False)
     return ["--flink_master=[local]", f"--flink_job_server_jar={FLINK_JAR}", f"--parallelism={parallelism}"]
 
 
 def local_spark(parallelism: int = 2) -> list[str]:
     """Spark inside the job server's process, its workers in the driver's."""
+    require("spark", cluster=False)
     return [
         f"--spark_master_url=local[{parallelism}]", f"--spark_job_server_jar={SPARK_JAR}", f"--parallelism={parallelism}",
-        "--job_server_jvm_properties=-Dspark.driver.host=127.0.0.1", "--job_server_jvm_properties=-Dspark.driver.bindAddress=127.0.0.1",
-        "--job_server_jvm_properties=-Dspark.ui.enabled=false",
+        *(
+            f"--job_server_jvm_properties=-D{setting}"
+            for setting in ("spark.driver.host=127.0.0.1", "spark.driver.bindAddress=127.0.0.1", "spark.ui.enabled=false")
+        ),
     ]  # fmt: skip
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from tests.engines import clusters
 from tests.engines.processes import ROOT, Processes
-from tests.engines.runs import Job
+from tests.engines.runs import Engine, Job
 
 CORPORA = Path(os.environ.get("WEB2SHARDS_CORPORA", ROOT.parent / "shared" / "corpora"))
 
@@ -23,27 +22,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.engines)
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _installed(request: pytest.FixtureRequest) -> None:
-    if lacking := clusters.missing():
-        pytest.fail(f"engines are not installed ({lacking}): make test-engines does it")
-
-
 @pytest.fixture(scope="session")
 def processes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processes]:
     """What starts processes for runs on DirectRunner."""
     with Processes(tmp_path_factory.mktemp("direct")) as started:
         yield started
-
-
-@dataclass(frozen=True)
-class Engine:
-    """An engine that runs: the name of the runner, its options, and the processes of which it is made."""
-
-    name: str
-    runner: str
-    processes: Processes
-    options: list[str] = field(default_factory=list)
 
 
 @pytest.fixture(scope="module", params=["flink-local", "spark-local", "flink-cluster", "spark-cluster"])

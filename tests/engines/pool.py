@@ -33,14 +33,14 @@ class Pool(services.BeamFnExternalWorkerPoolServicer):
         self._logs, self._count = logs, itertools.count(1)
         self._workers: list[subprocess.Popen[bytes]] = []
 
-    def StartWorker(self, request: Any, context: Any) -> Any:  # noqa: N802 - gRPC's name
+    def StartWorker(self, request: Any, context: Any) -> Any:
         words = [sys.executable, "-c", _WORKER, request.worker_id, request.control_endpoint.url]
         with open(self._logs / f"worker-{next(self._count)}-{request.worker_id}.log", "ab") as log:
             worker = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
         self._workers = [other for other in self._workers if other.poll() is None] + [worker]
         return api.StartWorkerResponse()
 
-    def StopWorker(self, request: Any, context: Any) -> Any:  # noqa: N802
+    def StopWorker(self, request: Any, context: Any) -> Any:
         """A worker ends by itself when its control stream closes."""
         return api.StopWorkerResponse()
 

@@ -5,6 +5,7 @@ All that is started, by whomever, carries a mark in its environment; a watcher e
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -69,9 +70,7 @@ class Processes:
     def __enter__(self) -> Processes:
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "tmp").mkdir(exist_ok=True)
-        self._watcher = subprocess.Popen(
-            [sys.executable, "-c", _WATCHER, self.mark], stdin=subprocess.PIPE, start_new_session=True
-        )
+        self._watcher = subprocess.Popen([sys.executable, "-c", _WATCHER, self.mark], stdin=subprocess.PIPE, start_new_session=True)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -123,8 +122,6 @@ def listens(port: int, address: str = "127.0.0.1") -> bool:
 
 def kill(process: subprocess.Popen[bytes]) -> None:
     """Ends a process at once, with its session."""
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
     process.wait(30)

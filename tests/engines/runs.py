@@ -6,11 +6,21 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.engines.processes import LOCAL, ROOT, Host, Processes, kill
 from tests.faults.outfolder import contents
+
+
+@dataclass(frozen=True)
+class Engine:
+    """An engine that runs: the name of the runner, its options, and the processes of which it is made."""
+
+    name: str
+    runner: str
+    processes: Processes
+    options: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

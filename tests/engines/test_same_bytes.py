@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.engines.conftest import Engine
 from tests.engines.processes import Processes
-from tests.engines.runs import Job, shards
+from tests.engines.runs import Engine, Job, shards
 from tests.faults.outfolder import contents, differences
 
 Sound = dict[str, str]
