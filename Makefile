@@ -14,7 +14,7 @@ PEERS := benchmarks/.data/venv
 BENCH_PEERS = $(if $(BENCH),$(sort $(if $(filter peers dev minhash filters,$(BENCH)),datatrove) \
 	$(if $(filter minhash,$(BENCH)),minhash) $(if $(filter filters,$(BENCH)),datajuicer)),datatrove minhash datajuicer)
 
-.PHONY: demo test test-engines engines check bench lock clean
+.PHONY: demo test test-engines engines check bench bench-engines lock clean
 
 demo: $(VENV)/base.done
 	$(BIN)/web2shards run recipes/demo.yaml --out out/demo
@@ -38,6 +38,10 @@ check: $(VENV)/dev.done
 # All steps, or those named: make bench BENCH="minhash filters".
 bench: $(VENV)/base.done $(BENCH_PEERS:%=$(PEERS)/%.done)
 	$(BIN)/python benchmarks/bench.py $(BENCH)
+
+# Flink and Spark against DirectRunner; on an idle machine.
+bench-engines: $(VENV)/base.done engines
+	$(BIN)/python benchmarks/engines.py
 
 $(PEERS)/%.done: benchmarks/peers/%.lock | $(VENV)/bin/python
 	@echo "installing $* into $(PEERS)/$* (once)"

@@ -5,16 +5,14 @@ What is started as which class follows Flink's bin/flink-daemon.sh and Spark's s
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
-import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.engines.processes import LOCAL, ROOT, Host, Processes, free_port, listens, wait_for
+from tests.engines.processes import LOCAL, ROOT, Host, Processes, asked, free_port, listens, wait_for
 
 ENGINES = Path(os.environ.get("WEB2SHARDS_ENGINES", ROOT / "build" / "engines"))
 FLINK_JAR = ENGINES / "jars" / "flink-1.20-job-server.jar"
@@ -92,8 +90,7 @@ class Pools:
             self.start_pool(port)
         if self.count > 1:
             self.processes.start(f"forward-{self.host.name}", [sys.executable, FORWARD, self.port, *ports], host=self.host)
-        if not self.host.prefix:
-            wait_for("a worker pool", lambda: all(listens(port) for port in {*ports, self.port}))
+        wait_for("a worker pool", lambda: all(listens(port, self.host) for port in {*ports, self.port}))
         return self
 
     def start_pool(self, port: int) -> None:
@@ -119,12 +116,11 @@ class Flink:
 
     def start(self, workers: int = 2) -> Flink:
         require("flink")
-        self.rest, self.rpc = (free_port(), free_port()) if not self.host.prefix else (8081, 6123)
+        self.rest, self.rpc = free_port(), free_port()
         self.start_job_manager()
-        if not self.host.prefix:
-            for i in range(workers):
-                self.start_task_manager(f"tm-{i + 1}")
-            self.wait(workers)
+        for i in range(workers):
+            self.start_task_manager(f"tm-{i + 1}")
+        self.wait(workers)
         return self
 
     def wait(self, workers: int) -> None:
@@ -133,7 +129,7 @@ class Flink:
 
     def overview(self) -> dict[str, Any]:
         """What the JobManager says of the cluster; nothing while it does not answer."""
-        return _json(f"http://{self.host.address}:{self.rest}/overview")
+        return asked(f"http://{self.host.address}:{self.rest}/overview", self.host)
 
     def start_job_manager(self) -> None:
         self.manager = self._start("jm", self.host, "org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint",
@@ -155,7 +151,9 @@ class Flink:
 
     def jobs(self) -> dict[str, str]:
         """The state of every job that the cluster knows."""
-        return {job["id"]: job["status"] for job in _json(f"http://{self.host.address}:{self.rest}/jobs").get("jobs", [])}
+        return {
+            job["id"]: job["status"] for job in asked(f"http://{self.host.address}:{self.rest}/jobs", self.host).get("jobs", [])
+        }
 
     def _start(self, name: str, host: Host, entry: str, java: list[str], more: list[str]) -> subprocess.Popen[bytes]:
         conf, scratch = self.processes.folder / f"conf-{name}", self.processes.folder / f"scratch-{name}"
@@ -205,7 +203,7 @@ class Spark:
 
     def overview(self) -> dict[str, Any]:
         """What the master says of the cluster; nothing while it does not answer."""
-        return _json(f"http://{self.host.address}:{self.web}/json/")
+        return asked(f"http://{self.host.address}:{self.web}/json/", self.host)
 
     def start_worker(self, name: str) -> None:
         master = f"spark://{self.host.address}:{self.port}"
@@ -251,11 +249,3 @@ def local_spark(parallelism: int = 2) -> list[str]:
             for setting in ("spark.driver.host=127.0.0.1", "spark.driver.bindAddress=127.0.0.1", "spark.ui.enabled=false")
         ),
     ]  # fmt: skip
-
-
-def _json(url: str) -> dict[str, Any]:
-    try:
-        with urllib.request.urlopen(url, timeout=2) as answer:
-            return json.load(answer)
-    except (OSError, ValueError):
-        return {}

@@ -56,4 +56,4 @@ def dev() -> Job:
     warc = CORPORA / "web" / "dev.warc.gz"
     if not warc.is_file():
         pytest.skip("the development corpora are not here (set WEB2SHARDS_CORPORA)")
-    return Job("recipes/multilingual.yaml", (f"input.warcs={warc}", "input.part=8MB"))
+    return Job("recipes/multilingual.yaml", (f"input.warcs={warc}", "input.part=8MB", "output.text.samples=500"))

@@ -6,12 +6,14 @@ All that is started, by whomever, carries a mark in its environment; a watcher e
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
+import urllib.request
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -111,13 +113,29 @@ def wait_for(what: str, there: Callable[[], bool], seconds: float = 60.0) -> flo
     return time.monotonic() - began
 
 
-def listens(port: int, address: str = "127.0.0.1") -> bool:
-    """Whether something accepts connections there."""
+def listens(port: int, host: Host = LOCAL) -> bool:
+    """Whether something accepts connections on a host's loopback."""
+    probe = f"import socket; socket.create_connection(('127.0.0.1', {port}), 1)"
+    if host.prefix:
+        return subprocess.run([*host.prefix, sys.executable, "-c", probe], stderr=subprocess.DEVNULL, check=False).returncode == 0
     try:
-        socket.create_connection((address, port), 1).close()
+        socket.create_connection(("127.0.0.1", port), 1).close()
     except OSError:
         return False
     return True
+
+
+def asked(url: str, host: Host = LOCAL) -> dict[str, Any]:
+    """The JSON that a server on a host gives; nothing while it does not answer."""
+    ask = f"import urllib.request; print(urllib.request.urlopen({url!r}, timeout=2).read().decode())"
+    try:
+        if host.prefix:
+            words = [*host.prefix, sys.executable, "-c", ask]
+            return json.loads(subprocess.run(words, capture_output=True, check=False, timeout=10).stdout)
+        with urllib.request.urlopen(url, timeout=2) as answer:
+            return json.load(answer)
+    except (OSError, ValueError, subprocess.TimeoutExpired):
+        return {}
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:

@@ -47,19 +47,19 @@ class Job:
 
     def start(
         self, processes: Processes, out: Path, runner: str = "direct", options: Sequence[str] = (), workers: int = 2,
-        host: Host = LOCAL,
+        host: Host = LOCAL, more: Sequence[str] = (),
     ) -> subprocess.Popen[bytes]:  # fmt: skip
         """Starts it; what it says goes to `<name of out>.out`."""
         (processes.folder / f"{out.name}.out").unlink(missing_ok=True)
-        return processes.start(out.name, self.words(out, runner, options, workers), host=host, cwd=ROOT)
+        return processes.start(out.name, [*self.words(out, runner, options, workers), *more], host=host, cwd=ROOT)
 
     def run(
         self, processes: Processes, out: Path, runner: str = "direct", options: Sequence[str] = (), workers: int = 2,
-        host: Host = LOCAL, seconds: float = 600,
+        host: Host = LOCAL, seconds: float = 600, more: Sequence[str] = (),
     ) -> Done:  # fmt: skip
-        """Runs it to its end; one that takes longer than `seconds` is ended, with code -999."""
+        """Runs it to its end, with `more` words; one that takes longer than `seconds` is ended, with code -999."""
         began = time.monotonic()
-        process = self.start(processes, out, runner, options, workers, host)
+        process = self.start(processes, out, runner, options, workers, host, more)
         try:
             code = process.wait(seconds)
         except subprocess.TimeoutExpired:
