@@ -20,7 +20,9 @@ def allowed() -> str:
     lacking = [tool for tool in ("ip", "unshare", "nsenter") if shutil.which(tool) is None]
     if lacking:
         return f"{', '.join(lacking)} missing"
-    done = subprocess.run(["unshare", "--net", "ip", "link", "add", "name", "probe0", "type", "bridge"], capture_output=True, check=False)
+    done = subprocess.run(
+        ["unshare", "--net", "ip", "link", "add", "name", "probe0", "type", "bridge"], capture_output=True, check=False
+    )
     return done.stderr.decode().strip() if done.returncode else ""
 
 
