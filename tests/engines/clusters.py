@@ -159,10 +159,12 @@ class Flink:
         conf, scratch = self.processes.folder / f"conf-{name}", self.processes.folder / f"scratch-{name}"
         conf.mkdir(exist_ok=True)
         scratch.mkdir(exist_ok=True)
+        # A JobManager hands the files of a job to itself by the name localhost, whatever address it has.
         settings = {
             **_FLINK_SETTINGS,
             "jobmanager.rpc.address": self.host.address, "jobmanager.rpc.port": str(self.rpc),
-            "jobmanager.bind-host": self.host.address, "rest.address": self.host.address,
+            "jobmanager.bind-host": self.host.address if self.host is LOCAL else "0.0.0.0",
+            "rest.address": self.host.address,
             "rest.bind-address": self.host.address, "rest.port": str(self.rest),
             "taskmanager.host": host.address, "taskmanager.bind-host": host.address,
             "taskmanager.numberOfTaskSlots": "1",
