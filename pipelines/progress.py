@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import os
 import threading
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 from pipelines.ahead import Ahead
@@ -59,74 +63,148 @@ class Pass:
             object.__setattr__(self, "steps", ((self.counted, {}),))
 
 
-class Counting:
-    """An executor that tells of the passes whose tasks it is given, counts what comes back, and asks the pool what is
-    under way. `seconds` is what each pass took."""
+class Following:
+    """Follows the passes of a pipeline: which of them runs, and what is done of it. `seconds` is what each took."""
 
-    def __init__(self, inner: Executor, progress: Progress) -> None:
-        self._inner, self._progress = inner, progress
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
         self._passes: list[Pass] = []
-        self._lock = threading.Lock()
-        self._now: Pass | None = None
+        self._lock = threading.RLock()
+        self._now = -1
         self._began = 0.0
         self.seconds: dict[str, float] = {}
         self.parts = self.rows = self.bytes = 0
         self.kept: int | None = None
 
-    def begin(self, passes: Sequence[Pass]) -> None:
-        """Follows these passes from now on, the first of which begins."""
-        self._passes, self.seconds = list(passes), {}
-        self._next()
+    def begin(self, passes: Sequence[Pass], folder: Path) -> None:
+        """Follows these passes from now on, the first of which begins; `folder` is where results of tasks will lie."""
+        with self._lock:
+            self._passes, self.seconds, self._now = list(passes), {}, -1
+            self._next(0)
 
     def end(self) -> dict[str, float]:
-        """The last pass is done; what each took. The time of passes whose tasks were done elsewhere is the last's before."""
-        self._finish()
-        return self.seconds
-
-    def run(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, dict[str, Any]]]:
-        if tasks and self._passes and tasks[0].kind == self._passes[0].steps[0][0]:
+        """The last pass is done; what each took. Passes that had no task are not among them."""
+        with self._lock:
             self._finish()
-            self._next()
-        for task, result in self._inner.run(tasks):
-            if self._now is not None and task.kind == self._now.counted and "broken" not in result and "current" not in result:
-                with self._lock:
-                    self.parts += 1
-                    self.rows += int(result.get("rows", result.get("documents", 0)))
-                    self.bytes += int(task.args.get("bytes", 0))
-                    if "kept" in result:
-                        self.kept = (self.kept or 0) + int(result["kept"])
-            yield task, result
+            self._passes = []
+            return self.seconds
 
     def tell(self) -> None:
         """Tells what is done of the pass that runs."""
-        more = sum(note.rows for note in self._inner.notes()) if isinstance(self._inner, Pool | Ahead) else 0
+        more = self._under_way()
         with self._lock:
-            if self._now is not None:
+            if self._passes:
                 self._progress.advanced(self.parts, self.rows + more, self.bytes, self.kept)
+
+    def _under_way(self) -> int:
+        """Rows of tasks that are not finished, as far as they are known."""
+        return 0
+
+    def _seen(self, kind: str) -> None:
+        """A task of this kind was begun or done: the pass that it is of is on."""
+        with self._lock:
+            for number in range(self._now + 1, len(self._passes)):
+                if any(kind == step for step, _ in self._passes[number].steps):
+                    self._finish()
+                    self._next(number)
+                    return
+
+    def _count(self, kind: str, result: Mapping[str, Any], size: int) -> None:
+        """A task of this kind, over `size` bytes, came to `result`."""
+        with self._lock:
+            if not self._passes or kind != self._passes[self._now].counted or "broken" in result or "current" in result:
+                return
+            self.parts += 1
+            self.rows += int(result.get("rows", result.get("documents", 0)))
+            self.bytes += size
+            if "kept" in result:
+                self.kept = (self.kept or 0) + int(result["kept"])
+
+    def _next(self, number: int) -> None:
+        self._now, self._began = number, time.monotonic()
+        self.parts, self.rows, self.bytes, self.kept = 0, 0, 0, None
+        one = self._passes[number]
+        self._progress.started(one.name, one.parts, one.bytes)
+
+    def _finish(self) -> None:
+        took = time.monotonic() - self._began
+        self.seconds[self._passes[self._now].name] = took
+        self._progress.advanced(self.parts, self.rows, self.bytes, self.kept)
+        self._progress.finished(took)
+
+
+class Counting(Following):
+    """An executor that counts what comes back of its tasks, and asks the pool what is under way."""
+
+    def __init__(self, inner: Executor, progress: Progress) -> None:
+        super().__init__(progress)
+        self._inner = inner
+
+    def run(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, dict[str, Any]]]:
+        if tasks:
+            self._seen(tasks[0].kind)
+        for task, result in self._inner.run(tasks):
+            self._count(task.kind, result, int(task.args.get("bytes", 0)))
+            yield task, result
+
+    def _under_way(self) -> int:
+        return sum(note.rows for note in self._inner.notes()) if isinstance(self._inner, Pool | Ahead) else 0
 
     def close(self) -> None:
         self._inner.close()
 
-    def _next(self) -> None:
-        with self._lock:
-            self._now = self._passes.pop(0)
-            self._began = time.monotonic()
-            self.parts, self.rows, self.bytes, self.kept = 0, 0, 0, None
-            self._progress.started(self._now.name, self._now.parts, self._now.bytes)
 
-    def _finish(self) -> None:
-        with self._lock:
-            if self._now is None:
-                return
-            took = time.monotonic() - self._began
-            self.seconds[self._now.name] = took
-            self._progress.advanced(self.parts, self.rows, self.bytes, self.kept)
-            self._progress.finished(took)
-            self._now = None
+class FromFiles(Following):
+    """Counts tasks from the results that they leave in a folder: what is done where they run elsewhere."""
+
+    def __init__(self, progress: Progress, every: float = 1.0) -> None:
+        super().__init__(progress)
+        self._every = every
+        self._folder: Path | None = None
+        self._read: set[str] = set()
+        self._done: set[str] = set()
+        self._looked = 0.0
+
+    def begin(self, passes: Sequence[Pass], folder: Path) -> None:
+        self._folder, self._read, self._done = folder, set(), set()
+        super().begin(passes, folder)
+
+    def end(self) -> dict[str, float]:
+        self._look()
+        return super().end()
+
+    def tell(self) -> None:
+        if time.monotonic() - self._looked >= self._every:
+            self._look()
+        super().tell()
+
+    def _look(self) -> None:
+        """Reads the results that came since the last look, in the order in which they were written."""
+        self._looked = time.monotonic()
+        if self._folder is None:
+            return
+        with contextlib.suppress(OSError):
+            found = [entry for entry in os.scandir(self._folder) if entry.name.endswith(".jsonl") and entry.name not in self._read]
+            for entry in sorted(found, key=lambda entry: (entry.stat().st_mtime_ns, entry.name)):
+                self._take(Path(entry.path))
+                self._read.add(entry.name)
+
+    def _take(self, path: Path) -> None:
+        for line in path.read_text(encoding="utf-8").splitlines():
+            result = json.loads(line)
+            task = result.get("task", {})
+            if "kind" not in task or task["digest"] in self._done:  # a task that the engine did twice counts once
+                continue
+            self._done.add(task["digest"])
+            self._seen(task["kind"])
+            self._count(task["kind"], result, int(task["bytes"]))
+
+    def close(self) -> None:
+        """There is nothing to end: the workers are the engine's."""
 
 
 @contextmanager
-def watched(counting: Counting, every: float = 0.25) -> Generator[None]:
+def watched(counting: Following, every: float = 0.25) -> Generator[None]:
     """Has `counting` tell of what it counts until the block ends."""
     stop = threading.Event()
 
