@@ -11,13 +11,21 @@ PEERS := benchmarks/.data/venv
 BENCH_PEERS = $(if $(BENCH),$(sort $(if $(filter peers dev minhash filters,$(BENCH)),datatrove) \
 	$(if $(filter minhash,$(BENCH)),minhash) $(if $(filter filters,$(BENCH)),datajuicer)),datatrove minhash datajuicer)
 
-.PHONY: demo test check bench lock clean
+.PHONY: demo test test-storage check bench lock clean
 
 demo: $(VENV)/base.done
 	$(BIN)/web2shards run recipes/demo.yaml --out out/demo
 
 test: $(VENV)/dev.done
 	$(BIN)/python -m pytest $(ARGS)
+
+# With an object store: an S3 server on loopback, which is built once (needs Go 1.25 or later; WEB2SHARDS_VERSITYGW names another).
+test-storage: $(VENV)/dev.done $(if $(WEB2SHARDS_VERSITYGW),,tests/storage/.bin/versitygw)
+	$(BIN)/python -m pytest tests/storage $(ARGS)
+
+tests/storage/.bin/versitygw:
+	@echo "building versitygw, the S3 server of the tests (two minutes, once)"
+	GOBIN=$(abspath tests/storage/.bin) go install github.com/versity/versitygw/cmd/versitygw@v1.8.0
 
 # Lint and types.
 check: $(VENV)/dev.done

@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 from core.errors import InputError, UserError
 from dedup.minhash import MinHash
 from dedup.sketches import signatures_of_table
-from ingest.files import file_system, find_files, open_file
+from ingest.files import change_stamp, find_files, open_file
 from pipelines.context import Context, recipe_from_json
 from pipelines.layers import Footer, layer_path
 from pipelines.plan import DUPLICATES, FATE, KEPT_BEFORE, Layer, Plan, compile_plan, fingerprint
@@ -129,9 +129,7 @@ def earlier_sources(context: Context) -> tuple[list[Source], str]:
                 raise InputError(f"against {given}: there is no such file", _MEND)
             for file in found:
                 sources += table_sources(file.uri, _near(context.plan), own=False)
-                store, path = file_system(file.uri)
-                info = store.get_file_info(path)
-                told.append([file.name, info.size, info.mtime_ns])
+                told.append([file.name, *change_stamp(file.uri)])
             continue
         root = os.path.abspath(given)
         if os.path.realpath(root) == os.path.realpath(context.store.root):
