@@ -116,6 +116,11 @@ def _unknown(uri: str, error: BaseException) -> InputError:
     return InputError(f"{uri}: {error}", "use a local path, or a store that pyarrow or fsspec can open")
 
 
+def in_use() -> bool:
+    """Whether this process has made a client of a store, with threads that a fork would not take along."""
+    return any(made.cache_info().currsize for made in (_s3, _google, _through_fsspec))
+
+
 def asked(what: str, call: Callable[[], T], size: int = 0) -> T:
     """What a call to a store returns, made again while it is away (`core.retries`)."""
     return Retries.from_environment().run(what, call, size)

@@ -17,6 +17,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
+from core.errors import UnreachableError
+
 T = TypeVar("T")
 LOG = logging.getLogger("web2shards.storage")
 #: After so many seconds without an answer a store is given up; the variable sets another bound.
@@ -35,10 +37,6 @@ _PASSING = re.compile(
 _PASSING_ERRORS = (ConnectionError, TimeoutError, InterruptedError)
 
 
-class NoAnswer(OSError):
-    """A store that was asked again and again did not answer, or not in time."""
-
-
 class Dripping(TimeoutError):
     """An answer that came too slowly."""
 
@@ -47,7 +45,7 @@ def passes(error: BaseException) -> bool:
     """Whether an error says that the same call may succeed a little later."""
     if isinstance(error, _PASSING_ERRORS):
         return True
-    if isinstance(error, FileNotFoundError | PermissionError | NoAnswer):
+    if isinstance(error, FileNotFoundError | PermissionError):
         return False
     return isinstance(error, OSError) and _PASSING.search(str(error)) is not None
 
@@ -71,7 +69,7 @@ class Retries:
         """What `call` returns, made again while its errors pass; `what` names it for the log.
 
         `size` is about how many bytes it moves: it has CALL_SECONDS and what SLOWEST_BYTES a second add to them.
-        NoAnswer when time is up; errors that do not pass come through.
+        UnreachableError when time is up; errors that do not pass come through.
         """
         began = time.monotonic()
         pause, attempt = FIRST_PAUSE, 1
@@ -85,7 +83,11 @@ class Retries:
                 waited = time.monotonic() - began
                 if waited >= self.seconds:
                     attempts = f"{attempt} attempt{'s'[: attempt > 1]}"
-                    raise NoAnswer(f"{what}: no answer in {waited:.0f} s and {attempts}; the last: {why}") from error
+                    raise UnreachableError(
+                        f"{what}: no answer in {waited:.0f} s and {attempts}; the last: {why}",
+                        "see that the store is up and can be reached from here, and run the same command again: "
+                        "what is finished is kept",
+                    ) from error
                 wait = min(random.uniform(pause / 2, pause), self.seconds - waited)
                 LOG.warning("%s: %s; again in %.1f s (attempt %d)", what, why, wait, attempt + 1)
                 time.sleep(wait)

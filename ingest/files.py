@@ -16,8 +16,7 @@ import xxhash
 
 from core.errors import InputError
 from core.remote import SCHEME, asked, file_system, look
-from core.retries import NoAnswer
-from ingest.remote_file import RemoteFile, unreadable
+from core.remote_file import RemoteFile, unreadable
 
 T = TypeVar("T")
 
@@ -48,10 +47,8 @@ class FoundFile:
 def open_file(uri: str) -> BinaryFile:
     """Open for reading; InputError when there is no such file or it cannot be read."""
     store, path = file_system(uri)
-    if not isinstance(store, pafs.LocalFileSystem):
-        return RemoteFile(uri)
     try:
-        return open(path, "rb", buffering=0)
+        return open(path, "rb", buffering=0) if isinstance(store, pafs.LocalFileSystem) else RemoteFile(uri)
     except OSError as error:
         raise unreadable(uri, error) from None
 
@@ -59,7 +56,12 @@ def open_file(uri: str) -> BinaryFile:
 def parquet_source(uri: str) -> RemoteFile | str:
     """What a reader of Parquet takes for a URI or path."""
     store, path = file_system(uri)
-    return path if isinstance(store, pafs.LocalFileSystem) else RemoteFile(uri)
+    if isinstance(store, pafs.LocalFileSystem):
+        return path
+    try:
+        return RemoteFile(uri)
+    except OSError as error:
+        raise unreadable(uri, error) from None
 
 
 def change_stamp(uri: str) -> tuple[int, int | str | None]:
@@ -165,8 +167,6 @@ def _info(store: pafs.FileSystem, path: str, pattern: str) -> pafs.FileInfo:
 def _asked(store: pafs.FileSystem, what: str, call: Callable[[], T], pattern: str) -> T:
     try:
         return call() if isinstance(store, pafs.LocalFileSystem) else asked(what, call)
-    except NoAnswer as error:
-        raise unreadable(pattern, error) from error
     except OSError as error:
         raise InputError(f"{pattern}: {error}", "check that the folder is there and that you may read it") from None
 

@@ -14,11 +14,11 @@ import pyarrow.parquet as pq
 import xxhash
 
 from core.errors import InputError
+from core.remote_file import RemoteFile
 from ingest.batches import TIMESTAMP
 from ingest.files import BLOCK, ByteSource, parquet_source
 from ingest.options import IngestOptions
 from ingest.parts import Part
-from ingest.remote_file import RemoteFile
 from ingest.rows import ColumnNames, RawRow, Row, make_row, no_text_column
 
 #: Rows decoded at a time. Values of a dictionary can each be as large as the whole column's stored data, so the

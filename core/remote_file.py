@@ -12,7 +12,6 @@ from typing import Any
 
 from core.errors import InputError
 from core.remote import asked, file_system, look, opened
-from core.retries import NoAnswer
 
 #: One request asks for at most so many bytes.
 RANGE_BYTES = 8 << 20
@@ -21,16 +20,14 @@ _GONE = re.compile("RESOURCE_NOT_FOUND|NO_SUCH_KEY|INVALID_RANGE|HTTP status (40
 
 
 class RemoteFile(io.RawIOBase):
-    """A remote file; InputError when there is none, its store stays away, or it changes while it is read."""
+    """A remote file. FileNotFoundError or another OSError if it cannot be opened, UnreachableError when its store stays
+    away, InputError if it changes or is closed to us while it is read."""
 
     def __init__(self, uri: str) -> None:
         super().__init__()
         self.uri = uri
         store, path = file_system(uri)
-        try:
-            self._file, self._look = asked(f"{uri}: open", lambda: opened(store, path))
-        except OSError as error:
-            raise unreadable(uri, error) from error
+        self._file, self._look = asked(f"{uri}: open", lambda: opened(store, path))
         self._at = 0
 
     def size(self) -> int:
@@ -103,8 +100,5 @@ class RemoteFile(io.RawIOBase):
 
 def unreadable(uri: str, error: OSError) -> InputError:
     """The error for an input that cannot be read."""
-    if isinstance(error, NoAnswer):
-        mend = "see that the store is up and can be reached from here, and run the same command again: what is finished is kept"
-    else:
-        mend = "check that the file is there and that you may read it"
-    return InputError(f"{uri} cannot be read: {' '.join(str(error).split())[:400]}", mend, uri)
+    why = " ".join(str(error).split())[:400]
+    return InputError(f"{uri} cannot be read: {why}", "check that the file is there and that you may read it", uri)
