@@ -93,7 +93,8 @@ class Context:
     def to_setup(self) -> dict[str, Any]:
         """JSON from which another process makes the same context."""
         return {
-            "root": self.store.root, "generation": self.store.generation, "recipe": self.recipe.canonical(),
+            "root": self.store.root, "generation": self.store.generation, "shared": self.store.shared,
+            "recipe": self.recipe.canonical(),
             "limits": {"seconds": self.limits.seconds, "memory_bytes": self.limits.memory_bytes},
         }  # fmt: skip
 
@@ -101,7 +102,7 @@ class Context:
     def from_setup(setup: dict[str, Any]) -> Context:
         """The context of a run; scorers are made but not opened."""
         plan = compile_plan(recipe_from_json(setup["recipe"]))
-        return Context(Store(setup["root"], setup["generation"]), plan, Limits(**setup["limits"]))
+        return Context(Store(setup["root"], setup["generation"], setup["shared"]), plan, Limits(**setup["limits"]))
 
     def open(self) -> Context:
         """Opens the scorers: models are loaded, once a process."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ import pyarrow.compute as pc
 
 from core.addresses import url_hosts
 from core.hashing import ID_TYPE
+from core.remote_path import place
 from core.scorer import CUT, MASK
 from ingest.parts import Part
 from pipelines.chunks import chunk_schema, flat, merge_samples, orders_of, with_order
@@ -227,7 +227,7 @@ def receive(context: Context, args: dict[str, Any]) -> dict[str, Any]:
     output = _output(context, args)
     split, _, number = str(args["key"]).partition("/")
     chunks = Mapped(map(Pointer.from_json, args["values"]))
-    with ShardWriter(Path(args["folder"]), split, int(number), output.format, place=context.store) as writer:
+    with ShardWriter(place(args["folder"]), split, int(number), output.format, place=context.store) as writer:
         for piece in merge_samples(chunks.batches, chunks.forget):
             writer.write(piece)
             give_back()
