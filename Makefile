@@ -14,7 +14,7 @@ PEERS := benchmarks/.data/venv
 BENCH_PEERS = $(if $(BENCH),$(sort $(if $(filter peers dev minhash filters,$(BENCH)),datatrove) \
 	$(if $(filter minhash,$(BENCH)),minhash) $(if $(filter filters,$(BENCH)),datajuicer)),datatrove minhash datajuicer)
 
-.PHONY: demo test test-engines engines check bench bench-engines lock clean
+.PHONY: demo test test-engines test-storage engines check bench bench-engines lock clean
 
 demo: $(VENV)/base.done
 	$(BIN)/web2shards run recipes/demo.yaml --out out/demo
@@ -29,6 +29,14 @@ test-engines: $(VENV)/dev.done engines
 # ENGINES="flink-jar spark-jar" is enough for both in one process of their own; clusters take flink and spark too.
 engines: | $(VENV)/bin/python
 	PYTHON=$(abspath $(BIN))/python tests/engines/install.sh $(ENGINES)
+
+# With an object store: an S3 server on loopback, which is built once (needs Go 1.25 or later; WEB2SHARDS_VERSITYGW names another).
+test-storage: $(VENV)/dev.done $(if $(WEB2SHARDS_VERSITYGW),,tests/storage/.bin/versitygw)
+	$(BIN)/python -m pytest tests/storage $(ARGS)
+
+tests/storage/.bin/versitygw:
+	@echo "building versitygw, the S3 server of the tests (two minutes, once)"
+	GOBIN=$(abspath tests/storage/.bin) go install github.com/versity/versitygw/cmd/versitygw@v1.8.0
 
 # Lint and types.
 check: $(VENV)/dev.done

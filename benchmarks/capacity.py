@@ -111,15 +111,16 @@ def tables(costs: Costs) -> list[str]:
     for dumps in (1, 10):
         rows = passes(costs, dumps)
         body = [
-            [row["pass"], f"{_big(row['low'])}–{_big(row['high'])}", _bytes(row["exchange"]), _big(row["pointers"]), _bytes(row["stored"]),
-             _big(row["files"]), _big(row["gets"])]
+            [row["pass"], f"{_big(row['low'])}–{_big(row['high'])}", _bytes(row["exchange"]), _big(row["pointers"]),
+             _bytes(row["stored"]), _big(row["files"]), _big(row["gets"])]
             for row in rows
         ]  # fmt: skip
         low, high = (sum(row[bound] for row in rows) for bound in ("low", "high"))
         stored = sum(row["stored"] for row in rows)
         requests = sum(row["files"] for row in rows) * PUTS / 1e6 + sum(row["gets"] for row in rows) * GETS / 1e6
         title = "One dump" if dumps == 1 else f"{dumps} dumps"
-        lines += ["", f"**{title}**: {_big(PAGES * dumps)} pages, {_bytes(WARC_BYTES * WARCS * dumps)} in {_big(WARCS * dumps)} WARCs", ""]
+        size = f"{_big(PAGES * dumps)} pages, {_bytes(WARC_BYTES * WARCS * dumps)} in {_big(WARCS * dumps)} WARCs"
+        lines += ["", f"**{title}**: {size}", ""]
         lines += lines_of(
             ["pass", "core-hours", "exchange files", "pointers, one hop", "kept on the store", "files", "reads"], body
         )

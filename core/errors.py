@@ -71,6 +71,12 @@ class LostError(ClusterError):
     """A worker, the engine or its job server went away while a job ran: the same command goes on."""
 
 
+class UnreachableError(UserError):
+    """An object store did not answer, however often it was asked. Says nothing of the files in it."""
+
+    exit_code = 9
+
+
 def error_to_json(error: UserError) -> dict[str, str]:
     """An error as another process can make it again with `error_from_json`."""
     return {"error": type(error).__name__, "message": error.message, "mend": error.mend, "path": error.path}

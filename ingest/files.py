@@ -1,27 +1,29 @@
 """Files by path or URI: globs, sizes, and a random-access byte source that hashes a slice as it is read.
 
-Remote stores go through pyarrow.fs, or fsspec where pyarrow does not know the scheme.
+Only folders that a pattern can match are listed: a crawl's bucket holds more than one run reads.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
-import pyarrow as pa
 import pyarrow.fs as pafs
 import xxhash
 
 from core.errors import InputError
+from core.remote import SCHEME, asked, file_system, look
+from core.remote_file import RemoteFile, unreadable
+
+T = TypeVar("T")
 
 #: Bytes after a slice that its digest covers too: the record that starts last in a slice ends past it.
 OVERLAP = 1 << 20
 BLOCK = 1 << 20
 
-_SCHEME = re.compile(r"^[a-zA-Z][a-zA-Z0-9+.-]+://")
 _WILD = re.compile(r"[*?\[]")
 
 
@@ -42,33 +44,39 @@ class FoundFile:
     size: int
 
 
-def file_system(uri: str) -> tuple[pafs.FileSystem, str]:
-    """The store of a URI or path, and the path inside it."""
-    if not _SCHEME.match(uri):
-        return pafs.LocalFileSystem(), os.path.abspath(uri)
-    try:
-        found: tuple[pafs.FileSystem, str] = pafs.FileSystem.from_uri(uri)
-        return found
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, ValueError, OSError) as error:
-        scheme, _, path = uri.partition("://")
-        try:
-            import fsspec  # pyright: ignore[reportMissingImports]
-
-            handler = pafs.FSSpecHandler(fsspec.filesystem(scheme))
-            return pafs.PyFileSystem(handler), path
-        except (ImportError, ValueError):
-            raise InputError(f"{uri}: {error}", "use a local path, or a store that pyarrow or fsspec can open") from None
-
-
 def open_file(uri: str) -> BinaryFile:
     """Open for reading; InputError when there is no such file or it cannot be read."""
     store, path = file_system(uri)
     try:
-        if isinstance(store, pafs.LocalFileSystem):
-            return open(path, "rb", buffering=0)
-        return store.open_input_file(path)
+        return open(path, "rb", buffering=0) if isinstance(store, pafs.LocalFileSystem) else RemoteFile(uri)
     except OSError as error:
-        raise InputError(f"{uri} cannot be read: {error}", "check that the file is there and that you may read it") from None
+        raise unreadable(uri, error) from None
+
+
+def parquet_source(uri: str) -> RemoteFile | str:
+    """What a reader of Parquet takes for a URI or path."""
+    store, path = file_system(uri)
+    if isinstance(store, pafs.LocalFileSystem):
+        return path
+    try:
+        return RemoteFile(uri)
+    except OSError as error:
+        raise unreadable(uri, error) from None
+
+
+def change_stamp(uri: str) -> tuple[int, int | str | None]:
+    """A file's size, and what differs when it was written anew: its time of change, or a store's ETag; None if none is told."""
+    store, path = file_system(uri)
+    if isinstance(store, pafs.LocalFileSystem):
+        info = store.get_file_info(path)
+        return info.size, info.mtime_ns
+    try:
+        found = look(uri)
+    except OSError as error:
+        raise unreadable(uri, error) from error
+    if found is None:
+        raise unreadable(uri, FileNotFoundError("there is no such file"))
+    return found.size, found.stamp or None
 
 
 def _matcher(pattern: str) -> re.Pattern[str]:
@@ -93,12 +101,12 @@ def _matcher(pattern: str) -> re.Pattern[str]:
 
 def find_files(pattern: str) -> list[FoundFile]:
     """Files that a path, URI or glob (`*`, `?`, `[...]`, `**`) names, sorted by name; empty if there is none."""
-    scheme = _SCHEME.match(pattern)
+    scheme = SCHEME.match(pattern)
     start = scheme.group(0) if scheme else ""
     rest = pattern[len(start) :]
     store, whole = file_system(pattern if not _WILD.search(rest) or not scheme else start + _WILD.split(rest)[0])
     if not _WILD.search(rest) or (not scheme and os.path.isfile(whole)):
-        info = store.get_file_info(whole)
+        info = _info(store, whole, pattern)
         if info.type == pafs.FileType.Directory:
             raise InputError(f"{pattern} is a folder", f"name its files, for instance {pattern.rstrip('/')}/*.warc.gz")
         if info.type == pafs.FileType.NotFound:
@@ -106,23 +114,61 @@ def find_files(pattern: str) -> list[FoundFile]:
         return [FoundFile(info.base_name, whole if not scheme else pattern, info.size)]
     components = rest.split("/")
     first = next(i for i, component in enumerate(components) if _WILD.search(component))
-    prefix, tail = "/".join(components[:first]), "/".join(components[first:])
+    prefix = "/".join(components[:first])
     if not scheme and not prefix:
         prefix = "/" if rest.startswith("/") else "."
     store, root = file_system(start + prefix)
-    deep = "/" in tail or "**" in tail
-    wanted = _matcher(tail)
+    found: list[FoundFile] = []
+    for info in _matching(store, root, components[first:], pattern):
+        name = info.path[len(root) :].lstrip("/")
+        found.append(FoundFile(name, info.path if not scheme else f"{start}{prefix}/{name}", info.size))
+    return sorted(found, key=lambda f: f.name)
+
+
+def _matching(store: pafs.FileSystem, folder: str, components: Sequence[str], pattern: str) -> Iterator[pafs.FileInfo]:
+    """The files below a folder that the components of a pattern name; only folders that match are listed."""
+    for i, component in enumerate(components):
+        if not _WILD.search(component):
+            folder = f"{folder.rstrip('/')}/{component}"
+            continue
+        deep = "**" in component
+        wanted = _matcher("/".join(components[i:]) if deep else component)
+        for info in _listed(store, folder, deep, pattern):
+            matches = wanted.fullmatch(info.path[len(folder) :].lstrip("/")) is not None
+            if not matches:
+                continue
+            if deep or i == len(components) - 1:
+                if info.type == pafs.FileType.File:
+                    yield info
+            elif info.type == pafs.FileType.Directory:
+                yield from _matching(store, info.path, components[i + 1 :], pattern)
+        return
+    info = _info(store, folder, pattern)
+    if info.type == pafs.FileType.File:
+        yield info
+
+
+def _listed(store: pafs.FileSystem, folder: str, deep: bool, pattern: str) -> Sequence[pafs.FileInfo]:
+    selector = pafs.FileSelector(folder, recursive=deep, allow_not_found=True)
+
+    def call() -> Sequence[pafs.FileInfo]:
+        return store.get_file_info(selector)
+
+    return _asked(store, f"{pattern}: list {folder}", call, pattern)
+
+
+def _info(store: pafs.FileSystem, path: str, pattern: str) -> pafs.FileInfo:
+    def call() -> pafs.FileInfo:
+        return store.get_file_info(path)
+
+    return _asked(store, f"{pattern}: look", call, pattern)
+
+
+def _asked(store: pafs.FileSystem, what: str, call: Callable[[], T], pattern: str) -> T:
     try:
-        infos = store.get_file_info(pafs.FileSelector(root, recursive=deep, allow_not_found=True))
+        return call() if isinstance(store, pafs.LocalFileSystem) else asked(what, call)
     except OSError as error:
         raise InputError(f"{pattern}: {error}", "check that the folder is there and that you may read it") from None
-    found: list[FoundFile] = []
-    for info in infos:
-        name = info.path[len(root) :].lstrip("/")
-        if info.type == pafs.FileType.File and wanted.fullmatch(name):
-            uri = info.path if not scheme else f"{start}{prefix}/{name}"
-            found.append(FoundFile(name, uri, info.size))
-    return sorted(found, key=lambda f: f.name)
 
 
 class ByteSource:
@@ -153,8 +199,10 @@ class ByteSource:
         return memoryview(self._data)[i : i + n]
 
     def digest(self) -> str:
-        """xxh3-128 of the slice and its overlap, 32 hex digits."""
+        """xxh3-128 of the slice and its overlap, 32 hex digits. InputError if a remote file changed since it was opened."""
         self._catch_up(self._limit)
+        if isinstance(self.file, RemoteFile):
+            self.file.require_unchanged()
         return self._hash.hexdigest()
 
     def close(self) -> None:

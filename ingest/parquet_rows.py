@@ -14,8 +14,9 @@ import pyarrow.parquet as pq
 import xxhash
 
 from core.errors import InputError
+from core.remote_file import RemoteFile
 from ingest.batches import TIMESTAMP
-from ingest.files import BLOCK, ByteSource, file_system
+from ingest.files import BLOCK, ByteSource, parquet_source
 from ingest.options import IngestOptions
 from ingest.parts import Part
 from ingest.rows import ColumnNames, RawRow, Row, make_row, no_text_column
@@ -38,7 +39,8 @@ class ParquetRows:
         self, part: Part, options: IngestOptions, skip: frozenset[int], note: Callable[[int, int], None] | None
     ) -> None:  # fmt: skip
         self._part, self._skip, self._note = part, skip, note
-        self._file = _open(part.uri)
+        self._source = parquet_source(part.uri)
+        self._file = _open(part.uri, self._source)
         try:
             self._columns = self._choose(ColumnNames.of(options))
         except BaseException:
@@ -85,7 +87,10 @@ class ParquetRows:
         return make_row(*raw.data)
 
     def digest(self) -> str:
-        return parquet_digest(self._part, self._file.metadata)
+        digest = parquet_digest(self._part, self._file.metadata)
+        if isinstance(self._source, RemoteFile):
+            self._source.require_unchanged()
+        return digest
 
     def close(self) -> None:
         self._file.close(force=True)
@@ -145,11 +150,10 @@ def parquet_digest(part: Part, metadata: pq.FileMetaData | None = None) -> str:
     return digest.hexdigest()
 
 
-def _open(uri: str) -> pq.ParquetFile:
-    store, path = file_system(uri)
+def _open(uri: str, source: RemoteFile | str | None = None) -> pq.ParquetFile:
     try:
         return pq.ParquetFile(
-            store.open_input_file(path), buffer_size=BLOCK, pre_buffer=False, page_checksum_verification=True
+            source or parquet_source(uri), buffer_size=BLOCK, pre_buffer=False, page_checksum_verification=True
         )
     except (pa.ArrowException, OSError) as error:
         raise InputError(f"{uri} is no readable Parquet file: {error}", "check or remove the file", uri) from None

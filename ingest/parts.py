@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from core.errors import InputError
-from ingest.files import ByteSource, FoundFile, file_system, find_files
+from ingest.files import ByteSource, FoundFile, find_files, parquet_source
 from ingest.lines import is_packed
 from ingest.members import Gzip, Zstd, skippable_end
 from ingest.records import SourceWindow, block_length, parse_header, stream_records
@@ -163,9 +163,8 @@ def _even(size: int, step: int) -> list[tuple[int, int, int]]:
 
 
 def _row_groups(file: FoundFile, part_bytes: int) -> list[tuple[int, int, int]]:
-    store, path = file_system(file.uri)
     try:
-        metadata = pq.ParquetFile(store.open_input_file(path)).metadata
+        metadata = pq.ParquetFile(parquet_source(file.uri)).metadata
     except (pa.ArrowException, OSError) as error:
         raise InputError(f"{file.uri} is no readable Parquet file: {error}", "check or remove the file") from None
     bounds: list[tuple[int, int, int]] = []

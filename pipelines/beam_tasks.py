@@ -24,8 +24,10 @@ import xxhash
 
 from core.errors import ScorerError, UserError, error_to_json
 from core.files import storage_errors
+from core.remote_path import RemotePath, place, upload
 from pipelines.handshake import DRIVER, greet
 from pipelines.pool import MEMORY_BYTES, Executor, Pool, Task
+from pipelines.store import Store
 
 Json = dict[str, Any]
 
@@ -110,7 +112,7 @@ class _Do(beam.DoFn):
         try:
             greet(self._setup.get(DRIVER), self._results)
         except UserError as error:
-            self._tell(error, Path(self._results, f"{uuid.uuid4().hex}.jsonl"))
+            self._tell(error, place(self._results) / f"{uuid.uuid4().hex}.jsonl")
             raise
 
     def process(self, element: Any) -> Iterator[tuple[Any, Any]]:
@@ -131,8 +133,8 @@ class _Do(beam.DoFn):
             yield {"kind": kind, "args": {**args, "key": json.loads(text), "values": values}}
 
     def _do(self, executor: Executor, tasks: list[Task]) -> Iterator[tuple[Any, Any]]:
-        final = Path(self._results, f"{uuid.uuid4().hex}.jsonl")
-        draft = final.with_suffix(".draft")
+        final = place(self._results) / f"{uuid.uuid4().hex}.jsonl"
+        draft = self._draft(final)
         try:
             with storage_errors(final):
                 file = open(draft, "w", encoding="utf-8")  # noqa: SIM115 - closed below, with errors of its own
@@ -146,7 +148,7 @@ class _Do(beam.DoFn):
                 with storage_errors(final):
                     file.close()
             with storage_errors(final):
-                draft.rename(final)
+                _finish(draft, final)
         except (Exception, KeyboardInterrupt) as error:
             self._tell(error, final)
             raise
@@ -159,9 +161,23 @@ class _Do(beam.DoFn):
             told = error_to_json(error)
         _FAILED.setdefault(self._run, told)
         with contextlib.suppress(OSError):
-            draft = final.with_suffix(".failed")
+            draft = self._draft(final).with_suffix(".failed")
             draft.write_text(json.dumps(told) + "\n", encoding="utf-8")
-            draft.rename(final)
+            _finish(draft, final)
+
+    def _draft(self, final: Path) -> Path:
+        """Where a file of results is written until it is whole."""
+        setup = self._setup
+        if isinstance(final, RemotePath):
+            return Store(setup["root"], setup["generation"], setup["shared"]).temporary(final.name)
+        return final.with_suffix(".draft")
+
+
+def _finish(draft: Path, final: Path) -> None:
+    if isinstance(final, RemotePath):
+        upload(draft, final, keep=False)
+    else:
+        draft.rename(final)
 
 
 @contextlib.contextmanager

@@ -8,26 +8,25 @@ from __future__ import annotations
 
 import contextlib
 import json
-import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from core.errors import InputError, StorageError
 from core.files import storage_errors
+from core.remote_path import place, remove_tree
 from dedup.minhash import MinHash
 from ingest.files import find_files
 from pipelines.context import Context, recipe_from_json
 from pipelines.deduplication import find_duplicates
 from pipelines.elections import BASES, write_no_clusters
-from pipelines.lease import Lease
 from pipelines.passes import Passes
 from pipelines.plan import compile_plan
 from pipelines.progress import Progress, Silent
 from pipelines.recipe_scorers import parameters_of
+from pipelines.remote_lease import lease_for
 from pipelines.run_options import RunOptions
 from pipelines.sources import Source, near_scorer, table_sources
 from pipelines.zygote import Zygote
@@ -61,15 +60,15 @@ def cluster_signatures(
     sources: list[Source] = []
     for number, file in enumerate(files):
         sources += table_sources(file.uri, scorer, own=True, prefix=f"{number:04d}-")
-    folder = Path(options.out)
+    folder = place(options.out)
     if folder.is_dir() and any(p.name not in ("lease", "tmp", "logs", "clusters") for p in folder.iterdir()):
         raise StorageError(f"{folder}: holds something else than clusters", "choose an empty or a new --out")
     with storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
     plan = compile_plan(recipe_from_json(_recipe(patterns, scorer)))
-    with Lease(options.out) as lease:
-        shutil.rmtree(folder / "tmp", ignore_errors=True)
-        shutil.rmtree(folder / "clusters", ignore_errors=True)
+    with lease_for(options.out, shared=not options.engine.local) as lease:
+        remove_tree(folder / "tmp")
+        remove_tree(folder / "clusters")
         context = Context(lease.store, plan)
         passes = Passes(context, options, progress or Silent(), zygote)
         try:
@@ -85,7 +84,7 @@ def cluster_signatures(
             context.store.write_bytes(context.store.path("clusters", "_index.json"), json.dumps(index, indent=1).encode())
         finally:
             passes.close()
-            shutil.rmtree(lease.store.scratch(), ignore_errors=True)
+            lease.store.remove_scratch()
             with contextlib.suppress(OSError):
                 (folder / "tmp").rmdir()
     return told

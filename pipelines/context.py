@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from core.errors import InputError
-from ingest.files import file_system, open_file
+from ingest.files import change_stamp, open_file
 from ingest.options import IngestOptions
 from ingest.parts import Part, list_parts
 from pipelines.isolate import Limits
@@ -86,16 +86,15 @@ class Context:
 
     def stamp(self, part: Part) -> dict[str, Any]:
         """What tells cheaply whether a part's file was changed: its size and its time of change."""
-        store, path = file_system(part.uri)
-        info = store.get_file_info(path)
-        # Without a time nothing is told: then the digest has to be compared.
-        changed = info.mtime_ns if info.mtime_ns is not None else time.time_ns()
-        return {"size": info.size, "changed": changed, "format": part.format}
+        size, changed = change_stamp(part.uri)
+        # Without a stamp nothing is told: then the digest has to be compared.
+        return {"size": size, "changed": time.time_ns() if changed is None else changed, "format": part.format}
 
     def to_setup(self) -> dict[str, Any]:
         """JSON from which another process makes the same context."""
         return {
-            "root": self.store.root, "generation": self.store.generation, "recipe": self.recipe.canonical(),
+            "root": self.store.root, "generation": self.store.generation, "shared": self.store.shared,
+            "recipe": self.recipe.canonical(),
             "limits": {"seconds": self.limits.seconds, "memory_bytes": self.limits.memory_bytes},
         }  # fmt: skip
 
@@ -103,7 +102,7 @@ class Context:
     def from_setup(setup: dict[str, Any]) -> Context:
         """The context of a run; scorers are made but not opened."""
         plan = compile_plan(recipe_from_json(setup["recipe"]))
-        return Context(Store(setup["root"], setup["generation"]), plan, Limits(**setup["limits"]))
+        return Context(Store(setup["root"], setup["generation"], setup["shared"]), plan, Limits(**setup["limits"]))
 
     def open(self) -> Context:
         """Opens the scorers: models are loaded, once a process."""

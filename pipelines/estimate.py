@@ -9,9 +9,10 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from core.remote import is_remote
+from core.remote_path import cache_folder, place
 from ingest.parts import Part
 from pipelines.layers import Footer
 
@@ -92,16 +93,16 @@ def disk_use(out: str, parts: Sequence[Part]) -> tuple[int, int]:
     names = {f"{part.name}.parquet" for part in parts}
     layers = shards = 0
     for table in ("documents", "records"):
-        for path in Path(out, table).glob("*/*.parquet"):
+        for path in (place(out) / table).glob("*/*.parquet"):
             layers += path.stat().st_size if path.name in names else 0
-    for path in Path(out, "shards").glob("*/*"):
+    for path in (place(out) / "shards").glob("*/*"):
         shards += path.stat().st_size
     return layers, shards
 
 
 def free_bytes(out: str) -> int:
-    """Bytes free on the disk of a folder that may not be there yet."""
-    folder = Path(out).resolve()
+    """Bytes free on the disk of a folder that may not be there yet; of an object store, where copies and drafts lie here."""
+    folder = cache_folder() if is_remote(out) else place(out).resolve()
     while not folder.exists():
         folder = folder.parent
     return shutil.disk_usage(folder).free

@@ -6,6 +6,7 @@ stand an xxh3 of each chunk and one of the rest: IPC files have no checksums of 
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ import xxhash
 
 from core.errors import StorageError
 from core.files import storage_errors
+from core.remote_path import place
 from pipelines.memory import forget
 from pipelines.store import Store
 
@@ -113,7 +115,7 @@ def read_chunks(pointers: Iterable[Pointer], maps: dict[str, pa.Buffer] | None =
     for pointer in sorted(pointers, key=lambda p: (Path(p.path).name, p.index)):
         try:
             if pointer.path not in found:
-                with pa.memory_map(pointer.path) as source:
+                with pa.memory_map(os.fspath(place(pointer.path))) as source:
                     found[pointer.path] = source.read_buffer(source.size())
             batches.append(_chunk(found[pointer.path], pointer.index))
             if maps is not None:

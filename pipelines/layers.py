@@ -20,6 +20,8 @@ import xxhash
 from core.errors import StorageError
 from core.files import storage_errors
 from core.hashing import ID_TYPE
+from core.remote_file import RemoteFile
+from core.remote_path import RemotePath
 from pipelines.store import Store
 
 FOOTER_KEY = b"web2shards"
@@ -188,7 +190,7 @@ def _digest_without(path: Path, place: int) -> str:
 def read_footer(path: Path) -> Footer | None:
     """The footer of a layer file; None if there is no file. StorageError if it is damaged."""
     try:
-        metadata = pq.read_metadata(path).metadata or {}
+        metadata = pq.read_metadata(RemoteFile(str(path)) if isinstance(path, RemotePath) else path).metadata or {}
         return Footer(**json.loads(metadata[FOOTER_KEY]))
     except FileNotFoundError:
         return None

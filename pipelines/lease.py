@@ -14,6 +14,7 @@ import platform
 import threading
 import time
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -95,7 +96,7 @@ class Lease:
     def _create(self, generation: int) -> bool:
         path = lease_path(self.root, generation)
         holder = {
-            "run": uuid.uuid4().hex, **_machine(), "pid": os.getpid(), "process_started": _started(os.getpid()), "released": False,
+            "run": uuid.uuid4().hex, **machine(), "pid": os.getpid(), "process_started": started(os.getpid()), "released": False,
         }
         draft = _draft(path)
         with storage_errors(path):
@@ -114,11 +115,8 @@ class Lease:
         holder = _read(path)
         if not holder or holder.get("released"):
             return False
-        if _machine().items() <= holder.items():
-            try:
-                return abs(_started(int(holder["pid"])) - float(holder["process_started"])) < 1.0
-            except (psutil.Error, OSError, ValueError, KeyError, TypeError, OverflowError):
-                return False
+        if machine().items() <= holder.items():
+            return same_process(holder)
         beat = path.with_suffix(".beat")
         seen = _text(beat)
         deadline = time.monotonic() + self.silence_seconds
@@ -183,7 +181,7 @@ def _draft(path: Path) -> Path:
     return path.with_suffix(f".{uuid.uuid4().hex}.draft")
 
 
-def _machine() -> dict[str, str]:
+def machine() -> dict[str, str]:
     """What two processes share that can see each other."""
     try:
         processes = os.readlink("/proc/self/ns/pid")
@@ -192,7 +190,15 @@ def _machine() -> dict[str, str]:
     return {"host": platform.node(), "boot": _boot_id(), "processes": processes}
 
 
-def _started(pid: int) -> float:
+def same_process(holder: Mapping[str, Any]) -> bool:
+    """Whether the process that a lease names, on this machine, is still the same."""
+    try:
+        return abs(started(int(holder["pid"])) - float(holder["process_started"])) < 1.0
+    except (psutil.Error, OSError, ValueError, KeyError, TypeError, OverflowError):
+        return False
+
+
+def started(pid: int) -> float:
     """When a process started, on a clock that nobody sets: seconds since the machine did, where /proc tells them.
 
     psutil adds the machine's start to it, which moves when the clock is set. psutil.Error if there is no such process.

@@ -106,9 +106,9 @@ class Passes:
 
                 inner = Inline(self._context)
             else:
-                folder = self._context.store.path("logs")
+                folder = self._context.store.local("logs")
                 with storage_errors(folder):
-                    folder.mkdir(exist_ok=True)
+                    folder.mkdir(parents=True, exist_ok=True)
                 inner = self._ahead = Ahead(Pool(
                     self._options.worker_count, self._context.to_setup(), folder=folder,
                     stuck_seconds=self._options.stuck_seconds, memory_bytes=self._options.memory_bytes,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import threading
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
@@ -184,10 +183,10 @@ class FromFiles(Following):
         if self._folder is None:
             return
         with contextlib.suppress(OSError):
-            found = [entry for entry in os.scandir(self._folder) if entry.name.endswith(".jsonl") and entry.name not in self._read]
-            for entry in sorted(found, key=lambda entry: (entry.stat().st_mtime_ns, entry.name)):
-                self._take(Path(entry.path))
-                self._read.add(entry.name)
+            found = [path for path in self._folder.glob("*.jsonl") if path.name not in self._read]
+            for path in sorted(found, key=lambda path: (path.stat().st_mtime_ns, path.name)):
+                self._take(path)
+                self._read.add(path.name)
 
     def _take(self, path: Path) -> None:
         for line in path.read_text(encoding="utf-8").splitlines():

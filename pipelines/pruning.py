@@ -13,9 +13,10 @@ from typing import Any
 
 from core.errors import InputError, StorageError
 from core.files import storage_errors
+from core.remote_path import place
 from ingest.parts import list_parts
-from pipelines.lease import Lease, holder
 from pipelines.plan import DUPLICATES, FATE, IDENTITY
+from pipelines.remote_lease import holder_of, lease_for
 from pipelines.runfile import RUN, read_run
 from pipelines.shard_notes import notes_path
 from pipelines.survey import MANIFEST
@@ -39,15 +40,15 @@ def prune(out: str, dry_run: bool = False) -> list[Stale]:
     InputError if there is no run, LeaseError if one is going on.
     """
     if dry_run:
-        return list(stale_files(out, with_temporary=holder(out) is None))
+        return list(stale_files(out, with_temporary=holder_of(out) is None))
     _info(out)
-    with Lease(out) as lease:
+    with lease_for(out) as lease:
         found = list(stale_files(out, with_temporary=True))
         for stale in found:
             lease.store.check_lease()
             with storage_errors(stale.path):
                 stale.path.unlink(missing_ok=True)
-        for folder in sorted({folder for stale in found for folder in _folders(Path(out), stale.path)}, reverse=True):
+        for folder in sorted({folder for stale in found for folder in _folders(place(out), stale.path)}, reverse=True):
             if folder.is_dir() and not any(folder.iterdir()):
                 folder.rmdir()
     return found
@@ -55,7 +56,7 @@ def prune(out: str, dry_run: bool = False) -> list[Stale]:
 
 def stale_files(out: str, with_temporary: bool) -> Iterator[Stale]:
     """The files that the run in `out` does not need; those under tmp/ if nobody is writing there."""
-    info, root = _info(out), Path(out)
+    info, root = _info(out), place(out)
     plan = info["plan"]
     layers = {
         "records": {"record"},

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,6 +22,7 @@ import pyarrow.compute as pc
 from core.addresses import canonical_url, url_host
 from core.errors import InputError, StorageError
 from core.hashing import ID_TYPE, digest
+from core.remote_path import place
 from pipelines.store import Store
 
 REMOVED_FILE = "removed.jsonl"
@@ -115,7 +115,7 @@ class Removals:
 
 def read_removals(root: str) -> Removals:
     """The takedowns of an out folder. StorageError if the list is damaged: then nothing may be computed."""
-    path = Path(root, REMOVED_FILE)
+    path = place(root) / REMOVED_FILE
     try:
         raw = path.read_bytes()
     except FileNotFoundError:

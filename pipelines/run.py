@@ -6,27 +6,26 @@ The same command again brings the out folder up to date; a pass that has nothing
 from __future__ import annotations
 
 import contextlib
-import shutil
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from core.errors import InputError, StorageError, UserError
 from core.files import storage_errors
+from core.remote_path import place, remove_tree
 from ingest.parts import Part
 from pipelines import ending
 from pipelines import survey as surveys
 from pipelines.context import Context, input_parts
 from pipelines.deduplication import find_duplicates
 from pipelines.ending import Outputs
-from pipelines.lease import Lease
 from pipelines.passes import Passes
 from pipelines.plan import DUPLICATES, FATE, IDENTITY, compile_plan
 from pipelines.progress import Pass, Progress, Silent
 from pipelines.recipe import Recipe
 from pipelines.redaction import settle
+from pipelines.remote_lease import lease_for
 from pipelines.run_options import RunOptions, RunResult, require_no_larger_run
 from pipelines.runfile import read_run, require_same_recipe, write_run
 from pipelines.sources import Source, earlier_sources, part_sources, require_decided
@@ -53,10 +52,10 @@ def run(
     require_same_recipe(options.out, recipe)
     require_no_larger_run(options, len(parts))
     with storage_errors(options.out):
-        Path(options.out).mkdir(parents=True, exist_ok=True)
-    with Lease(options.out) as lease:
+        place(options.out).mkdir(parents=True, exist_ok=True)
+    with lease_for(options.out, shared=not options.engine.local) as lease:
         # What earlier runs left: whoever holds the lease has the folder for itself.
-        shutil.rmtree(Path(options.out, "tmp"), ignore_errors=True)
+        remove_tree(place(options.out) / "tmp")
         settle(lease.store)
         context = Context(lease.store, plan)
         driver = _Driver(context, options, parts, progress or Silent(), zygote, stored is not None)
@@ -67,9 +66,9 @@ def run(
             raise
         finally:
             driver.close()
-            shutil.rmtree(lease.store.scratch(), ignore_errors=True)
+            lease.store.remove_scratch()
             with contextlib.suppress(OSError):  # another run may have begun
-                Path(options.out, "tmp").rmdir()
+                (place(options.out) / "tmp").rmdir()
 
 
 class _Driver:
@@ -237,16 +236,16 @@ class _Driver:
     def _repair(self, error: StorageError) -> bool:
         """Sets a damaged layer file aside; False if the error is about something else."""
         path = error.path
-        if not path.endswith(".parquet") or not Path(path).exists():
+        if not path.endswith(".parquet") or not place(path).exists():
             return False
-        if not Path(path).is_relative_to(self.options.out):  # of an earlier run: not ours to mend
+        if not place(path).is_relative_to(place(self.options.out)):  # of an earlier run: not ours to mend
             if not self.survey.frozen:
                 mend = "delete it, run that run's own command again, which makes it anew, and then this one"
                 raise StorageError(error.message, mend, path) from error
             self._stay_decided(error)
             return True
         self.context.store.check_lease()
-        Path(path).unlink()
+        place(path).unlink()
         self.progress.told(f"{error.message}: set aside, and computed again")
         return True
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import StorageError
+from core.remote_path import place
 from pipelines.cluster import Cluster
 from pipelines.pool import MEMORY_BYTES
 from pipelines.runfile import read_run
@@ -57,13 +58,11 @@ class RunResult:
 
     @property
     def report(self) -> Path:
-        return Path(self.out, "report", "index.html")
+        return place(self.out) / "report" / "index.html"
 
 
 def require_no_larger_run(options: RunOptions, parts: int) -> None:
-    """A trial must not shrink the shards of a whole run; nor is there a way to write to an object store yet."""
-    if "://" in options.out:
-        raise StorageError(f"{options.out}: an out folder is a local path", "choose a local --out and copy it afterwards")
+    """A trial must not shrink the shards of a whole run."""
     earlier = read_run(options.out)
     if options.limit is not None and earlier.get("finished") and len(earlier["parts"]) > parts:
         raise StorageError(

@@ -6,10 +6,10 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 from core.errors import InputError, StorageError
+from core.remote_path import place
 from ingest.parts import Part
 from pipelines.context import Context, recipe_from_json
 from pipelines.recipe import Recipe
@@ -34,7 +34,7 @@ def versions() -> dict[str, str]:
 
 def read_run(out: str) -> dict[str, Any]:
     """What run.json says; empty if there is none. StorageError if it is damaged."""
-    path = Path(out, RUN)
+    path = place(out) / RUN
     try:
         value = json.loads(path.read_bytes())
         if value["format_version"] != FORMAT_VERSION:
@@ -57,7 +57,7 @@ def require_same_recipe(out: str, recipe: Recipe) -> None:
             f"{out}: holds the run `{run['recipe']['name']}`, and this recipe is `{recipe.name}`",
             "choose another --out, or give the recipe the same `name:` to bring that run up to date",
         )
-    folder = Path(out)
+    folder = place(out)
     if run or not folder.is_dir() or next(folder.glob("lease/*.json"), None) is not None:
         return  # without run.json, a lease tells that a run wrote here: run.json was damaged, and deleted as the error says
     if any(p.name not in ("lease", "tmp", REMOVED_FILE) for p in folder.iterdir()):

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import StorageError
+from core.remote_path import Stats
 from pipelines.store import Store
 from sharding.index import Index, read_index
 
@@ -26,9 +27,9 @@ def whole_index(folder: Path, store: Store | None = None) -> Index | None:
     try:
         index = read_index(folder)
         noted = _read_notes(folder)
-        known = True
+        known, stats = True, Stats(folder)
         for name, size, sha256 in _files(index):
-            stat = (folder / name).stat()
+            stat = stats[name]
             if stat.st_size != size:
                 return None
             if noted.get(name) != [size, stat.st_mtime_ns, sha256]:
@@ -44,7 +45,8 @@ def whole_index(folder: Path, store: Store | None = None) -> Index | None:
 
 def note_shards(store: Store, folder: Path, index: Index) -> None:
     """Notes sizes and times of change of an output's files, which are known to be sound."""
-    notes = {name: [size, (folder / name).stat().st_mtime_ns, sha256] for name, size, sha256 in _files(index)}
+    stats = Stats(folder)
+    notes = {name: [size, stats[name].st_mtime_ns, sha256] for name, size, sha256 in _files(index)}
     store.write_bytes(notes_path(folder), json.dumps(notes, indent=1, sort_keys=True).encode())
 
 

@@ -20,9 +20,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from core.errors import InputError, UserError
+from core.remote import is_remote
+from core.remote_path import place
 from dedup.minhash import MinHash
 from dedup.sketches import signatures_of_table
-from ingest.files import file_system, find_files, open_file
+from ingest.files import change_stamp, find_files, open_file
 from pipelines.context import Context, recipe_from_json
 from pipelines.layers import Footer, layer_path
 from pipelines.plan import DUPLICATES, FATE, KEPT_BEFORE, Layer, Plan, compile_plan, fingerprint
@@ -147,6 +149,12 @@ def _plan(recipe: str) -> Plan:
     return compile_plan(recipe_from_json(json.loads(recipe)))
 
 
+def _same_folder(one: str, other: str) -> bool:
+    if is_remote(one) or is_remote(other):
+        return place(one) == place(other)
+    return os.path.realpath(one) == os.path.realpath(other)
+
+
 def earlier_sources(context: Context) -> tuple[list[Source], str]:
     """What `against` names, as sources, and a digest of it. InputError if it cannot be compared with this run."""
     sources: list[Source] = []
@@ -158,12 +166,10 @@ def earlier_sources(context: Context) -> tuple[list[Source], str]:
                 raise InputError(f"against {given}: there is no such file", _MEND)
             for file in found:
                 sources += table_sources(file.uri, _near(context.plan), own=False)
-                store, path = file_system(file.uri)
-                info = store.get_file_info(path)
-                told.append([file.name, info.size, info.mtime_ns])
+                told.append([file.name, *change_stamp(file.uri)])
             continue
-        root = os.path.abspath(given)
-        if os.path.realpath(root) == os.path.realpath(context.store.root):
+        root = given.rstrip("/") if is_remote(given) else os.path.abspath(given)
+        if _same_folder(root, context.store.root):
             raise InputError(f"against {given}: is the run's own out folder", "name earlier runs only")
         run = read_run(root)
         unfinished = InputError(f"against {given}: the run has not finished", "run its recipe to the end")

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from core.errors import InputError, StorageError
+from core.remote_path import place
 from ingest.parts import Part
 from pipelines.layers import layer_path, read_footer
-from pipelines.lease import holder
 from pipelines.plan import DUPLICATES, FATE, IDENTITY
+from pipelines.remote_lease import holder_of
 from pipelines.runfile import RUN, read_run
 from pipelines.store import Store
 
@@ -73,12 +73,12 @@ def status_of(out: str) -> Status:
     elects = any(entry["dedup"] for entry in plan["layers"])
     named += [("documents", name, "") for name in (IDENTITY, *([DUPLICATES] if elects else []), FATE)]
     layers = [_layer(store, table, layer, method, parts) for table, layer, method in named]
-    report = Path(out, "report", "index.html")
+    report = place(out) / "report" / "index.html"
     return Status(
         out, info["recipe"]["name"], info["started"], info["finished"], info["limit"], len(parts),
         sum(part.size for part in parts), tuple(layers),
         tuple(_output(store, name, settings["format"]) for name, settings in info["recipe"]["output"].items()),
-        str(report) if report.is_file() else None, holder(out),
+        str(report) if report.is_file() else None, holder_of(out),
     )  # fmt: skip
 
 

@@ -11,7 +11,6 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -20,6 +19,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from core.errors import InputError, StorageError
+from core.remote_path import place
 from core.scorer import CUT, MASK
 from filters.rules import Rule, parse_rule
 from ingest.parts import Part
@@ -106,7 +106,7 @@ class Run:
     @property
     def stats(self) -> dict[str, Any]:
         """report/stats.json. StorageError if it is missing or damaged."""
-        path = Path(self.out, "report", "stats.json")
+        path = place(self.out) / "report" / "stats.json"
         try:
             return json.loads(path.read_bytes())
         except (OSError, ValueError) as error:

@@ -15,6 +15,7 @@ from typing import Any
 import xxhash
 
 from core.errors import StorageError
+from core.remote_path import Stats
 from ingest.parts import Part
 from ingest.read import slice_digest
 from pipelines.context import Context
@@ -63,10 +64,11 @@ class Survey:
         folder = self.store.path(table, layer)
         manifest, sound = _read_manifest(folder / MANIFEST)
         found: dict[str, Footer | None] = {}
+        stats = Stats(folder)
         for part in self.parts:
             path = layer_path(self.store, table, layer, part.name)
             try:
-                stat = path.stat()
+                stat = stats[path.name]
             except FileNotFoundError:
                 found[part.name] = None
                 continue
@@ -103,11 +105,11 @@ def write_manifest(
     folder = store.path(table, layer)
     if not folder.is_dir():
         return
-    parts = {}
+    parts, stats = {}, Stats(folder)
     for name, footer in sorted(footers.items()):
         if footer is None:
             continue
-        stat = layer_path(store, table, layer, name).stat()
+        stat = stats[layer_path(store, table, layer, name).name]
         parts[name] = {"bytes": stat.st_size, "changed": stat.st_mtime_ns, "footer": asdict(footer)}
         if stamps is not None:
             parts[name]["input"] = stamps[name]

@@ -16,10 +16,10 @@ import pyarrow.compute as pc
 
 from core.errors import InputError
 from core.hashing import ID_TYPE
-from pipelines.lease import Lease
 from pipelines.plan import DUPLICATES, KEPT_BEFORE
 from pipelines.progress import Progress
 from pipelines.redaction import Redacted, settle
+from pipelines.remote_lease import lease_for
 from pipelines.removal import Removals, Takedown, add_takedowns, read_removals
 from pipelines.runfile import parts_of, read_run, recipe_of
 from pipelines.stored import Run
@@ -90,7 +90,7 @@ def take_down(options: RunOptions, looked_up: Taken, note: str = "", progress: P
 
     out = options.out
     recipe, info = recipe_of(out), read_run(out)
-    with Lease(out) as lease:
+    with lease_for(out) as lease:
         add_takedowns(lease.store, looked_up.takedowns, note)
         redacted = settle(lease.store)
     result = run(recipe, replace(options, limit=info["limit"]), progress, stored=parts_of(out))

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 import xxhash
 
 from core.errors import InputError, StorageError
+from core.remote_path import place
 from ingest.parts import Part
 from pipelines.layers import Footer, RowReader, check_seal, id_bytes, layer_path, read_footer
 from pipelines.plan import DUPLICATES, FATE, IDENTITY
@@ -81,7 +82,7 @@ def verify(out: str, told: Callable[[str], None] | None = None) -> Checked:
     whole = not checked.problems
     written = _outputs(store, info, checked, told)
     # Where layers are missing or damaged, the sums would only say so again.
-    _sums(Path(out, "report", "stats.json"), counts if whole else {}, checked)
+    _sums(place(out) / "report" / "stats.json", counts if whole else {}, checked)
     for name, samples in written.items():
         if whole and samples != counts["kept"]:
             what = f"{samples:,} samples written or left out, and documents/fate keeps {counts['kept']:,}"

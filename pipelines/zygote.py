@@ -24,6 +24,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from core.errors import UserError, error_to_json
+from core.remote import in_use
 from pipelines.isolate import die_with
 from pipelines.memory import ALLOCATOR, forget_code, give_back
 
@@ -60,12 +61,12 @@ class Zygote:
 
 
 def forked() -> Zygote | None:
-    """A zygote that shares what this process has imported; None where a fork is not safe (threads; not Linux).
+    """A zygote that shares what this process has imported; None where a fork is not safe (threads, or a store's client; not Linux).
 
     For a process that is the tool's own: its objects are no longer looked at by the garbage collector, so that the
     pages that hold them stay shared.
     """
-    if sys.platform != "linux" or threading.active_count() > 1:
+    if sys.platform != "linux" or threading.active_count() > 1 or in_use():
         return None
     mine, theirs = socket.socketpair()
     gc.freeze()

@@ -46,7 +46,6 @@ def check_output(folder: Path, progress: Callable[[ShardInfo], None] | None = No
 
     `progress` is called after each shard. An output without a readable index has one problem.
     """
-    folder = Path(folder)
     try:
         index = read_index(folder)
     except StorageError as error:

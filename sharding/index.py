@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import stat
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 
 from core.errors import StorageError
 from core.files import Beside, Place, storage_errors
+from core.remote_path import Stats
 from sharding.shard import FORMATS, ShardInfo
 
 INDEX = "index.json"
@@ -88,7 +90,7 @@ def make_index(
 
 def retract_index(folder: Path) -> None:
     """Removes the index before the first shard of an output changes: from here on the output counts as unfinished."""
-    path = Path(folder, INDEX)
+    path = folder / INDEX
     with storage_errors(path):
         path.unlink(missing_ok=True)
 
@@ -98,11 +100,11 @@ def write_index(folder: Path, index: Index, place: Place | None = None) -> list[
 
     StorageError if a shard that it lists is not there in the stated size, or the folder cannot be written.
     """
-    folder = Path(folder)
+    stats = Stats(folder)
     for shard in index.shards:
         for name, size in ((shard.name, shard.bytes), (shard.sidecar, shard.sidecar_bytes)):
             path = folder / name
-            if name and (not path.is_file() or path.stat().st_size != size):
+            if name and _size(stats, name) != size:
                 raise StorageError(f"{path}: missing, or not of {size:,} bytes", "run the same command again")
     place = place if place is not None else Beside(folder)
     final = folder / INDEX
@@ -121,15 +123,24 @@ def write_index(folder: Path, index: Index, place: Place | None = None) -> list[
     return strays
 
 
+def _size(stats: Stats, name: str) -> int:
+    """The bytes of a file; -1 if there is none, or something else."""
+    try:
+        told = stats[name]
+    except FileNotFoundError:
+        return -1
+    return told.st_size if stat.S_ISREG(told.st_mode) else -1
+
+
 def unlisted(folder: Path, index: Index) -> list[str]:
     """Names of the folder's files that are not of the output, sorted; folders in it are left alone."""
     listed = index.files
-    return sorted(path.name for path in Path(folder).iterdir() if path.name not in listed and not path.is_dir())
+    return sorted(path.name for path in folder.iterdir() if path.name not in listed and not path.is_dir())
 
 
 def read_index(folder: Path) -> Index:
     """The index of an output. StorageError if there is none or it is damaged."""
-    path = Path(folder, INDEX)
+    path = folder / INDEX
     try:
         if path.stat().st_size > LARGEST_INDEX:
             raise ValueError("it is larger than any index")

@@ -127,7 +127,7 @@ class ShardWriter:
     ) -> None:  # fmt: skip
         if format not in FORMATS:
             raise ValueError(f"format: {', '.join(FORMATS)}, not {format!r}")
-        self.folder, self.split, self.format = Path(folder), split, format
+        self.folder, self.split, self.format = folder, split, format
         self.members = dict(sorted(members.items()))
         self.stem = shard_stem(split, number)
         self.samples = 0

@@ -96,6 +96,7 @@ def cluster(
     with compiling(say):
         from dedup.minhash import MinHash
         from pipelines.clustering import cluster_signatures
+    from core.remote_path import place
     from pipelines.run_options import RunOptions
     from pipelines.zygote import forking
     from web2shards.progress import progress_for
@@ -111,7 +112,7 @@ def cluster(
         f"{count(told.rows, 'signature')}, {told.kept:,} kept; {count(told.clusters, 'cluster')} of two and more, "
         f"the largest of {told.largest:,}; {told.seconds:.1f} s"
     )
-    say(f"the clusters are in {plain(str(Path(out, 'clusters')))}")
+    say(f"the clusters are in {plain(str(place(out) / 'clusters'))}")
 
 
 def _of_recipe(recipe: str, settings: list[str] | tuple[()]) -> tuple[int, int, float]:

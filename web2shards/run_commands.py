@@ -133,20 +133,21 @@ def report(
 ) -> None:  # fmt: skip
     """Print where the report of a run is, and its summary."""
     options.remember(ctx, verbose)
-    from pathlib import Path
-
     from core.errors import StorageError
+    from core.remote_path import place
     from web2shards.look_commands import opened
     from web2shards.summary import show_summary
 
-    page = Path(out, "report", "index.html")
+    page = place(out) / "report" / "index.html"
     with opened(out) as stored:
         if not page.is_file():
             raise StorageError(f"{page}: there is no report", "it is written last: run the same command again")
         show_summary(stored.stats, page)
     if browser:
+        import os
         import webbrowser
+        from pathlib import Path
 
-        link = page.resolve().as_uri()
+        link = Path(os.fspath(page)).resolve().as_uri()
         if not webbrowser.open(link):
             messages().print(f"no browser could be started; open {link}")

@@ -1,0 +1,351 @@
+"""Paths on an object store that are used like local ones: looked at, listed, read and deleted; `place` makes them.
+
+Who opens one, or hands it to a reader of files, gets a copy in a cache on this machine, named by the object's ETag: it
+is downloaded once, and never an old one. Objects are written whole by `upload` and `put`, which no rename is needed for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import shutil
+import stat
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PosixPath
+from typing import IO, Any, TypeVar
+
+import pyarrow as pa
+import pyarrow.fs as pafs
+
+from core.errors import StorageError
+from core.remote import SCHEME, Look, asked, file_system, look, opened
+
+T = TypeVar("T")
+PIECE = 8 << 20
+#: Stores whose objects are seen whole or not at all, and listed as soon as they are written.
+WRITABLE = ("s3://", "gs://")
+#: Where copies lie, and how many bytes of them are kept.
+CACHE_VARIABLE, CACHE_BYTES_VARIABLE = "WEB2SHARDS_CACHE", "WEB2SHARDS_CACHE_BYTES"
+CACHE_BYTES = 20 << 30
+#: A copy that was used this recently stays: a reader may be about to open it.
+RECENT_SECONDS = 600.0
+_DEEPEST = 8
+
+
+def place(path: str) -> Path:
+    """The path of an out folder or of what is in it: local, or of a store that WRITABLE names; StorageError for others."""
+    scheme = SCHEME.match(path)
+    if scheme is None:
+        return Path(path)
+    if scheme.group(0) not in WRITABLE:
+        raise StorageError(
+            f"{path}: an out folder is a local path, or a URI that begins with {' or '.join(WRITABLE)}",
+            "choose such an --out; on other stores a file could be seen before it is whole",
+        )
+    return RemotePath(path.rstrip("/"))
+
+
+@dataclass(frozen=True)
+class Stat:
+    """What there is to know of an object without reading it; folders have no time."""
+
+    st_mode: int
+    st_size: int
+    st_mtime_ns: int
+
+    @property
+    def st_mtime(self) -> float:
+        return self.st_mtime_ns / 1e9
+
+
+class RemotePath(PosixPath):
+    """A path on an object store, made by `place`; as text it is a URI.
+
+    Folders are what names have in common: they are not made, and vanish with what is in them. UnreachableError when the
+    store stays away, StorageError when it refuses.
+    """
+
+    def __str__(self) -> str:
+        return super().__str__().replace(":/", "://", 1)
+
+    def __repr__(self) -> str:
+        return f"RemotePath({str(self)!r})"
+
+    def __fspath__(self) -> str:
+        return str(cached(str(self)))
+
+    def __reduce__(self) -> tuple[Callable[[str], Path], tuple[str]]:
+        return place, (str(self),)
+
+    _listed: pafs.FileInfo | None = None
+
+    def stat(self, *, follow_symlinks: bool = True) -> Any:
+        """What the store tells now; of a path that a listing gave, what the listing told."""
+        return _stat(str(self), self._info())
+
+    def exists(self, *, follow_symlinks: bool = True) -> bool:
+        return self._info().type != pafs.FileType.NotFound
+
+    def is_file(self, *, follow_symlinks: bool = True) -> bool:  # pyright: ignore[reportIncompatibleMethodOverride]
+        return self._info().type == pafs.FileType.File
+
+    def is_dir(self, *, follow_symlinks: bool = True) -> bool:  # pyright: ignore[reportIncompatibleMethodOverride]
+        return self._info().type == pafs.FileType.Directory
+
+    def iterdir(self) -> Generator[Any]:
+        yield from self._below(False)
+
+    def glob(self, pattern: str, **options: Any) -> Iterator[Path]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        depth = pattern.count("/") + 1
+        for path in self._below(depth > 1):
+            inner = PosixPath(*path.parts[len(self.parts) :])
+            if len(inner.parts) == depth and inner.match(pattern):
+                yield path
+
+    def rglob(self, pattern: str, **options: Any) -> Iterator[Path]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        yield from (path for path in self._below(True) if path.match(pattern))
+
+    def open(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, mode: str = "r", *args: Any, **options: Any
+    ) -> IO[Any]:  # fmt: skip
+        if mode not in ("r", "rb", "rt"):
+            raise ValueError(f"{self}: objects are written whole, not opened for writing")
+        return open(os.fspath(self), mode, *args, **options)
+
+    def read_bytes(self) -> bytes:
+        def call(store: pafs.FileSystem, path: str) -> bytes:
+            with store.open_input_file(path) as file:
+                return file.read()
+
+        return _asked(str(self), "read", call)
+
+    def read_text(self, encoding: str | None = None, errors: str | None = None, newline: str | None = None) -> str:
+        return self.read_bytes().decode(encoding or "utf-8", errors or "strict")
+
+    def unlink(self, missing_ok: bool = False) -> None:
+        try:
+            _asked(str(self), "delete", _delete)
+        except FileNotFoundError:
+            if not missing_ok:
+                raise
+
+    def mkdir(self, mode: int = 0o777, parents: bool = False, exist_ok: bool = False) -> None:
+        """Nothing: an object store has no folders of its own."""
+
+    def rmdir(self) -> None:
+        """Removes what a store put in place of a folder that became empty."""
+        if any(self._below(False)):
+            raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY), str(self))
+        remove_tree(self)
+
+    def _below(self, deep: bool) -> list[Path]:
+        def call(store: pafs.FileSystem, path: str) -> list[Path]:
+            found: list[Path] = []
+            for info in store.get_file_info(pafs.FileSelector(path, recursive=deep, allow_not_found=True)):
+                one = self / info.path[len(path) :].strip("/")
+                one._listed = info  # pyright: ignore[reportAttributeAccessIssue]
+                found.append(one)
+            return found
+
+        return _asked(str(self), "list", call)
+
+    def _info(self) -> pafs.FileInfo:
+        def call(store: pafs.FileSystem, path: str) -> pafs.FileInfo:
+            return store.get_file_info(path)
+
+        return self._listed or _asked(str(self), "look", call)
+
+
+class Stats:
+    """What there is to know of the files of a folder, by name: of a remote one from one listing, not a request each."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._told = {path.name: path for path in folder.iterdir()} if isinstance(folder, RemotePath) else None
+
+    def __getitem__(self, name: str) -> os.stat_result:
+        """FileNotFoundError if there is no such file."""
+        if self._told is None:
+            return (self._folder / name).stat()
+        if name not in self._told:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self._folder / name))
+        return self._told[name].stat()
+
+
+def remove_tree(folder: Path) -> None:
+    """Removes a folder with all that is in it, if it is there; what cannot be removed of a local one stays."""
+    if not isinstance(folder, RemotePath):
+        shutil.rmtree(folder, ignore_errors=True)
+        return
+    with contextlib.suppress(FileNotFoundError):
+        if folder.is_dir():
+            _asked(str(folder), "remove", _delete_all)
+
+
+def _delete(store: pafs.FileSystem, path: str) -> None:
+    store.delete_file(path)
+
+
+def _delete_all(store: pafs.FileSystem, path: str) -> None:
+    # A gateway over a disk refuses to delete a folder that is named before its files: then it goes level by level.
+    for _ in range(_DEEPEST):
+        try:
+            store.delete_dir(path)
+            return
+        except OSError as error:
+            if "not empty" not in str(error):
+                raise
+    store.delete_dir(path)
+
+
+def put(final: Path, data: bytes) -> None:
+    """Writes a small object whole; another of its name is replaced."""
+
+    def call(store: pafs.FileSystem, path: str) -> None:
+        with store.open_output_stream(path) as sink:
+            sink.write(data)
+
+    _asked(str(final), "write", call, len(data))
+
+
+def upload(local: Path, final: Path, keep: bool = True) -> None:
+    """Writes a finished local file as an object, in parts if it is large, and removes the local file.
+
+    With `keep` its bytes go into the cache, for those who read it on this machine.
+    """
+    uri, size = str(final), local.stat().st_size
+
+    def call(store: pafs.FileSystem, path: str) -> Look:
+        with local.open("rb") as source, store.open_output_stream(path) as sink:
+            while piece := source.read(PIECE):
+                sink.write(piece)
+        file, found = opened(store, path)
+        file.close()
+        if found.size != size:
+            raise ConnectionError(f"{uri}: {found.size:,} bytes arrived of {size:,}")
+        return found
+
+    found = _asked(uri, "upload", call, size)
+    if keep and found.stamp:
+        copy = _copy(uri, found)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(local, copy)
+        _make_room(copy.parent)
+    else:
+        local.unlink()
+
+
+def cached(uri: str) -> Path:
+    """A copy of an object as it is now, on this machine. FileNotFoundError if there is no such object."""
+    for _ in range(3):
+        try:
+            found = look(uri)
+        except OSError as error:
+            raise _refused(uri, error) from error
+        if found is None:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), uri)
+        copy = _copy(uri, found)
+        if found.stamp:
+            with contextlib.suppress(FileNotFoundError):
+                os.utime(copy)
+                return copy
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        draft = copy.with_name(f"{uuid.uuid4().hex}.draft")
+        try:
+            _download(uri, draft)
+            if look(uri) == found:
+                os.replace(draft, copy)
+                _make_room(copy.parent)
+                return copy
+        finally:
+            draft.unlink(missing_ok=True)
+    raise StorageError(f"{uri}: changes again and again while it is read", "run the same command when nobody else writes there")
+
+
+def cache_folder() -> Path:
+    """The folder of copies and drafts on this machine, for this user alone."""
+    given = os.environ.get(CACHE_VARIABLE)
+    folder = Path(given) if given else Path(tempfile.gettempdir(), f"web2shards-cache-{os.getuid()}")
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if folder.stat().st_uid != os.getuid() or folder.is_symlink():
+        raise StorageError(f"{folder}: belongs to another user", f"name a folder of your own by {CACHE_VARIABLE}")
+    return folder
+
+
+def local_scratch(uri: str) -> Path:
+    """A folder on this machine for what belongs to the objects below a URI and need not be seen elsewhere."""
+    return cache_folder() / "scratch" / hashlib.sha256(uri.encode()).hexdigest()[:24]
+
+
+def _copy(uri: str, found: Look) -> Path:
+    digest = hashlib.sha256(f"{uri}\n{found.size}\n{found.stamp}".encode()).hexdigest()[:32]
+    return cache_folder() / "copies" / f"{digest}-{uri.rpartition('/')[2][-80:]}"
+
+
+def _download(uri: str, to: Path) -> None:
+    store, path = file_system(uri)
+    try:
+        file, found = asked(f"{uri}: open", lambda: opened(store, path))
+        with file, to.open("xb") as sink:
+            for at in range(0, found.size, PIECE):
+                size = min(PIECE, found.size - at)
+                piece = asked(f"{uri}: bytes {at:,} to {at + size:,}", _range_of(file, at, size), size)
+                sink.write(piece)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise _refused(uri, error) from error
+
+
+def _range_of(file: pa.NativeFile, at: int, size: int) -> Callable[[], bytes]:
+    return lambda: file.read_at(size, at)
+
+
+def _make_room(folder: Path) -> None:
+    """Removes the copies that were not used for longest, until they are as few bytes as the environment says."""
+    most = int(os.environ.get(CACHE_BYTES_VARIABLE) or CACHE_BYTES)
+    found: list[tuple[float, int, Path]] = []
+    with contextlib.suppress(FileNotFoundError), os.scandir(folder) as entries:
+        for entry in entries:
+            with contextlib.suppress(FileNotFoundError):
+                told = entry.stat()
+                found.append((told.st_mtime, told.st_size, Path(entry.path)))
+    held = sum(size for _, size, _ in found)
+    for used, size, path in sorted(found):
+        if held <= most or time.time() - used < RECENT_SECONDS:
+            return
+        path.unlink(missing_ok=True)
+        held -= size
+
+
+def _stat(uri: str, info: pafs.FileInfo) -> Stat:
+    if info.type == pafs.FileType.NotFound:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), uri)
+    if info.type == pafs.FileType.Directory:
+        return Stat(stat.S_IFDIR, 0, 0)
+    # As coarse as S3 tells it of one object, where a listing tells more.
+    return Stat(stat.S_IFREG, info.size, (info.mtime_ns or 0) // 1_000_000_000 * 1_000_000_000)
+
+
+def _asked(uri: str, what: str, call: Callable[[pafs.FileSystem, str], T], size: int = 0) -> T:
+    store, path = file_system(uri)
+    try:
+        return asked(f"{uri}: {what}", lambda: call(store, path), size)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise _refused(uri, error) from error
+
+
+def _refused(uri: str, error: OSError) -> Exception:
+    """The error of a store that says no; errors of this machine's disk stay what they are."""
+    if error.errno is not None:
+        return error
+    why = " ".join(str(error).split())[:400]
+    return StorageError(f"{uri}: the store refuses ({why})", "check the credentials, and that they may read and write there")
