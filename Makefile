@@ -1,9 +1,12 @@
 # make demo: installs into .venv and runs the main job on examples/.   make test: installs and runs the tests.
+# make test-engines: the same bytes on Flink and Spark, which it installs (Java 17 and Maven are there; tests/engines/install.sh).
 # make bench: measures against other tools, each in an environment of its own (benchmarks/README.md).
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 	command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' && echo $$p && break; done)
 VENV ?= .venv
 BIN := $(VENV)/bin
+# Clusters and job servers; several checkouts may share a folder.
+export WEB2SHARDS_ENGINES ?= $(CURDIR)/build/engines
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 PEERS := benchmarks/.data/venv
@@ -11,13 +14,21 @@ PEERS := benchmarks/.data/venv
 BENCH_PEERS = $(if $(BENCH),$(sort $(if $(filter peers dev minhash filters,$(BENCH)),datatrove) \
 	$(if $(filter minhash,$(BENCH)),minhash) $(if $(filter filters,$(BENCH)),datajuicer)),datatrove minhash datajuicer)
 
-.PHONY: demo test test-storage check bench lock clean
+.PHONY: demo test test-engines test-storage engines check bench bench-engines lock clean
 
 demo: $(VENV)/base.done
 	$(BIN)/web2shards run recipes/demo.yaml --out out/demo
 
 test: $(VENV)/dev.done
 	$(BIN)/python -m pytest $(ARGS)
+
+# All engines, or those named: make test-engines ARGS="-k spark-local".
+test-engines: $(VENV)/dev.done engines
+	$(BIN)/python -m pytest tests/engines -m engines $(ARGS)
+
+# ENGINES="flink-jar spark-jar" is enough for both in one process of their own; clusters take flink and spark too.
+engines: | $(VENV)/bin/python
+	PYTHON=$(abspath $(BIN))/python tests/engines/install.sh $(ENGINES)
 
 # With an object store: an S3 server on loopback, which is built once (needs Go 1.25 or later; WEB2SHARDS_VERSITYGW names another).
 test-storage: $(VENV)/dev.done $(if $(WEB2SHARDS_VERSITYGW),,tests/storage/.bin/versitygw)
@@ -35,6 +46,10 @@ check: $(VENV)/dev.done
 # All steps, or those named: make bench BENCH="minhash filters".
 bench: $(VENV)/base.done $(BENCH_PEERS:%=$(PEERS)/%.done)
 	$(BIN)/python benchmarks/bench.py $(BENCH)
+
+# Flink and Spark against DirectRunner; on an idle machine.
+bench-engines: $(VENV)/base.done engines
+	$(BIN)/python benchmarks/engines.py
 
 $(PEERS)/%.done: benchmarks/peers/%.lock | $(VENV)/bin/python
 	@echo "installing $* into $(PEERS)/$* (once)"

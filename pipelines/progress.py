@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from pipelines.ahead import Ahead
@@ -40,24 +42,53 @@ class Silent:
     def told(self, message: str) -> None: ...
 
 
-class Counting:
-    """An executor that counts what comes back of one step's tasks, and asks the pool what is under way."""
+@dataclass(frozen=True)
+class Pass:
+    """A pass as the user sees it: steps of a pipeline, each (kind of task, arguments of each), of which `counted` tells of
+    its progress; `parts` and `bytes` of input are what there is to do. Without `steps` the counted one is the only one.
+    """
 
-    def __init__(self, inner: Executor) -> None:
-        self._inner = inner
-        self._kind = ""
+    name: str
+    counted: str
+    parts: int
+    bytes: int = 0
+    steps: tuple[tuple[str, dict[str, Any]], ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.steps:
+            object.__setattr__(self, "steps", ((self.counted, {}),))
+
+
+class Counting:
+    """An executor that tells of the passes whose tasks it is given, counts what comes back, and asks the pool what is
+    under way. `seconds` is what each pass took."""
+
+    def __init__(self, inner: Executor, progress: Progress) -> None:
+        self._inner, self._progress = inner, progress
+        self._passes: list[Pass] = []
         self._lock = threading.Lock()
+        self._now: Pass | None = None
+        self._began = 0.0
+        self.seconds: dict[str, float] = {}
         self.parts = self.rows = self.bytes = 0
         self.kept: int | None = None
 
-    def watch(self, kind: str) -> None:
-        """Counts results of tasks of `kind` from now on."""
-        with self._lock:
-            self._kind, self.parts, self.rows, self.bytes, self.kept = kind, 0, 0, 0, None
+    def begin(self, passes: Sequence[Pass]) -> None:
+        """Follows these passes from now on, the first of which begins."""
+        self._passes, self.seconds = list(passes), {}
+        self._next()
+
+    def end(self) -> dict[str, float]:
+        """The last pass is done; what each took. The time of passes whose tasks were done elsewhere is the last's before."""
+        self._finish()
+        return self.seconds
 
     def run(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, dict[str, Any]]]:
+        if tasks and self._passes and tasks[0].kind == self._passes[0].steps[0][0]:
+            self._finish()
+            self._next()
         for task, result in self._inner.run(tasks):
-            if task.kind == self._kind and "broken" not in result:
+            if self._now is not None and task.kind == self._now.counted and "broken" not in result and "current" not in result:
                 with self._lock:
                     self.parts += 1
                     self.rows += int(result.get("rows", result.get("documents", 0)))
@@ -66,22 +97,42 @@ class Counting:
                         self.kept = (self.kept or 0) + int(result["kept"])
             yield task, result
 
-    def under_way(self) -> int:
-        """Rows of tasks that are not finished."""
-        return sum(note.rows for note in self._inner.notes()) if isinstance(self._inner, Pool | Ahead) else 0
+    def tell(self) -> None:
+        """Tells what is done of the pass that runs."""
+        more = sum(note.rows for note in self._inner.notes()) if isinstance(self._inner, Pool | Ahead) else 0
+        with self._lock:
+            if self._now is not None:
+                self._progress.advanced(self.parts, self.rows + more, self.bytes, self.kept)
 
     def close(self) -> None:
         self._inner.close()
 
+    def _next(self) -> None:
+        with self._lock:
+            self._now = self._passes.pop(0)
+            self._began = time.monotonic()
+            self.parts, self.rows, self.bytes, self.kept = 0, 0, 0, None
+            self._progress.started(self._now.name, self._now.parts, self._now.bytes)
+
+    def _finish(self) -> None:
+        with self._lock:
+            if self._now is None:
+                return
+            took = time.monotonic() - self._began
+            self.seconds[self._now.name] = took
+            self._progress.advanced(self.parts, self.rows, self.bytes, self.kept)
+            self._progress.finished(took)
+            self._now = None
+
 
 @contextmanager
-def watched(progress: Progress, counting: Counting, every: float = 0.25) -> Generator[None]:
-    """Tells `progress` of what `counting` counts until the block ends."""
+def watched(counting: Counting, every: float = 0.25) -> Generator[None]:
+    """Has `counting` tell of what it counts until the block ends."""
     stop = threading.Event()
 
     def look() -> None:
         while not stop.wait(every):
-            _tell(progress, counting, counting.under_way())
+            counting.tell()
 
     thread = threading.Thread(target=look, name="progress", daemon=True)
     thread.start()
@@ -90,10 +141,3 @@ def watched(progress: Progress, counting: Counting, every: float = 0.25) -> Gene
     finally:
         stop.set()
         thread.join()
-        _tell(progress, counting, 0)
-
-
-def _tell(progress: Progress, counting: Counting, more: int) -> None:
-    progress.advanced(counting.parts, counting.rows + more, counting.bytes, counting.kept)
-
-

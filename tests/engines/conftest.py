@@ -1,0 +1,59 @@
+"""Engines that run for a module's tests, and the runs on DirectRunner that theirs are compared with."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.engines import clusters
+from tests.engines.processes import ROOT, Processes
+from tests.engines.runs import Engine, Job
+
+CORPORA = Path(os.environ.get("WEB2SHARDS_CORPORA", ROOT.parent / "shared" / "corpora"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.engines)
+
+
+@pytest.fixture(scope="session")
+def processes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processes]:
+    """What starts processes for runs on DirectRunner."""
+    with Processes(tmp_path_factory.mktemp("direct")) as started:
+        yield started
+
+
+@pytest.fixture(scope="module", params=["flink-local", "spark-local", "flink-cluster", "spark-cluster"])
+def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """Each engine in turn, as long as a module's tests on it take."""
+    name: str = request.param
+    with Processes(tmp_path_factory.mktemp(name)) as started:
+        if name == "flink-local":
+            yield Engine(name, "flink", started, clusters.local_flink())
+        elif name == "spark-local":
+            yield Engine(name, "spark", started, clusters.local_spark())
+        else:
+            pools = clusters.Pools(started).start()
+            cluster = (clusters.Flink if name == "flink-cluster" else clusters.Spark)(started).start()
+            yield Engine(name, name.partition("-")[0], started, [*cluster.options(), *pools.options()])
+
+
+@pytest.fixture(scope="session")
+def demo() -> Job:
+    """The demo, cut into eight parts."""
+    return Job("recipes/demo.yaml", ("input.part=300kB",))
+
+
+@pytest.fixture(scope="session")
+def dev() -> Job:
+    """The development corpus, whose documents carry marks by which they are told."""
+    warc = CORPORA / "web" / "dev.warc.gz"
+    if not warc.is_file():
+        pytest.skip("the development corpora are not here (set WEB2SHARDS_CORPORA)")
+    return Job("recipes/multilingual.yaml", (f"input.warcs={warc}", "input.part=8MB", "output.text.samples=500"))

@@ -1,0 +1,73 @@
+"""The command under test on an engine, in a process of its own as a user starts it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.engines.processes import LOCAL, ROOT, Host, Processes, kill
+from tests.faults.outfolder import contents
+
+
+@dataclass(frozen=True)
+class Engine:
+    """An engine that runs: the name of the runner, its options, and the processes of which it is made."""
+
+    name: str
+    runner: str
+    processes: Processes
+    options: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a command ended: its code, what it said, and the seconds it took."""
+
+    code: int
+    said: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Job:
+    """A recipe with its settings."""
+
+    recipe: str
+    settings: tuple[str, ...] = ()
+
+    def words(self, out: Path, runner: str = "direct", options: Sequence[str] = (), workers: int = 2) -> list[str]:
+        """The command line."""
+        words = [sys.executable, "-m", "web2shards", "run", self.recipe, "--out", str(out), "--workers", str(workers)]
+        words += [word for setting in self.settings for word in ("--set", setting)]
+        return [*words, "--runner", runner, *(f"--runner-option={option}" for option in options)]
+
+    def start(
+        self, processes: Processes, out: Path, runner: str = "direct", options: Sequence[str] = (), workers: int = 2,
+        host: Host = LOCAL, more: Sequence[str] = (),
+    ) -> subprocess.Popen[bytes]:  # fmt: skip
+        """Starts it; what it says goes to `<name of out>.out`."""
+        (processes.folder / f"{out.name}.out").unlink(missing_ok=True)
+        return processes.start(out.name, [*self.words(out, runner, options, workers), *more], host=host, cwd=ROOT)
+
+    def run(
+        self, processes: Processes, out: Path, runner: str = "direct", options: Sequence[str] = (), workers: int = 2,
+        host: Host = LOCAL, seconds: float = 600, more: Sequence[str] = (),
+    ) -> Done:  # fmt: skip
+        """Runs it to its end, with `more` words; one that takes longer than `seconds` is ended, with code -999."""
+        began = time.monotonic()
+        process = self.start(processes, out, runner, options, workers, host, more)
+        try:
+            code = process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            kill(process)
+            code = -999
+        return Done(code, processes.said(out.name), time.monotonic() - began)
+
+
+def shards(out: Path) -> dict[str, str]:
+    """sha256 of every shard."""
+    return {name: digest for name, digest in contents(out).items() if name.endswith(".tar")}

@@ -1,0 +1,42 @@
+"""Two hosts, each with a TaskManager and a pool on its own loopback, and a third with JobManager and driver."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.engines import hosts
+from tests.engines.clusters import Flink, Pools
+from tests.engines.processes import Processes, free_port, listens
+from tests.engines.runs import Job
+from tests.faults.outfolder import contents, differences
+
+
+@pytest.fixture
+def processes_of_hosts(tmp_path: Path) -> Iterator[Processes]:
+    if why := hosts.allowed():
+        pytest.skip(f"no network namespaces can be made here: {why}")
+    with Processes(tmp_path / "hosts") as started:
+        yield started
+
+
+def test_flink_on_two_hosts(processes_of_hosts: Processes, demo: Job, tmp_path: Path) -> None:
+    started = processes_of_hosts
+    driver, first, second = hosts.hosts(started, ["driver", "first", "second"])
+    port = free_port()  # the same on every host, as a pipeline names one address
+    pools = [Pools(started, host, count=1, port=port).start() for host in (first, second)]
+    flink = Flink(started, driver).start(workers=0)
+    for host in (first, second):
+        flink.start_task_manager(f"tm-{host.name}", host)
+    flink.wait(2)
+    assert not listens(port)
+    assert not listens(port, driver)
+
+    assert demo.run(started, tmp_path / "direct").code == 0
+    done = demo.run(started, tmp_path / "out", "flink", [*flink.options(), *pools[0].options()], host=driver)
+    assert done.code == 0, done.said
+    assert differences(tmp_path / "out", contents(tmp_path / "direct")) == []
+    for host in (first, second):
+        assert list((started.folder / f"pool-{host.name}-{port}").glob("*.log")), f"no worker was started on {host.name}"
