@@ -344,8 +344,8 @@ def _asked(uri: str, what: str, call: Callable[[pafs.FileSystem, str], T], size:
 
 
 def _refused(uri: str, error: OSError) -> Exception:
-    """The error of a store that says no; errors of this machine's disk stay what they are."""
-    if error.errno is not None:
+    """The error of a store that says no; those of this machine's disk, and bytes that are not as they were written, stay."""
+    if error.errno is not None or "checksums mismatch" in str(error):
         return error
     why = " ".join(str(error).split())[:400]
     return StorageError(f"{uri}: the store refuses ({why})", "check the credentials, and that they may read and write there")

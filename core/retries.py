@@ -25,6 +25,10 @@ LOG = logging.getLogger("web2shards.storage")
 PATIENCE_SECONDS = 180.0
 PATIENCE_VARIABLE = "WEB2SHARDS_STORAGE_PATIENCE"
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 10.0
+#: Once this process has given a store up, it is given so many seconds, until it answers: a run that ends for that
+#: reason must not wait again for each thing that it would tidy.
+AFTER_GIVING_UP_SECONDS = 3.0
+_given_up = threading.Event()
 #: What a call has at least, and how slow an answer may come: a connection that drips counts as one that hangs.
 CALL_SECONDS, SLOWEST_BYTES = 30.0, 64 << 10
 
@@ -72,6 +76,7 @@ class Retries:
         UnreachableError when time is up; errors that do not pass come through.
         """
         began = time.monotonic()
+        seconds = min(self.seconds, AFTER_GIVING_UP_SECONDS) if _given_up.is_set() else self.seconds
         pause, attempt = FIRST_PAUSE, 1
         while True:
             try:
@@ -81,18 +86,20 @@ class Retries:
                     raise
                 why = " ".join(str(error).split())[:300]
                 waited = time.monotonic() - began
-                if waited >= self.seconds:
+                if waited >= seconds:
+                    _given_up.set()
                     attempts = f"{attempt} attempt{'s'[: attempt > 1]}"
                     raise UnreachableError(
                         f"{what}: no answer in {waited:.0f} s and {attempts}; the last: {why}",
                         "see that the store is up and can be reached from here, and run the same command again: "
                         "what is finished is kept",
                     ) from error
-                wait = min(random.uniform(pause / 2, pause), self.seconds - waited)
+                wait = min(random.uniform(pause / 2, pause), seconds - waited)
                 LOG.warning("%s: %s; again in %.1f s (attempt %d)", what, why, wait, attempt + 1)
                 time.sleep(wait)
                 pause, attempt = min(2 * pause, LONGEST_PAUSE), attempt + 1
             else:
+                _given_up.clear()
                 if attempt > 1:
                     LOG.warning("%s: went well after %d attempts and %.1f s", what, attempt, time.monotonic() - began)
                 return value

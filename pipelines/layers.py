@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import xxhash
 
-from core.errors import StorageError
+from core.errors import InputError, StorageError
 from core.files import storage_errors
 from core.hashing import ID_TYPE
 from core.remote_file import RemoteFile
@@ -194,6 +194,8 @@ def read_footer(path: Path) -> Footer | None:
         return Footer(**json.loads(metadata[FOOTER_KEY]))
     except FileNotFoundError:
         return None
+    except InputError as error:  # of a remote file: its store's checksum is not that of its bytes, for instance
+        raise damaged(path, error) from error
     except (pa.ArrowException, OSError, KeyError, ValueError, TypeError) as error:
         raise _unless_of_the_system(path, error) from error
 

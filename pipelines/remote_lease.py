@@ -31,6 +31,8 @@ BEAT_SECONDS = 5.0
 SILENCE_SECONDS = 30.0
 #: Between a claim and the look at the others' claims; the lease has to be noted as held in half of it.
 SETTLE_SECONDS = 3.0
+#: The claims that this process holds: one that it could not release, since the store was away, is nobody's.
+_HELD: set[str] = set()
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,7 @@ class RemoteLease:
     def release(self) -> None:
         """Gives the lease back; the next run takes it at once."""
         self._stop.set()
+        _HELD.discard(self._name)
         if self._thread is not None:
             self._thread.join()
         with contextlib.suppress(UserError):  # a store that is away must not hide the error that ended the run
@@ -107,7 +110,7 @@ class RemoteLease:
         if claim.state == "released":
             return False
         if machine().items() <= claim.holder.items():
-            return same_process(claim.holder)
+            return same_process(claim.holder) and (claim.holder.get("pid") != os.getpid() or claim.name in _HELD)
         beat = place(self.root) / "lease" / f"{claim.generation:08d}-{claim.name}.beat"
         seen = _text(beat)
         step = self.silence_seconds / 6
@@ -124,6 +127,7 @@ class RemoteLease:
     def _claim(self, generation: int) -> bool:
         self.generation, self._name = generation, uuid.uuid4().hex
         self._holder = {**machine(), "pid": os.getpid(), "process_started": started(os.getpid())}
+        _HELD.add(self._name)
         self._write("claimed")
         time.sleep(SETTLE_SECONDS)
         began = time.monotonic()
@@ -133,6 +137,7 @@ class RemoteLease:
             self._write("held")
             won = time.monotonic() - began < SETTLE_SECONDS / 2
         if not won:
+            _HELD.discard(self._name)
             self._file().unlink(missing_ok=True)
         return won
 

@@ -55,7 +55,8 @@ def run(
         place(options.out).mkdir(parents=True, exist_ok=True)
     with lease_for(options.out, shared=not options.engine.local) as lease:
         # What earlier runs left: whoever holds the lease has the folder for itself.
-        remove_tree(place(options.out) / "tmp")
+        for folder in {place(options.out) / "tmp", lease.store.local("tmp")}:
+            remove_tree(folder)
         settle(lease.store)
         context = Context(lease.store, plan)
         driver = _Driver(context, options, parts, progress or Silent(), zygote, stored is not None)
@@ -68,7 +69,7 @@ def run(
             driver.close()
             lease.store.remove_scratch()
             with contextlib.suppress(OSError):  # another run may have begun
-                (place(options.out) / "tmp").rmdir()
+                lease.store.local("tmp").rmdir()
 
 
 class _Driver:

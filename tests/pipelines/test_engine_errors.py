@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from core.errors import ClusterError, LostError, ScorerError
 from pipelines.engine_errors import explain
-from pipelines.progress import FromFiles
+from pipelines.progress import FromFiles, Pass, Silent
 
 LOG = Path("engine.log")
 TRACE = """org.apache.flink.util.SerializedThrowable: Error received from SDK harness for instruction 3: Traceback (most recent\
@@ -60,18 +61,38 @@ def test_the_python_error_is_told_not_the_frames() -> None:
     assert "ValueError: bad thing [while running 'MatchKeys/Do']" in error.message
 
 
+class Told(Silent):
+    """What was told of passes."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def started(self, name: str, parts: int, bytes: int) -> None:
+        self.lines.append(f"{name} of {parts}")
+
+    def finished(self, seconds: float) -> None:
+        self.lines.append("finished")
+
+
 def test_progress_from_files(tmp_path: Path) -> None:
-    counting = FromFiles(every=0)
-    counting.watch("map", tmp_path)
+    told = Told()
+    counting = FromFiles(told, every=0)
+    steps: tuple[tuple[str, dict[str, Any]], ...] = (("decide_fates", {}), ("count_samples", {}))
+    counting.begin([Pass("map it", "map", 4), Pass("nothing", "elect", 1), Pass("end", "count_samples", 2, steps=steps)], tmp_path)
     line = '{"rows": 5, "kept": 2, "task": {"kind": "map", "bytes": 10, "digest": "%s"}}\n'
     (tmp_path / "a.jsonl").write_text(line % "1" + line % "2")
     (tmp_path / "b.draft").write_text(line % "3")
-    counting.under_way()
+    counting.tell()
     assert (counting.parts, counting.rows, counting.bytes, counting.kept) == (2, 10, 20, 4)
-    (tmp_path / "c.jsonl").write_text(line % "2" + '{"rows": 1, "task": {"kind": "elect", "bytes": 0, "digest": "9"}}\n')
+    (tmp_path / "c.jsonl").write_text(line % "2")
     (tmp_path / "b.draft").rename(tmp_path / "b.jsonl")
-    counting.settle()
+    counting.tell()
     assert (counting.parts, counting.rows) == (3, 15)  # a task that was done twice counts once
-    counting.watch("elect", tmp_path)
-    counting.settle()
+    assert told.lines == ["map it of 4"]
+    (tmp_path / "d.jsonl").write_text('{"task": {"kind": "decide_fates", "bytes": 0, "digest": "8"}}\n')
+    counting.tell()
+    assert told.lines == ["map it of 4", "finished", "end of 2"]
+    assert counting.parts == 0
+    (tmp_path / "e.jsonl").write_text('{"rows": 1, "task": {"kind": "count_samples", "bytes": 0, "digest": "9"}}\n')
+    assert list(counting.end()) == ["map it", "end"]
     assert (counting.parts, counting.rows) == (1, 1)

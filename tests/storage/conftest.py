@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from core import retries
 from tests.storage.faulty import Proxy, Rule, wait_for
 
 BINARY = Path(os.environ.get("WEB2SHARDS_VERSITYGW") or Path(__file__).parent / ".bin" / "versitygw")
@@ -78,6 +79,7 @@ def s3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[S3]:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
     server.start()
+    retries._given_up.clear()  # pyright: ignore[reportPrivateUsage]
     try:
         yield server
     finally:
@@ -101,7 +103,7 @@ def through(s3: S3, monkeypatch: pytest.MonkeyPatch) -> Callable[[Rule | None], 
 @pytest.fixture
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Time limits of seconds in place of half minutes."""
-    from core import remote, retries
+    from core import remote
 
     monkeypatch.setattr(retries, "CALL_SECONDS", 2.0)
     monkeypatch.setattr(remote, "SILENT_SECONDS", 1.0)

@@ -106,7 +106,8 @@ def test_copies_are_bounded(s3: S3, monkeypatch: pytest.MonkeyPatch, cache: Path
     kept = [cached(f"{ROOT}/{i}") for i in range(4)]
     assert all(path.exists() for path in kept)  # somebody may be about to read them
     monkeypatch.setattr(remote_path, "RECENT_SECONDS", 0.0)
-    os.utime(kept[0])
+    for i, path in enumerate(kept):
+        os.utime(path, (1, 100 if i == 0 else i))
     s3.put("out/4", b"4" * 1_000)
     cached(f"{ROOT}/4")
     assert sum(path.stat().st_size for path in (cache / "copies").iterdir()) <= 2_500
@@ -198,6 +199,12 @@ def test_patience_is_bounded_and_pauses_grow(monkeypatch: pytest.MonkeyPatch) ->
     assert sum(slept) == pytest.approx(100)
     assert slept[0] <= 0.2
     assert 5 <= max(slept) <= 10
+    with pytest.raises(UnreachableError, match=r"no answer in 3 s"):  # it was given up: whoever tidies is not made to wait
+        Retries(100).run("a test", call)
+    assert Retries(100).run("a test", lambda: 1) == 1
+    with pytest.raises(UnreachableError, match=r"no answer in 100 s"):
+        Retries(100).run("a test", call)
+    Retries(100).run("a test", lambda: None)
     monkeypatch.setenv(PATIENCE_VARIABLE, "soon")
     with pytest.raises(ValueError, match="soon"):
         Retries.from_environment()

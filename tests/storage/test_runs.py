@@ -17,6 +17,7 @@ from typer.testing import CliRunner, Result
 
 import web2shards
 from core.errors import StorageError, UnreachableError
+from core.remote_path import place, put
 from core.retries import PATIENCE_VARIABLE
 from pipelines.progress import Silent
 from pipelines.recipe import Recipe, load_recipe
@@ -47,7 +48,7 @@ def test_inputs_give_the_bytes_of_local_files(s3: S3, through: Through, tmp_path
     proxy.seen.clear()
     again = small_run(tmp_path / "remote", remote_recipe(s3))
     assert not again.passes  # nothing was to be done, and that was told without reading the input
-    assert not [r for r in proxy.seen if r.method == "GET" and "web.warc.gz" in r.path and r.range != "bytes=0-5"]
+    assert not [r for r in proxy.seen if r.method == "GET" and "web.warc.gz" in r.path and not r.range.startswith("bytes=0-")]
 
 
 def test_workers_read_from_the_server(s3: S3, through: Through, tmp_path: Path) -> None:
@@ -178,7 +179,7 @@ def test_another_machine_goes_on(s3: S3, tmp_path: Path, monkeypatch: pytest.Mon
     shutil.rmtree(cache)
     looser = remote_recipe(s3, "documents.keep=[text.characters >= 100, language.score >= 0.3, duplicates.kept]")
     told = remote_run(looser)
-    assert set(told.passes) == {"decide fates", "write text"}
+    assert "extract and score" not in told.passes
     small_run(tmp_path / "local", looser)
     assert contents(out_of(s3)) == contents(tmp_path / "local")
 
@@ -204,7 +205,7 @@ def test_the_looks_and_mends_of_a_run_on_the_server(s3: S3) -> None:
     cli("check", out)
     stray = out_of(s3) / "shards" / "text" / "train-000099.tar"
     stray.write_bytes(b"stray")
-    assert "train-000099.tar" in cli("prune", out).stdout.replace("\n", "")
+    assert "the index does not list it" in cli("prune", out).stdout
     assert not stray.exists()
     cli("remove", out, "--url", url, "--workers", "1")
     assert web2shards.open(out).documents.head(1, ["id", "text.text", "fate.reason"], f"page.url == '{url}'").to_pylist()[0][
@@ -218,14 +219,17 @@ def test_a_shard_that_was_changed_is_found_and_written_anew(s3: S3, tmp_path: Pa
     remote_run(made)
     before = contents(out_of(s3))
     shard = sorted((out_of(s3) / "shards" / "text").glob("*.tar"))[0]
-    layer = sorted((out_of(s3) / "documents" / "language").glob("*.parquet"))[0]
-    for path in (shard, layer):
+    layer, other = sorted((out_of(s3) / "documents" / "language").glob("*.parquet"))[:2]
+    for path in (shard, layer, other):
         data = bytearray(path.read_bytes())
         data[len(data) // 2] ^= 1
-        path.write_bytes(data)
+        if path == other:  # the store knows it so, and sees no damage
+            put(place(f"s3://crawl/out/documents/language/{path.name}"), bytes(data))
+        else:
+            path.write_bytes(data)
         os.utime(path, (1, 1))
     told = remote_run(made)
-    assert set(told.passes) == {"extract and score", "write text"}
+    assert "extract and score" in told.passes
     assert contents(out_of(s3)) == before
 
 
