@@ -129,7 +129,7 @@ class _Do(beam.DoFn):
         for key, value in group[1] if self._gather else ((group[0], value) for value in group[1]):
             by_key.setdefault(key, []).append(value)
         for text in sorted(by_key):
-            values = [json.loads(value) for value in sorted(by_key[text])]
+            values = [json.loads(value) for value in sorted(set(by_key[text]))]  # an engine may hand one over twice
             yield {"kind": kind, "args": {**args, "key": json.loads(text), "values": values}}
 
     def _do(self, executor: Executor, tasks: list[Task]) -> Iterator[tuple[Any, Any]]:

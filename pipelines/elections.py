@@ -33,7 +33,6 @@ from pipelines.view import Joined
 
 U64 = npt.NDArray[np.uint64]
 I64 = npt.NDArray[np.int64]
-Mask = npt.NDArray[np.bool_]
 #: Members of clusters that a partition of the election should hold; a larger cluster is taken whole.
 ELECT_ROWS = 1_000_000
 #: Edges that are read at a time.
@@ -233,6 +232,8 @@ def _as_decided(context: Context, part: str, described: pa.RecordBatch, arrays: 
     """
     with Joined(context.store, part, [f"{DUPLICATES}.{f.name}" for f in DUPLICATES_SCHEMA]) as view:
         batches = list(view.batches())
+    if not batches:
+        return arrays
     stays = pc.equal(described.column("date"), EARLIER)
     last = (pa.concat_arrays([batch[f"{DUPLICATES}.{f.name}"] for batch in batches]) for f in DUPLICATES_SCHEMA)
     return [pc.if_else(pc.and_(stays, array.is_valid()), old, array) for old, array in zip(last, arrays, strict=True)]

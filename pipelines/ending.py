@@ -15,7 +15,7 @@ from pipelines.progress import Pass, Progress
 from pipelines.shard_notes import note_shards, whole_index
 from pipelines.shards import sample_schema, shards_fingerprint
 from sharding.features import features_of
-from sharding.index import Index, make_index, retract_index, unlisted, write_index
+from sharding.index import Index, index_method, make_index, retract_index, unlisted, write_index
 from sharding.shard import TEXT, ShardInfo
 
 Json = dict[str, Any]
@@ -39,7 +39,8 @@ class Outputs:
         return [name for name in self._methods if name not in self._there]
 
     def clear(self) -> None:
-        """Takes back the indexes of what will be written, and deletes what a killed run left beside the others."""
+        """Takes back indexes of these fates whose shards are not as they say, and deletes what a killed run left beside the
+        others. An index of other fates stands until the first shard changes (`plan_shards`)."""
         store = self._context.store
         store.check_lease()
         for name, index in self._there.items():
@@ -47,7 +48,17 @@ class Outputs:
             for stray in unlisted(folder, index):
                 (folder / stray).unlink(missing_ok=True)
         for name in self.wanted:
-            retract_index(store.path("shards", name))
+            if index_method(store.path("shards", name)) == self._methods[name]:
+                retract_index(store.path("shards", name))
+
+    def writing(self) -> list[Pass]:
+        """The pass that writes what is wanted; none if nothing is."""
+        wanted = self.wanted
+        methods = {name: self._methods[name] for name in wanted}
+        steps: list[tuple[str, Json]] = [
+            ("count_samples", {}), ("plan_shards", {"methods": methods}), ("send_samples", {}), ("write_shard", {}),
+        ]  # fmt: skip
+        return [Pass(f"write {', '.join(wanted)}", "write_shard", len(self._parts), steps=tuple(steps))] if wanted else []
 
     def finish(self, results: Sequence[Json], progress: Progress) -> dict[str, Json]:
         """Writes the indexes of what was written; returns each output's entry of the summary."""
@@ -89,26 +100,15 @@ class Outputs:
             )
 
 
-def deciding(missing: Sequence[Part], method: str, outputs: Sequence[str]) -> Pass:
+def deciding(parts: Sequence[Part], method: str, outputs: Sequence[str]) -> Pass:
     """The pass that decides the fates of parts, for these outputs to be written after it."""
-    step = ("decide_fates", {"method": method, "outputs": list(outputs)})
-    return Pass(FATES, "decide_fates", len(missing), sum(part.size for part in missing), (step,))
+    return Pass(FATES, "decide_fates", len(parts), steps=(("decide_fates", {"method": method, "outputs": list(outputs)}),))
 
 
-def fate_tasks(pass_: Pass, parts: Sequence[Part], missing: Sequence[Part]) -> list[Json]:
-    """The tasks of `deciding` where it comes first: of the missing parts, and of all if they are to be written."""
+def fate_tasks(pass_: Pass, parts: Sequence[Part]) -> list[Json]:
+    """The tasks of `deciding` where it comes first; a part whose fates are there passes through."""
     ((kind, args),) = pass_.steps
-    todo = {part.name: part.size for part in missing}
-    return [
-        {"kind": kind, "args": {**args, "key": ["fates", part.name], "bytes": todo.get(part.name, 0)}}
-        for part in parts if args["outputs"] or part.name in todo
-    ]  # fmt: skip
-
-
-def writing(parts: Sequence[Part], outputs: Sequence[str]) -> list[Pass]:
-    """The pass that writes these outputs' shards; none without outputs."""
-    steps = tuple((kind, {}) for kind in ("count_samples", "plan_shards", "send_samples", "write_shard"))
-    return [Pass(f"write {', '.join(outputs)}", "write_shard", len(parts), steps=steps)] if outputs else []
+    return [{"kind": kind, "args": {**args, "key": ["fates", part.name]}} for part in parts]
 
 
 def count_tasks(parts: Sequence[Part], outputs: Sequence[str]) -> list[Json]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -44,6 +44,22 @@ class Pointer:
     @staticmethod
     def from_json(value: list[Any]) -> Pointer:
         return Pointer(str(value[0]), int(value[1]))
+
+
+class Made(Mapping[int, pa.RecordBatch]):
+    """Chunks that are made when they are asked for, so that one is in memory at a time."""
+
+    def __init__(self, destinations: Iterable[int], make: Callable[[int], pa.RecordBatch]) -> None:
+        self._destinations, self._make = list(destinations), make
+
+    def __getitem__(self, destination: int) -> pa.RecordBatch:
+        return self._make(destination)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._destinations)
+
+    def __len__(self) -> int:
+        return len(self._destinations)
 
 
 def write_chunks(

@@ -54,6 +54,9 @@ class PassWork:
     perhaps: bool = False
 
 
+_COUNTED = "how many rows there are decides how they are shared out"
+
+
 @dataclass(frozen=True)
 class PipelineWork:
     """Passes that run as one Beam pipeline, and `why` they do not begin in the pipeline before."""
@@ -91,7 +94,8 @@ class Preview:
         for work in self.passes:
             if work.layers:  # a map pass has a pipeline of its own, also where there is nothing to do for it
                 groups += [[work.name] if work.todo else [], []]
-                whys += ["its scorers read what the election says", "how many rows there are decides how they are shared out"]
+                after = "which rows its scorers saw decides which fates are out of date" if len(groups) > 1 else _COUNTED
+                whys += ["its scorers read what the election says", after]
             elif work.todo:
                 groups[-1].append(work.name)
         found = [(tuple(group), why) for group, why in zip(groups, whys, strict=True) if group]

@@ -111,7 +111,7 @@ class Following:
     def _count(self, kind: str, result: Mapping[str, Any], size: int) -> None:
         """A task of this kind, over `size` bytes, came to `result`."""
         with self._lock:
-            if not self._passes or kind != self._passes[self._now].counted or "broken" in result or "current" in result:
+            if not self._passes or kind != self._passes[self._now].counted or "broken" in result:
                 return
             self.parts += 1
             self.rows += int(result.get("rows", result.get("documents", 0)))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -119,12 +120,15 @@ class _Driver:
     def _passes(self) -> dict[str, Json]:
         for stage in self.context.plan.stages:
             if stage == 1:
+                self.elected = surveys.election_fingerprint(self.context, self.survey, self.against)
                 self._elect()
             self._map(stage)
+        return self._end()
+
+    def _tell_of_damage(self) -> None:
         for message in self.survey.damaged:
             self.progress.told(f"{message}: set aside, and computed again")
         self.survey.damaged.clear()
-        return self._end()
 
     def _map(self, stage: int) -> None:
         work = [w for w in surveys.survey_stage(self.context, self.survey, stage, self.elected) if w.anything]
@@ -191,8 +195,9 @@ class _Driver:
 
     def _elect(self, then: Sequence[Pass] = ()) -> list[Json] | None:
         """Elects, with the passes `then` in the same pipeline; None, and nothing done, if the election is there."""
-        self.elected = surveys.election_fingerprint(self.context, self.survey, self.against)
-        if surveys.election_done(self.context, self.survey, self.elected):
+        done = surveys.election_done(self.context, self.survey, self.elected)
+        self._tell_of_damage()
+        if done:
             return None
         results = find_duplicates(self.passes, self.context, self.sources(), self.elected, then)
         self._manifests([("documents", IDENTITY), *([("documents", DUPLICATES)] if self.context.plan.dedup_layers else [])])
@@ -200,17 +205,18 @@ class _Driver:
 
     def _end(self) -> dict[str, Json]:
         """What comes after the last map pass, in one pipeline: the election unless it is done, fates, shards."""
-        elected = surveys.election_fingerprint(self.context, self.survey, self.against)
-        method = surveys.fate_fingerprint(self.context, self.survey, elected)
+        self.elected = surveys.election_fingerprint(self.context, self.survey, self.against)
+        method = surveys.fate_fingerprint(self.context, self.survey, self.elected)
         missing = surveys.fates_missing(self.context, self.survey, method)
         outputs = Outputs(self.context, self.parts, method)
         wanted = outputs.wanted
         outputs.clear()
-        writing = ending.writing(self.parts, wanted)
-        results = self._elect([ending.deciding(self.parts, method, wanted), *writing])
+        writing = outputs.writing()
+        deciding = ending.deciding(self.parts, method, wanted)
+        results = self._elect([deciding, *writing])
         if results is None and missing:
-            first = ending.deciding(missing, method, wanted)
-            results = self.passes.run(first, ending.fate_tasks(first, self.parts, missing), writing)
+            tasks = ending.fate_tasks(deciding, self.parts if wanted else missing)
+            results = self.passes.run(replace(deciding, parts=len(tasks)), tasks, writing)
         elif results is None and writing:
             results = self.passes.run(writing[0], ending.count_tasks(self.parts, wanted))
         if results is not None:
@@ -232,7 +238,7 @@ class _Driver:
     def _manifests(self, layers: Sequence[tuple[str, str]]) -> None:
         for table, layer in layers:
             stamps = self.survey.stamps if layer == "page" else None
-            surveys.write_manifest(self.context.store, table, layer, self.survey.footers(table, layer), stamps)
+            surveys.write_manifest(self.context.store, table, layer, self.survey.footers(table, layer, mend=False), stamps)
 
     def _repair(self, error: StorageError) -> bool:
         """Sets a damaged layer file aside; False if the error is about something else."""

@@ -107,6 +107,16 @@ def write_run(
         "finished": now if timing is not None else None,
         "timing": dict(timing if timing is not None else history.get("timing", {})),
         "passes": dict(passes if passes is not None else history.get("passes", {})),
-        "work": {**history.get("work", {}), **(work or {})},
+        "work": _work(history.get("work", {}), work or {}),
     }  # fmt: skip
     context.store.write_bytes(context.store.path(RUN), json.dumps(value, indent=1, ensure_ascii=False).encode())
+
+
+def _work(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
+    """What passes took when they ran last. A pass that writes outputs stands for others that wrote one of them."""
+    outputs = {output for name in now if name.startswith("write ") for output in name.removeprefix("write ").split(", ")}
+    kept = {
+        name: taken for name, taken in before.items()
+        if not (name.startswith("write ") and outputs & set(name.removeprefix("write ").split(", ")))
+    }  # fmt: skip
+    return {**kept, **now}

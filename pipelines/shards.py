@@ -21,11 +21,12 @@ from core.scorer import CUT, MASK
 from ingest.parts import Part
 from pipelines.chunks import chunk_schema, flat, merge_samples, orders_of, with_order
 from pipelines.context import Context
-from pipelines.exchange import Mapped, Pointer, read_chunks, write_chunks
+from pipelines.exchange import Made, Mapped, Pointer, read_chunks, write_chunks
 from pipelines.memory import give_back
 from pipelines.plan import DUPLICATES, FATE, Plan, fingerprint
 from pipelines.recipe import Output
 from pipelines.view import Columns, Joined
+from sharding.index import index_method, retract_index
 from sharding.order import BUCKETS, ORDER, Orders, RankPlan, Samples, prefixes, samples_of, shard_slices
 from sharding.shard import ShardWriter
 from sharding.split import SPLITS, is_validation
@@ -134,9 +135,14 @@ def count(context: Context, args: dict[str, Any]) -> dict[str, Any]:
 
 
 def plan_shards(context: Context, args: dict[str, Any]) -> dict[str, Any]:
-    """From all parts' counts, the first sample of every shard; emits ["send", output, part] → what `send` needs."""
+    """From all parts' counts, the first sample of every shard; takes the old index back. Emits ["send", output, part] → what
+    `send` needs."""
     name = args["key"][1]
     output = context.recipe.output[name]
+    folder = context.store.path("shards", name)
+    if index_method(folder) != args["methods"][name]:  # a late attempt leaves the new index alone
+        context.store.check_lease()
+        retract_index(folder)
     parts = sorted(args["values"], key=lambda value: value["part"])
     counts = np.zeros((len(SPLITS), BUCKETS), np.int64)
     for batch in read_chunks(Pointer.from_json(p) for value in parts for p in value["counts"]):
@@ -220,7 +226,8 @@ def _send_slab(
             keys[number] = ["shard", output, SPLITS[code], shard]
     name = f"{output}-{digest(part).hex()}-{slab:06d}-payload.arrow"
     # Not compressed: `receive` maps them, and holds in memory no more than what it is writing.
-    pointers = write_chunks(context.store, name, _Chunks(table, samples), chunk_schema(table.schema))
+    chunks = Made(samples, lambda number: with_order(table, *samples[number]))
+    pointers = write_chunks(context.store, name, chunks, chunk_schema(table.schema))
     return [[keys[number], pointer.to_json()] for number, pointer in pointers.items()]
 
 
@@ -234,23 +241,6 @@ def receive(context: Context, args: dict[str, Any]) -> dict[str, Any]:
             writer.write(piece)
             give_back()
     return {"output": name, "shard": asdict(writer.info)}
-
-
-class _Chunks(Mapping[int, pa.RecordBatch]):
-    """What a slab sends to each shard, made when it is asked for: a copy of one chunk, not of all."""
-
-    def __init__(self, table: pa.Table, samples: Mapping[int, tuple[I64, Orders]]) -> None:
-        self._table, self._samples = table, samples
-
-    def __getitem__(self, number: int) -> pa.RecordBatch:
-        rows, orders = self._samples[number]
-        return with_order(self._table, rows, orders)
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(self._samples)
-
-    def __len__(self) -> int:
-        return len(self._samples)
 
 
 def _payload(context: Context, part: str, rows: I64, slab: int) -> Iterator[pa.Table]:

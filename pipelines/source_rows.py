@@ -149,12 +149,13 @@ class Reader:
                 yield Rows(ids, date, length, verdicts.kept, batch)
 
     def _earlier_rows(self, columns: Sequence[str]) -> Iterator[Rows]:
-        with Joined(self.store, self.source.name, {f"{FATE}.kept", *columns}) as view:
-            for batch in view.batches():
-                rows = len(batch["id"])
-                kept = np.asarray(batch[f"{FATE}.kept"].to_numpy(zero_copy_only=False), bool)
-                date = pa.array(np.full(rows, EARLIER_DATE))
-                yield Rows(batch["id"], date, pa.array(np.zeros(rows, np.int64)), kept, batch)
+        for part, _ in self.source.of_parts:
+            with Joined(self.store, part, {f"{FATE}.kept", *columns}) as view:
+                for batch in view.batches():
+                    rows = len(batch["id"])
+                    kept = np.asarray(batch[f"{FATE}.kept"].to_numpy(zero_copy_only=False), bool)
+                    date = pa.array(np.full(rows, EARLIER_DATE))
+                    yield Rows(batch["id"], date, pa.array(np.zeros(rows, np.int64)), kept, batch)
 
     def _table(self, columns: Sequence[str] = ("id", "signature")) -> Iterator[tuple[int, pa.RecordBatch]]:
         """The rows of a table of signatures, some at a time, and the number of the first in its file."""

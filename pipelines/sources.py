@@ -9,8 +9,8 @@ from __future__ import annotations
 import functools
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -40,8 +40,8 @@ PART, EARLIER, TABLE = "part", "earlier", "table"
 TABLE_ROWS = 1 << 16
 #: Slices of one row group at most, as each is read from the group's start.
 _MOST_SLICES = 16
-#: So many parts are sources of their own; more are put together to about so many sources.
-MOST_ALONE, MOST_SOURCES = 1024, 4096
+#: So many parts are sources of their own; more are put together to about so many sources, of at most so many rows or a part.
+MOST_ALONE, MOST_SOURCES, MOST_ROWS = 1024, 4096, 1 << 20
 #: A row of an election is its source's ordinal, shifted by 32 bits, plus its place in the source.
 SHIFT = np.uint64(32)
 PLACE = np.uint64(0xFFFFFFFF)
@@ -55,10 +55,10 @@ _MEND = "give the folder of a finished run, or a Parquet file of signatures, or 
 class Source:
     """Some rows of an election: `rows` of them.
 
-    `kind` is PART (`name` is a part of this run, or the first of several `parts`, each with its rows), EARLIER (a part of
-    the run in `root`) or TABLE (of the Parquet file `root`, from row `first`). Nothing is written for a source that is
-    not `own`. What earlier runs kept out of a PART stays out, as its last election says, if it is `decided`: those runs
-    are not there to be compared with.
+    `kind` is PART (`name` is a part of this run, or the first of several `parts`, each with its rows), EARLIER (the same of
+    the run in `root`, all with their texts or all without) or TABLE (of the Parquet file `root`, from row `first`).
+    Nothing is written for a source that is not `own`. What earlier runs kept out of a PART stays out, as its last election
+    says, if it is `decided`: those runs are not there to be compared with.
     """
 
     kind: str
@@ -86,20 +86,26 @@ class Source:
 
 
 def part_sources(rows: Mapping[str, int], decided: bool) -> list[Source]:
-    """Parts of this run by name, with their rows, as sources: one each, or, where there are many, runs of parts of about
-    the same number of rows. What travels in an election grows with sources × partitions."""
-    if len(rows) <= MOST_ALONE:
-        return [Source(PART, name, number, decided=decided) for name, number in rows.items()]
-    share = max(1, -(-sum(rows.values()) // MOST_SOURCES))
+    """Parts of this run by name, with their rows, as sources."""
+    return _put_together(Source(PART, name, number, decided=decided) for name, number in rows.items())
+
+
+def _put_together(alone: Iterable[Source]) -> list[Source]:
+    """Sources of one part each as they are, or, where there are many, as sources of runs of parts of about the same number
+    of rows, which a task can hold. What travels in an election grows with sources × partitions."""
+    every = list(alone)
+    if len(every) <= MOST_ALONE:
+        return every
+    share = min(max(1, -(-sum(source.rows for source in every) // MOST_SOURCES)), MOST_ROWS)
     sources: list[Source] = []
     held: list[tuple[str, int]] = []
-    for name, number in [*rows.items(), ("", 0)]:
-        total = sum(n for _, n in held)
-        if held and (not name or total >= share):
-            sources.append(Source(PART, held[0][0], total, decided=decided, parts=tuple(held)))
-            held = []
-        if name:
-            held.append((name, number))
+    total = 0
+    for i, source in enumerate(every):
+        held.append((source.name, source.rows))
+        total += source.rows
+        if total >= share or i == len(every) - 1:
+            sources.append(replace(source, name=held[0][0], rows=total, parts=tuple(held)))
+            held, total = [], 0
     return sources
 
 
@@ -177,13 +183,15 @@ def earlier_sources(context: Context) -> tuple[list[Source], str]:
             raise unfinished
         footers = {layer.name: _footers(root, layer) for layer in context.plan.dedup_layers}
         fates = Survey(Store(root), parts_of(root)).footers("documents", FATE)
+        with_text: dict[bool, list[Source]] = {True: [], False: []}  # a source has all of its texts or none
         for name, fate in sorted(fates.items()):
             keys = {layer: footer[name] for layer, footer in footers.items()}
             if fate is None or any(key is None or key.rows_digest != fate.rows_digest for key in keys.values()):
                 raise unfinished
             text = layer_path(Store(root), "documents", "text", name).is_file()
-            sources.append(Source(EARLIER, name, fate.rows, root, own=False))
+            with_text[text].append(Source(EARLIER, name, fate.rows, root, own=False))
             told.append([name, fate.method, fate.rows_digest, text, [key.method for key in keys.values() if key]])
+        sources += _put_together(with_text[True]) + _put_together(with_text[False])
         told.append(read_removals(root).digest)
     return sources, fingerprint(told) if told else ""
 

@@ -18,7 +18,7 @@ from dedup.election import DUPLICATES as DUPLICATES_SCHEMA
 from ingest.batches import PAGE_SCHEMA
 from pipelines.context import Context
 from pipelines.fates import judge
-from pipelines.layers import LayerWriter, layer_path, read_footer
+from pipelines.layers import Footer, LayerWriter, layer_path, read_footer
 from pipelines.map_pass import audited
 from pipelines.plan import DUPLICATES, EDITED, FATE, FATE_SCHEMA, IDENTITY, Plan
 from pipelines.store import Store
@@ -95,26 +95,20 @@ def decide_fates(context: Context, args: dict[str, Any]) -> dict[str, Any]:
     the outputs that are to be written."""
     part = str(args["key"][1])
     emit = [[["count", output, part], None] for output in args["outputs"]]
-    if are_decided(context.store, part, args["method"]):
-        return {"part": part, "current": True, "emit": emit}
+    fate, page = (read_footer(layer_path(context.store, "documents", layer, part)) for layer in (FATE, "page"))
+    if are_decided(context.store, part, args["method"], fate, page):
+        return {"part": part, "emit": emit}
     return {**_decide(context, part, args["method"]), "emit": emit}
 
 
-def are_decided(store: Store, part: str, method: str) -> bool:
+def are_decided(store: Store, part: str, method: str, fate: Footer | None, page: Footer | None) -> bool:
     """Whether the fates and statistics of a part are there, of this method and for the rows that it has."""
-    fate = read_footer(layer_path(store, "documents", FATE, part))
-    page = read_footer(layer_path(store, "documents", "page", part))
     if fate is None or page is None or fate.method != method or fate.rows_digest != page.rows_digest:
         return False
-    return statistics_method(store, part) == method
-
-
-def statistics_method(store: Store, part: str) -> str:
-    """The method of the statistics of a part; empty if there are none that can be read."""
     try:
-        return str(read_statistics(statistics_path(store, part))["method"])
+        return bool(read_statistics(statistics_path(store, part))["method"] == method)
     except (OSError, ValueError):
-        return ""
+        return False
 
 
 def _decide(context: Context, part: str, method: str) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from pipelines.context import Context
 from pipelines.layers import Footer, check_seal, layer_path, read_footer
 from pipelines.plan import CONTENT, DUPLICATES, ELECTION, FATE, IDENTITY, Layer, Plan, fingerprint
 from pipelines.store import Store
-from pipelines.summaries import report_plan, statistics_method
+from pipelines.summaries import are_decided, report_plan
 
 MANIFEST = "_layer.json"
 Footers = Mapping[str, Footer | None]
@@ -55,8 +55,8 @@ class Survey:
     #: True: what was read of the input is taken as it is, and the input is not looked at (it may be gone).
     frozen: bool = False
 
-    def footers(self, table: str, layer: str) -> dict[str, Footer | None]:
-        """The footer of every part, None where there is no sound file.
+    def footers(self, table: str, layer: str, *, mend: bool = True) -> dict[str, Footer | None]:
+        """The footer of every part, None where there is no sound file. A manifest that says otherwise is mended.
 
         A file that is as the manifest says is believed; any other is read whole: it was changed behind the run's back,
         or the run that wrote it was killed before its manifest.
@@ -64,6 +64,7 @@ class Survey:
         folder = self.store.path(table, layer)
         manifest, sound = _read_manifest(folder / MANIFEST)
         found: dict[str, Footer | None] = {}
+        stale = not sound
         stats = Stats(folder)
         for part in self.parts:
             path = layer_path(self.store, table, layer, part.name)
@@ -81,10 +82,11 @@ class Survey:
                 if self._read.get(path) != (stat.st_size, stat.st_mtime_ns):
                     check_seal(path)
                     self._read[path] = (stat.st_size, stat.st_mtime_ns)
+                stale = True
             except StorageError as error:
                 self._set_aside(path, error)
                 found[part.name] = None
-        if not sound and layer != "page" and self.store.generation and any(found.values()):
+        if mend and stale and layer != "page" and self.store.generation and any(found.values()):
             write_manifest(self.store, table, layer, found)  # of pages it holds the input's stamps, which a pass adds
         return found
 
@@ -207,9 +209,7 @@ def fates_missing(context: Context, survey: Survey, method: str) -> list[Part]:
     fates = survey.footers("documents", FATE)
     missing: list[Part] = []
     for part in survey.parts:
-        fate, page = fates[part.name], pages[part.name]
-        done = fate is not None and page is not None and fate.method == method and fate.rows_digest == page.rows_digest
-        if not (done and statistics_method(context.store, part.name) == method):
+        if not are_decided(context.store, part.name, method, fates[part.name], pages[part.name]):
             missing.append(part)
     return missing
 

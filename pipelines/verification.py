@@ -6,7 +6,8 @@ shingles of the two texts. Only candidates' signatures and shingles travel, by c
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -19,7 +20,7 @@ from core.hashing import splitmix64
 from dedup.minhash import agreement, clear, jaccard, signature_words
 from pipelines.chunks import flat
 from pipelines.context import Context
-from pipelines.exchange import Mapped, Pointer, read_chunks, write_chunks
+from pipelines.exchange import Made, Mapped, Pointer, read_chunks, write_chunks
 from pipelines.matching import EDGES, distinct, edges, edges_of, hands_on_edges, read_rows, send
 from pipelines.plan import Layer
 from pipelines.source_rows import Reader
@@ -59,15 +60,21 @@ def send_signatures(context: Context, args: dict[str, Any]) -> dict[str, Any]:
         places = distinct(np.concatenate([rows for _, rows in asked]))
         signatures = reader.signatures(layer, places)
         schema = pa.schema([("row", pa.uint64()), ("signature", signatures.type)])
-        chunks = {
-            p: pa.RecordBatch.from_arrays(
-                [_numbers(ordinal, rows), signatures.take(pa.array(np.searchsorted(places, rows)))], schema=schema
-            )
-            for p, rows in asked
-        }
+        by_partition = dict(asked)
+
+        chunks = Made(by_partition, partial(_signatures_of, ordinal, by_partition, places, signatures, schema))
         pointers = write_chunks(context.store, f"election-{ordinal:08d}-{layer.name}-signatures.arrow", chunks, schema)
         emit += [[["verify", layer.name, p], [pointer.to_json(), ordinal, reader.text]] for p, pointer in pointers.items()]
     return {"emit": emit}
+
+
+def _signatures_of(
+    ordinal: int, by_partition: Mapping[int, I64], places: I64, signatures: pa.Array, schema: pa.Schema, partition: int
+) -> pa.RecordBatch:  # fmt: skip
+    """What a partition asked a source for: rows, and their signatures of those at `places`."""
+    rows = by_partition[partition]
+    taken = signatures.take(pa.array(np.searchsorted(places, rows)))
+    return pa.RecordBatch.from_arrays([_numbers(ordinal, rows), taken], schema=schema)
 
 
 @hands_on_edges

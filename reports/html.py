@@ -19,6 +19,7 @@ import jinja2
 from jinja2 import BaseLoader, Environment, FileSystemLoader, ModuleLoader, StrictUndefined
 from markupsafe import Markup
 
+from core.files import sync
 from reports import charts, numbers
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -78,7 +79,7 @@ def compiled_templates(folder: Path) -> Path | None:
     if sys.dont_write_bytecode:
         return None
     digest = hashlib.sha256(f"{jinja2.__version__} {sys.version}".encode())
-    for path in sorted(folder.glob("*.html")):
+    for path in [Path(__file__), *sorted(folder.glob("*.html"))]:  # how they are compiled stands here
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     kept = folder / "__pycache__" / digest.hexdigest()[:16]
     if kept.is_dir():
@@ -88,6 +89,8 @@ def compiled_templates(folder: Path) -> Path | None:
         with tempfile.TemporaryDirectory(dir=kept.parent, ignore_cleanup_errors=True) as draft:
             environment = _environment(FileSystemLoader(folder))
             environment.compile_templates(Path(draft, "whole"), extensions=["html"], zip=None, ignore_errors=False)
+            for path in Path(draft, "whole").iterdir():
+                sync(path)  # else a power cut could leave empty modules
             Path(draft, "whole").rename(kept)
     except OSError:  # it cannot be written, or another process was faster
         return kept if kept.is_dir() else None

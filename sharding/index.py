@@ -88,6 +88,14 @@ def make_index(
     return index
 
 
+def index_method(folder: Path) -> str | None:
+    """The method that an index says its shards were made by; empty if it says none, None if there is no index to read."""
+    try:
+        return str(read_index(folder).about.get("method", ""))
+    except StorageError:
+        return None
+
+
 def retract_index(folder: Path) -> None:
     """Removes the index before the first shard of an output changes: from here on the output counts as unfinished."""
     path = folder / INDEX

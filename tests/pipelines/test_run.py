@@ -184,7 +184,8 @@ def test_a_run_is_two_pipelines(tmp_path: Path, pipelines: list[list[str]]) -> N
     assert pipelines == [["extract and score"], ["find duplicates", "decide fates", "write text, second"]]
     assert list(first.passes) == ["extract and score", "find duplicates", "decide fates", "write text, second"]
     assert list(first.outputs) == ["text", "second"]
-    assert first.outputs["text"]["totals"] == first.outputs["second"]["totals"] | first.outputs["text"]["totals"]
+    samples = [sum(total["samples"] for total in output["totals"].values()) for output in first.outputs.values()]
+    assert samples[0] == samples[1] == first.stats["tables"][0]["kept"] > 100
     pipelines.clear()
     # A rule after the election: it stays. One fate that is lost is decided again, and no shard is written.
     next((out / "documents" / "fate").glob("*-00001.parquet")).unlink()
