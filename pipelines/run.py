@@ -192,9 +192,10 @@ class _Driver:
     def _elect(self, then: Sequence[Pass] = ()) -> list[Json] | None:
         """Elects, with the passes `then` in the same pipeline; None, and nothing done, if the election is there."""
         self.elected = surveys.election_fingerprint(self.context, self.survey, self.against)
-        if surveys.election_done(self.context, self.survey, self.elected):
-            return None
-        results = find_duplicates(self.passes, self.context, self.sources(), self.elected, then)
+        results: list[Json] | None = None
+        if not surveys.election_done(self.context, self.survey, self.elected):
+            results = find_duplicates(self.passes, self.context, self.sources(), self.elected, then)
+        # Also where it was done: a run that was killed after it left the manifests of before.
         self._manifests([("documents", IDENTITY), *([("documents", DUPLICATES)] if self.context.plan.dedup_layers else [])])
         return results
 
@@ -213,8 +214,7 @@ class _Driver:
             results = self.passes.run(first, ending.fate_tasks(first, self.parts, missing), writing)
         elif results is None and writing:
             results = self.passes.run(writing[0], ending.count_tasks(self.parts, wanted))
-        if results is not None:
-            self._manifests([("documents", FATE)])
+        self._manifests([("documents", FATE)])
         return outputs.finish(results or [], self.progress)
 
     def sources(self) -> list[Source]:
