@@ -25,6 +25,7 @@ import pyarrow.fs as pafs
 
 from core.errors import StorageError
 from core.remote import SCHEME, Look, asked, file_system, look, opened
+from core.retries import number_of
 
 T = TypeVar("T")
 PIECE = 8 << 20
@@ -309,7 +310,7 @@ def _range_of(file: pa.NativeFile, at: int, size: int) -> Callable[[], bytes]:
 
 def _make_room(folder: Path) -> None:
     """Removes the copies that were not used for longest, until they are as few bytes as the environment says."""
-    most = int(os.environ.get(CACHE_BYTES_VARIABLE) or CACHE_BYTES)
+    most = number_of(CACHE_BYTES_VARIABLE, CACHE_BYTES, 1 << 60)
     found: list[tuple[float, int, Path]] = []
     with contextlib.suppress(FileNotFoundError), os.scandir(folder) as entries:
         for entry in entries:

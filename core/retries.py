@@ -17,10 +17,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from core.errors import UnreachableError
+from core.errors import InputError, UnreachableError
 
 T = TypeVar("T")
 LOG = logging.getLogger("web2shards.storage")
+LOG.setLevel(logging.WARNING)  # also where the command line shows no more than errors: a run that waits has to say for what
 #: After so many seconds without an answer a store is given up; the variable sets another bound.
 PATIENCE_SECONDS = 180.0
 PATIENCE_VARIABLE = "WEB2SHARDS_STORAGE_PATIENCE"
@@ -62,12 +63,8 @@ class Retries:
 
     @staticmethod
     def from_environment() -> Retries:
-        """With the patience that the environment asks for; ValueError if that is no number of seconds."""
-        given = os.environ.get(PATIENCE_VARIABLE, "")
-        seconds = float(given) if given else PATIENCE_SECONDS
-        if not 0 <= seconds <= 86_400:
-            raise ValueError(f"{PATIENCE_VARIABLE} must be between 0 and 86,400 seconds, not {given}")
-        return Retries(seconds)
+        """With the patience that the environment asks for."""
+        return Retries(number_of(PATIENCE_VARIABLE, PATIENCE_SECONDS, 86_400))
 
     def run(self, what: str, call: Callable[[], T], size: int = 0) -> T:
         """What `call` returns, made again while its errors pass; `what` names it for the log.
@@ -103,6 +100,18 @@ class Retries:
                 if attempt > 1:
                     LOG.warning("%s: went well after %d attempts and %.1f s", what, attempt, time.monotonic() - began)
                 return value
+
+
+def number_of(variable: str, default: float, most: float) -> float:
+    """A variable of the environment that holds a number from 0 to `most`; InputError if it holds something else."""
+    given = os.environ.get(variable, "")
+    try:
+        value = float(given) if given else default
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= most:
+        raise InputError(f"{variable} is {given!r}", f"give it a number from 0 to {most:,.0f}, or unset it")
+    return value
 
 
 def bounded(call: Callable[[], T], seconds: float) -> T:

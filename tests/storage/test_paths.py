@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from core.errors import StorageError, UnreachableError
+from core.errors import InputError, StorageError, UnreachableError
 from core.remote_path import CACHE_BYTES_VARIABLE, RemotePath, Stats, cached, place, put, remove_tree, upload
 from core.retries import PATIENCE_VARIABLE, Retries, passes
 from tests.storage.conftest import S3
@@ -206,5 +206,5 @@ def test_patience_is_bounded_and_pauses_grow(monkeypatch: pytest.MonkeyPatch) ->
         Retries(100).run("a test", call)
     Retries(100).run("a test", lambda: None)
     monkeypatch.setenv(PATIENCE_VARIABLE, "soon")
-    with pytest.raises(ValueError, match="soon"):
+    with pytest.raises(InputError, match="PATIENCE is 'soon'"):
         Retries.from_environment()
