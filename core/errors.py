@@ -61,6 +61,16 @@ class CheckError(UserError):
     exit_code = 7
 
 
+class ClusterError(UserError):
+    """The cluster, or something that it needs, is not there, does not fit, or refuses."""
+
+    exit_code = 8
+
+
+class LostError(ClusterError):
+    """A worker, the engine or its job server went away while a job ran: the same command goes on."""
+
+
 def error_to_json(error: UserError) -> dict[str, str]:
     """An error as another process can make it again with `error_from_json`."""
     return {"error": type(error).__name__, "message": error.message, "mend": error.mend, "path": error.path}

@@ -20,9 +20,11 @@ from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
+import xxhash
 
 from core.errors import ScorerError, UserError, error_to_json
 from core.files import storage_errors
+from pipelines.handshake import DRIVER, greet
 from pipelines.pool import MEMORY_BYTES, Executor, Pool, Task
 
 Json = dict[str, Any]
@@ -103,6 +105,14 @@ class _Do(beam.DoFn):
         self._run, self._setup, self._results, self._gather = run, setup, results, gather
         self._memory, self._step = memory_bytes, step
 
+    def setup(self) -> None:
+        """Once in each of an engine's workers."""
+        try:
+            greet(self._setup.get(DRIVER), self._results)
+        except UserError as error:
+            self._tell(error, Path(self._results, f"{uuid.uuid4().hex}.jsonl"))
+            raise
+
     def process(self, element: Any) -> Iterator[tuple[Any, Any]]:
         tasks = element if self._step is None else self._of_group(element, *self._step)
         with _executor(self._run, self._setup, self._memory) as executor:
@@ -127,10 +137,10 @@ class _Do(beam.DoFn):
             with storage_errors(final):
                 file = open(draft, "w", encoding="utf-8")  # noqa: SIM115 - closed below, with errors of its own
             try:
-                for result in _watching(executor, tasks):
+                for task, result in _watching(executor, tasks):
                     emitted = result.pop("emit", [])
                     with storage_errors(final):
-                        file.write(json.dumps(result) + "\n")
+                        file.write(json.dumps(result if self._gather else result | {"task": _named(task)}) + "\n")
                     yield from ((key, value) for key, value in emitted)
             finally:
                 with storage_errors(final):
@@ -178,16 +188,30 @@ def _executor(run: str, setup: Json, memory_bytes: int) -> Generator[Executor]:
         _IDLE.setdefault(run, []).append(pool)
 
 
-def _watching(executor: Executor, tasks: list[Task]) -> Iterator[Json]:
+def _named(task: Task) -> Json:
+    """What tells a task from others, for who counts results: an engine may do a task twice."""
+    text = json.dumps(task.args, sort_keys=True)
+    return {"kind": task.kind, "bytes": int(task.args.get("bytes", 0)), "digest": xxhash.xxh3_64_hexdigest(text.encode())}
+
+
+def end_idle() -> None:
+    """Ends the pools that an engine left in this process."""
+    with _LOCK:
+        pools = [pool for run in list(_IDLE) for pool in _IDLE.pop(run)]
+    for pool in pools:
+        pool.close()
+
+
+def _watching(executor: Executor, tasks: list[Task]) -> Iterator[tuple[Task, Json]]:
     """Results of tasks; a scorer that fails on everything in two parts stops them all at once."""
     seen: dict[str, list[Json]] = {}
-    for _, result in executor.run(tasks):
+    for task, result in executor.run(tasks):
         if "broken" in result:
             parts = seen.setdefault(result["broken"], [])
             parts.append(result)
             if len(parts) > 1:
                 raise _broken(parts)
-        yield result
+        yield task, result
 
 
 def broken_tasks(tasks: list[Json], results: list[Json]) -> list[Json]:

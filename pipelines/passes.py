@@ -18,7 +18,7 @@ from core.files import storage_errors
 from pipelines.ahead import Ahead
 from pipelines.context import Context
 from pipelines.pool import Executor, Pool, Task
-from pipelines.progress import Counting, Progress, watched
+from pipelines.progress import Counting, FromFiles, Progress, watched
 from pipelines.run_options import RunOptions
 from pipelines.zygote import Zygote
 
@@ -32,8 +32,9 @@ class Passes:
         self._context, self._options, self._progress = context, options, progress
         self._zygote = zygote
         self._engine = options.engine
+        self._engine.told = progress.told
         self._run_id = uuid.uuid4().hex
-        self._counting: Counting | None = None
+        self._counting: Counting | FromFiles | None = None
         self._ahead: Ahead | None = None
         self._shared = False  # Beam may be half imported when it is interrupted, and is not to be asked again
         self.seconds: dict[str, float] = {}
@@ -50,14 +51,15 @@ class Passes:
         results = self._context.store.scratch("results", uuid.uuid4().hex)
         with storage_errors(results):
             results.mkdir(parents=True)
-        setup = self._context.to_setup()
+        setup = self._engine.greet(self._context.to_setup(), tasks)
         counting = self._executor()
-        counting.watch(counted)
+        counting.watch(counted, results)
         if self._ahead is not None and self._engine.local and "apache_beam" not in sys.modules:
             self._ahead.begin([Task(task["kind"], task["args"]) for task in tasks])
         from pipelines.beam_tasks import RunTasks, failure, share_executor, title
 
         if self._engine.local:
+            assert isinstance(counting, Counting)
             share_executor(self._run_id, counting)
             self._shared = True
         try:
@@ -95,9 +97,12 @@ class Passes:
             unshare_executor(self._run_id)
         if self._counting is not None:
             self._counting.close()
+        self._engine.close()
 
-    def _executor(self) -> Counting:
-        if self._counting is None:
+    def _executor(self) -> Counting | FromFiles:
+        if self._counting is None and not self._engine.local:
+            self._counting = FromFiles()
+        elif self._counting is None:
             inner: Executor
             if self._options.inline:
                 from pipelines.tasks import Inline

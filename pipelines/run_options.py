@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import StorageError
+from pipelines.cluster import Cluster
 from pipelines.pool import MEMORY_BYTES
 from pipelines.runfile import read_run
 from pipelines.runners import Engine, engine
@@ -20,7 +21,7 @@ class RunOptions:
     """How a run is run; none of it changes what comes out, but `limit`, which takes the first parts only.
 
     `workers` 0 means as many as there are processors; `inline` does everything in this process. A worker that takes more
-    than `memory_bytes` is ended.
+    than `memory_bytes` is ended. `cluster` says where Flink or Spark is; its `retries` go on with a run that lost workers.
     """
 
     out: str
@@ -28,16 +29,20 @@ class RunOptions:
     limit: int | None = None
     runner: str = "direct"
     runner_options: tuple[str, ...] = ()
+    cluster: Cluster | None = None
     inline: bool = False
     memory_bytes: int = MEMORY_BYTES
     stuck_seconds: float = 300.0
 
     @property
     def engine(self) -> Engine:
-        return engine(self.runner, self.runner_options)
+        name = "" if self.cluster is not None and self.runner == "direct" else self.runner
+        return engine(name, self.runner_options, self.cluster, self.out)
 
     @property
     def worker_count(self) -> int:
+        if self.cluster is not None and self.cluster.parallelism is not None:
+            return self.cluster.parallelism
         return self.workers or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else self.workers or 1
 
 

@@ -57,22 +57,26 @@ def load_recipe(path_or_text: str | PathLike[str], settings: Sequence[str] = ())
 def run(
     recipe: Recipe | str | PathLike[str], out: str | PathLike[str] | None = None, *, settings: Sequence[str] = (),
     limit: int | None = None, workers: int = 0, runner: str = "direct", runner_options: Sequence[str] = (),
-    worker_memory: float = 4.0, progress: Progress | None = None,
+    cluster: str | PathLike[str] | None = None, worker_memory: float = 4.0, progress: Progress | None = None,
 ) -> RunResult:  # fmt: skip
     """Brings the out folder (by default out/<name>) up to date with a recipe.
 
     `workers` 0 takes one for each processor; one that takes more than `worker_memory` GB is ended, and its task done
-    again. `limit` takes the first parts of the input only. Raises a UserError whose `mend` says what to do.
+    again. `limit` takes the first parts of the input only. `cluster` is the path of a cluster profile. Raises a UserError whose `mend` says what to do.
     """
-    from pipelines.run import RunOptions
-    from pipelines.run import run as run_recipe
+    from pipelines.cluster import load_cluster
+    from pipelines.retries import run_again
+    from pipelines.run_options import RunOptions
 
     checked = _recipe(recipe, settings)
+    profile = None if cluster is None else load_cluster(str(cluster))
     options = RunOptions(
-        out=str(out) if out is not None else default_out(checked), workers=workers, limit=limit, runner=runner,
-        runner_options=tuple(runner_options), memory_bytes=round(worker_memory * 1e9),
+        out=str(out) if out is not None else default_out(checked), workers=workers, limit=limit,
+        runner=profile.runner if profile is not None and runner == "direct" else runner, cluster=profile,
+        runner_options=tuple(runner_options),
+        memory_bytes=round(worker_memory * 1e9),
     )  # fmt: skip
-    return run_recipe(checked, options, progress)
+    return run_again(checked, options, progress)
 
 
 def plan(

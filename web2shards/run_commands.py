@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+import contextlib
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -36,27 +38,28 @@ def checked_recipe(recipe: str, settings: list[str] | None) -> Recipe:
 
 def run(
     ctx: typer.Context, recipe: options.RecipeFile, out: options.Out = None, settings: options.Settings = None,
-    limit: options.Limit = None, workers: options.Workers = 0, runner: options.Runner = "direct",
-    runner_options: options.RunnerOptions = None, worker_memory: options.WorkerMemory = 4.0, verbose: options.Verbose = False,
+    limit: options.Limit = None, workers: options.Workers = 0, runner: options.Runner = "",
+    cluster: options.ClusterFile = None, runner_options: options.RunnerOptions = None, worker_memory: options.WorkerMemory = 4.0, verbose: options.Verbose = False,
 ) -> None:  # fmt: skip
     """Run a recipe: bring its out folder up to date, from input to shards and report."""
     verbose = options.remember(ctx, verbose)
     checked = checked_recipe(recipe, settings)
     from core.errors import InputError
     from pipelines.context import input_patterns
-    from pipelines.run import RunOptions
-    from pipelines.run import run as run_recipe
+    from pipelines.retries import run_again
+    from pipelines.run_options import RunOptions
     from pipelines.zygote import forking
     from web2shards import default_out
     from web2shards.progress import progress_for
     from web2shards.summary import show_result
 
     chosen = RunOptions(
-        out=out or default_out(checked), workers=workers, limit=limit, runner=runner,
+        out=out or default_out(checked), workers=workers, limit=limit, **on(runner, cluster),
         runner_options=tuple(runner_options or ()), memory_bytes=round(worker_memory * 1e9),
     )  # fmt: skip
-    with forking(chosen.engine.local) as zygote, progress_for(verbose) as progress:
-        result = run_recipe(checked, chosen, progress, zygote=zygote)
+    local = chosen.engine.local
+    with interrupted_by_term(not local), forking(local) as zygote, progress_for(verbose) as progress:
+        result = run_again(checked, chosen, progress, zygote=zygote)
     show_result(result)
     if result.stats["records"]["total"] == 0:
         raise InputError(
@@ -65,6 +68,36 @@ def run(
         )
     if not any(table["kept"] for table in result.stats["tables"]):
         say("[yellow]warning:[/] no document was kept; the table above and the report say why")
+
+
+def on(runner: str, cluster: str | None) -> dict[str, Any]:
+    """What `--runner` and `--cluster` say, as options of a run. UserError if they do not agree."""
+    if cluster is None:
+        return {"runner": runner or "direct"}
+    from pipelines.cluster import load_cluster
+    from pipelines.runners import engine
+
+    profile = load_cluster(cluster)
+    return {"runner": engine(runner, (), profile).runner, "cluster": profile}
+
+
+@contextlib.contextmanager
+def interrupted_by_term(wanted: bool) -> Generator[None]:
+    """SIGTERM counts as Ctrl-C, so that jobs on a cluster are cancelled when a service manager stops the command."""
+    import signal
+    import threading
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    if not wanted or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def plan(
