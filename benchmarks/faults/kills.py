@@ -32,7 +32,7 @@ import psutil
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from tests.engines.clusters import Flink, Pools, Spark  # noqa: E402
+from tests.engines.clusters import Flink, Pools, Profile, Spark  # noqa: E402
 from tests.engines.processes import Processes, listens, wait_for  # noqa: E402
 from tests.engines.runs import Done, Job  # noqa: E402
 from tests.faults.outfolder import contents, differences  # noqa: E402
@@ -73,8 +73,8 @@ class Cluster:
         self.engine = (Flink if runner == "flink" else Spark)(processes).start()
         self._count = 2
 
-    def options(self) -> list[str]:
-        return [*self.engine.options(), *self.pools.options()]
+    def profile(self) -> Profile:
+        return {**self.engine.profile(), **self.pools.profile()}
 
     def find(self, victim: str, driver: int) -> psutil.Process | None:
         """The process to kill; None if it is not there (yet)."""
@@ -128,7 +128,7 @@ def _any(found: Any) -> psutil.Process | None:
 def strike(cluster: Cluster, job: Job, out: Path, kill: Kill) -> None:
     """Starts the command, kills the victim at its moment or as soon as it is there, and waits for the end."""
     began = time.monotonic()
-    process = job.start(cluster.processes, out, cluster.runner, cluster.options())
+    process = job.start(cluster.processes, out, cluster.profile())
     mender: threading.Timer | None = None
     while process.poll() is None:
         if time.monotonic() - began >= kill.moment and (target := cluster.find(kill.victim, process.pid)) is not None:
@@ -162,7 +162,7 @@ def judge(cluster: Cluster, job: Job, out: Path, sound: dict[str, str], kill: Ki
     """Runs the same command, twice at most, until it ends well, and looks at what it wrote."""
     began = time.monotonic()
     while (kill.code if not kill.again else kill.again[-1]) != 0 and len(kill.again) < 2:
-        done: Done = job.run(cluster.processes, out, cluster.runner, cluster.options(), seconds=LONGEST_SECONDS)
+        done: Done = job.run(cluster.processes, out, cluster.profile(), seconds=LONGEST_SECONDS)
         kill.again.append(done.code)
         if done.code:
             kill.wrong.append(f"again: code {done.code}: {_error(done.said)}")
@@ -225,7 +225,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise SystemExit(done.said)
         sound = contents(Path(name, "direct"))
         cluster = Cluster(given.runner, processes)
-        done = job.run(processes, Path(name, "whole"), given.runner, cluster.options())
+        done = job.run(processes, Path(name, "whole"), cluster.profile())
         wrong = differences(Path(name, "whole"), sound)
         print(f"undisturbed on {given.runner}: {done.seconds:.0f} s, code {done.code}, {wrong or 'the same bytes'}", flush=True)
         if done.code or wrong:

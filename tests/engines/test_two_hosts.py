@@ -35,8 +35,8 @@ def test_flink_on_two_hosts(processes_of_hosts: Processes, demo: Job, tmp_path: 
     assert not listens(port, driver)
 
     assert demo.run(started, tmp_path / "direct").code == 0
-    done = demo.run(started, tmp_path / "out", "flink", [*flink.options(), *pools[0].options()], host=driver)
+    done = demo.run(started, tmp_path / "out", {**flink.profile(), **pools[0].profile()}, host=driver)
     assert done.code == 0, done.said
     assert differences(tmp_path / "out", contents(tmp_path / "direct")) == []
-    for host in (first, second):
-        assert list((started.folder / f"pool-{host.name}-{port}").glob("*.log")), f"no worker was started on {host.name}"
+    for pool in pools:
+        assert list(pool.logs(port).glob("*.log")), f"no worker was started on {pool.host.name}"
