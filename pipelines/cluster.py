@@ -56,7 +56,7 @@ Kind = Annotated[Literal["LOOPBACK", "EXTERNAL", "PROCESS", "DOCKER"], BeforeVal
 class Environment(Model):
     """How the engine gets Python workers (beam.apache.org/documentation/runtime/sdk-harness-config)."""
 
-    type: Kind = Field(description="EXTERNAL: a worker-pool; PROCESS: a command; DOCKER: an image; LOOPBACK: in this process")
+    type: Kind = Field(description="EXTERNAL: a worker pool; PROCESS: a command; DOCKER: an image; LOOPBACK: this process")
     address: Address | None = Field(default=None, description="EXTERNAL: where each host reaches its own pool")
     pools: list[Address] = Field(
         default_factory=list[str], description="EXTERNAL: where this machine reaches the pools, if not at `address`"
@@ -77,6 +77,10 @@ class Environment(Model):
         return self
 
 
+_MASTERS = {
+    "flink": "`master: '[local]'` or `master: host:8081`", "spark": "`master: local[2]` or `master: spark://host:7077`",
+    "portable": "`job_endpoint: host:8099`",
+}  # fmt: skip
 _EXAMPLES = {
     "address": "start `web2shards worker-pool` on each host, and give its address: `address: localhost:50000`",
     "command": "give the command by its path on the workers: `command: /opt/web2shards/bin/web2shards-worker`",
@@ -106,12 +110,12 @@ class Cluster(Model):
     )
     parallelism: int | None = Field(default=None, ge=1, le=100_000, description="how many tasks run at the same time")
     environment: Environment | None = Field(default=None, description="how workers come to be; LOOPBACK where the master is local")
-    sdk_worker_parallelism: int | None = Field(default=None, ge=1, le=1000, description="worker processes a TaskManager or executor")
+    sdk_worker_parallelism: int | None = Field(default=None, ge=1, le=1000, description="workers a TaskManager or executor")
     job_server_jar: str | None = Field(default=None, min_length=1, description="path of Beam's job server for the engine")
     java: str = Field(default="java", min_length=1, description="the Java that runs the job server")
     java_options: list[str] = Field(default_factory=list[str], description="options for it, such as -Xmx2g")
-    retries: int = Field(default=0, ge=0, le=100, description="how often a run goes on by itself after losing workers or engine")
-    worker_logs: str | None = Field(default=None, min_length=1, description="PROCESS: the folder of the workers' logs, on each host")
+    retries: int = Field(default=0, ge=0, le=100, description="how often a run goes on by itself after losing workers")
+    worker_logs: str | None = Field(default=None, min_length=1, description="PROCESS: folder of the workers' logs, on each host")
     storage: Storage | None = Field(default=None, description="how object stores are reached")
 
     @model_validator(mode="before")
@@ -128,15 +132,16 @@ class Cluster(Model):
     @model_validator(mode="after")
     def whole(self) -> Cluster:
         if self.master is None and self.job_endpoint is None:
-            mend = {"flink": "`master: '[local]'` or `master: host:8081`", "spark": "`master: local[2]` or `master: spark://host:7077`"}
-            raise _fault("neither `master` nor `job_endpoint` is given", mend.get(self.runner, "`job_endpoint: host:8099`"))
+            raise _fault("neither `master` nor `job_endpoint` is given", _MASTERS[self.runner])
         if self.runner == "portable" and (self.job_endpoint is None or self.master is not None):
             raise _fault("`runner: portable` is reached by its job_endpoint only", "`job_endpoint: host:8099`, and no master")
         self._check_master()
         if self.job_endpoint is not None and (self.job_server_jar or self.java_options or self.java != "java"):
-            raise _fault("the job server at job_endpoint runs already", "remove job_server_jar, java and java_options, or job_endpoint")
+            mend = "remove job_server_jar, java and java_options, or job_endpoint"
+            raise _fault("the job server at job_endpoint runs already", mend)
         if self.environment is None and not self.local and not (self.runner == "portable" and self._near()):
-            raise _fault("`environment` is missing: a cluster's hosts need workers", "`environment: {type: EXTERNAL, address: localhost:50000}`")
+            mend = "`environment: {type: EXTERNAL, address: localhost:50000}`"
+            raise _fault("`environment` is missing: a cluster's hosts need workers", mend)
         if self.kind == "LOOPBACK" and not self.local and not self._near():
             raise _fault("LOOPBACK workers are threads of this process, which a cluster does not reach", _EXAMPLES["address"])
         if self.worker_logs is not None and self.kind != "PROCESS":
@@ -222,7 +227,8 @@ def load_cluster(path_or_text: str | File) -> Cluster:
     else:
         source = read_yaml(_read(File(text)), text)
     if not isinstance(source.value, dict):
-        raise RecipeError(f"{source.name}:1: a cluster profile is keys and values", "begin with `runner: flink`; runbooks/flink.md has one")
+        mend = "begin with `runner: flink`; runbooks/flink.md has one"
+        raise RecipeError(f"{source.name}:1: a cluster profile is keys and values", mend)
     try:
         return Cluster.model_validate(source.value)
     except ValidationError as error:
@@ -244,7 +250,8 @@ def _read(file: File) -> str:
         raise RecipeError(f"{file}:1: not UTF-8", "save the cluster profile as UTF-8") from None
     except OSError as error:
         problem = "is a folder" if file.is_dir() else (error.strerror or str(error)).lower()
-        raise RecipeError(f"{file}: {problem}", "give the path of a cluster profile (runbooks/flink.md, runbooks/spark.md)") from None
+        mend = "give the path of a cluster profile (runbooks/flink.md, runbooks/spark.md)"
+        raise RecipeError(f"{file}: {problem}", mend) from None
 
 
 def _with_mend(problem: Problem) -> Problem:
@@ -258,5 +265,6 @@ def _with_mend(problem: Problem) -> Problem:
     if problem.message == "`type` is missing":
         return replace(problem, mend="say how workers come to be: `type: EXTERNAL`, PROCESS, DOCKER or LOOPBACK")
     if "is no name" in problem.message:
-        return replace(problem, mend="name an environment variable, not what it holds", message="is no name of an environment variable")
+        mend = "name an environment variable, not what it holds"
+        return replace(problem, mend=mend, message="is no name of an environment variable")
     return problem

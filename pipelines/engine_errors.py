@@ -13,7 +13,7 @@ from core import errors
 from core.errors import ClusterError, LostError, UserError
 
 _AGAIN = "run the same command again: what is finished is kept"
-_STARTED_AGAIN = "let the engine try again: `restart-strategy.type: fixed-delay` in Flink's config.yaml, or `retries: 3` in the profile"
+_STARTED_AGAIN = "let it go on by itself: `restart-strategy.type: fixed-delay` in Flink's config.yaml, `retries: 3` in the profile"
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ KNOWN = (
     Known(
         r"No module named '(core|dedup|filters|ingest|pipelines|reports|sharding)\b",
         "the workers' Python has no web2shards",
-        "start the workers from an environment with the same web2shards: `web2shards worker-pool`, or web2shards-worker by its path",
+        "start the workers where the same web2shards is installed: `web2shards worker-pool`, or web2shards-worker by its path",
     ),
     Known(
         r"No module named '([\w.]+)'",
@@ -86,7 +86,7 @@ KNOWN = (
         lost=True,
     ),
     Known(
-        r"SDK harness|client cancelled|Worker (?:\S+ )?(?:died|disconnected)|call already cancelled|half-closed|UNAVAILABLE|CANCELLED",
+        r"SDK harness|client cancelled|Worker (?:\S+ )?(?:died|disconnected)|call already|half-closed|UNAVAILABLE|CANCELLED",
         "a Python worker was lost",
         f"{_AGAIN}; or {_STARTED_AGAIN}. If it comes again, its log says why, and `dmesg` whether memory ran out",
         lost=True,
@@ -124,4 +124,5 @@ def explain(text: str, log: Path) -> UserError:
             return (LostError if known.lost else ClusterError)(f"{message} (log: {log})", known.mend)
     raised = _RAISED.findall(text)
     said = " ".join((raised[-1] if raised else text.strip().splitlines()[0] if text.strip() else "nothing").split())[:300]
-    return ClusterError(f"the job failed on the engine: {said} (log: {log})", "runbooks/debugging.md lists what engines say, and what it means")
+    mend = "runbooks/debugging.md lists what engines say, and what it means"
+    return ClusterError(f"the job failed on the engine: {said} (log: {log})", mend)

@@ -33,6 +33,11 @@ DRIVER = "driver"
 @functools.cache
 def identity() -> Json:
     """What this process is: host, versions, and a digest of web2shards' sources, since versions change seldom."""
+    return current_identity()
+
+
+def current_identity() -> Json:
+    """The same by what is installed now: what a process that is started now would be."""
     try:
         version = metadata.version("web2shards")
     except metadata.PackageNotFoundError:
@@ -62,7 +67,8 @@ def differences(mine: Mapping[str, Any], other: Mapping[str, Any]) -> list[tuple
             f"install web2shards there under Python {'.'.join(ours)}, or run this command under {'.'.join(theirs)}",
         ))  # fmt: skip
     if mine["beam"] != other["beam"]:
-        found.append((f"has apache-beam {other['beam']}, and this command {mine['beam']}", f"pip install apache-beam=={mine['beam']} there"))
+        told = f"has apache-beam {other['beam']}, and this command {mine['beam']}"
+        found.append((told, f"pip install apache-beam=={mine['beam']} there"))
     if mine["web2shards"] != other["web2shards"] or mine["sources"] != other["sources"]:
         found.append((
             f"has web2shards {other['web2shards']} (sources {other['sources'][:8]}), and this command "

@@ -127,7 +127,8 @@ def cached_jar(runner: str) -> Path | None:
 def require_jar(path: Path) -> None:
     """ClusterError unless there is a jar at the path."""
     if not path.is_file():
-        raise ClusterError(f"{path}: there is no such jar", "give the path of Beam's job server as job_server_jar, or leave it out to have it downloaded")
+        mend = "give the path of Beam's job server as job_server_jar, or leave it out to have it downloaded"
+        raise ClusterError(f"{path}: there is no such jar", mend)
     if not zipfile.is_zipfile(path):
         raise ClusterError(f"{path}: is no jar, or only the beginning of one", "download it again")
 

@@ -98,9 +98,9 @@ def cancel(job: Job, seconds: float = CANCEL_SECONDS) -> str:
     """Cancels a job and waits until it has ended: `cancelled`, `ended` (it had before), `running` still, or `unknown`."""
     deadline = time.monotonic() + seconds
     found = _cancel_at_job_server(job, deadline)
-    if job.rest and found != "cancelled":  # a job server says of a job that it is cancelled before Flink has done it
+    if job.rest:  # a job server that cancels a job lets go of it, and Flink goes on with it
         at_flink = _cancel_at_flink(job, deadline)
-        found = found if at_flink in ("ended", "unknown") and found != "unknown" else at_flink
+        found = found if at_flink == "ended" and found != "unknown" else at_flink
     return found
 
 

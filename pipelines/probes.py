@@ -44,7 +44,8 @@ def probe_cluster(cluster: Cluster, out: str = "", inputs: Sequence[str] = ()) -
     if cluster.kind == "EXTERNAL":
         yield from _pools(cluster, out, inputs)
     elif cluster.kind in ("PROCESS", "DOCKER"):
-        yield Probe("workers", "ok", f"{cluster.kind}: looked at by the first task of a run, which fails at once if something is wrong")
+        told = f"{cluster.kind}: looked at by the first task of a run, which fails at once if something is wrong"
+        yield Probe("workers", "ok", told)
 
 
 def require(cluster: Cluster, out: str, inputs: Sequence[str], told: Callable[[str], None]) -> None:
@@ -67,7 +68,8 @@ def _storage(cluster: Cluster) -> Iterator[Probe]:
     missing = [name for key, name in storage.items() if key.endswith("_env") and name and not os.environ.get(name)]
     if missing:
         names = ", ".join(missing)
-        yield Probe("storage", "failed", f"the environment has no {names}", f"export {missing[0]}=…, here and where workers are started")
+        mend = f"export {missing[0]}=…, here and where workers are started"
+        yield Probe("storage", "failed", f"the environment has no {names}", mend)
     else:
         yield Probe("storage", "ok", "the variables that the profile names are set here")
 
@@ -79,7 +81,7 @@ def _java(cluster: Cluster) -> Iterator[Probe]:
         yield Probe("java", "failed", f"{cluster.java}: there is no such command", mend)
         return
     try:
-        done = subprocess.run([found, "-version"], capture_output=True, text=True, timeout=60, check=False, stdin=subprocess.DEVNULL)
+        done = subprocess.run([found, "-version"], capture_output=True, text=True, timeout=60, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
         yield Probe("java", "failed", f"{found} -version: {error}", mend)
         return
@@ -106,7 +108,8 @@ def _jar(cluster: Cluster) -> Iterator[Probe]:
             yield Probe("job server jar", "ok", cluster.job_server_jar)
         return
     cached = cached_jar(cluster.runner)
-    yield Probe("job server jar", "ok", str(cached) if cached else f"{released_jar(cluster.runner)} is downloaded when it is first needed")
+    told = str(cached) if cached else f"{released_jar(cluster.runner)} is downloaded when it is first needed"
+    yield Probe("job server jar", "ok", told)
 
 
 def _job_server(endpoint: str) -> Iterator[Probe]:
@@ -139,7 +142,8 @@ def _flink(url: str, parallelism: int | None) -> Iterator[Probe]:
         return
     here = f"Flink {version} at {url}: {managers} TaskManagers, {free} of {slots} slots free"
     if not version.startswith("1."):
-        yield Probe("flink", "failed", f"Flink {version} at {url} has no DataSet API, which Beam's batch jobs need", "use Flink 1.20")
+        told = f"Flink {version} at {url} has no DataSet API, which Beam's batch jobs need"
+        yield Probe("flink", "failed", told, "use Flink 1.20")
     elif slots == 0:
         yield Probe("flink", "failed", f"{here}: no TaskManager has registered", "start TaskManagers, and read their logs")
     elif parallelism is not None and parallelism > slots:
@@ -188,21 +192,25 @@ def _pool(address: str, out: str, inputs: Sequence[str], proof: str) -> Probe:
         return Probe(name, "failed", f"no worker pool answers at {address} ({closed})", mend)
     answer = asked_pool(address, [_whole(path) for path in inputs], _whole(out) if proof else "", proof)
     if isinstance(answer, str):
-        return Probe(name, "warning", f"{address}: {answer}", "`web2shards worker-pool` tells versions, bounds logs, and stops no neighbour's workers")
+        mend = "`web2shards worker-pool` tells versions, bounds logs, and stops no neighbour's workers"
+        return Probe(name, "warning", f"{address}: {answer}", mend)
     wrong = differences(identity(), answer)
     where = f"the worker pool at {address} ({answer['host']})"
     if wrong:
         return Probe(name, "failed", f"{where} " + "; and it ".join(told for told, _ in wrong), wrong[0][1])
+    if proof in answer["wrong"]:
+        told = f"{where} does not see what this machine writes into {_whole(out)}"
+        return Probe(name, "failed", told, "give an --out that all hosts see under the same path, and that the pool's user may write")
     if answer["wrong"]:
         told = "; ".join(f"{path}: {why}" for path, why in answer["wrong"].items())
-        if proof in answer["wrong"]:
-            told = f"{_whole(out)}: the pool does not see what this machine writes there"
-            return Probe(name, "failed", f"{where}: {told}", "give an --out that all hosts see under the same path, and the pool's user may write")
-        return Probe(name, "failed", f"{where}: {told}", "input and out folder must be seen under the same paths from all hosts, by the pool's user")
+        mend = "all hosts must see input and out folder under the same paths, and the pool's user may use them"
+        return Probe(name, "failed", f"{where}: {told}", mend)
     busy = sum(worker["code"] is None for worker in answer["workers"])
     if busy >= answer["most"]:
-        return Probe(name, "failed", f"{where} has all its {busy} workers busy", "cancel jobs that were left behind, or start it with a higher --max-workers")
-    return Probe(name, "ok", f"{where}: Python {answer['python']}, Beam {answer['beam']}, {busy} of at most {answer['most']} workers, logs in {answer['logs']}")
+        mend = "cancel jobs that were left behind, or start it with a higher --max-workers"
+        return Probe(name, "failed", f"{where} has all its {busy} workers busy", mend)
+    versions = f"Python {answer['python']}, Beam {answer['beam']}"
+    return Probe(name, "ok", f"{where}: {versions}, {busy} of at most {answer['most']} workers, logs in {answer['logs']}")
 
 
 def asked_pool(address: str, read: Sequence[str] = (), write: str = "", proof: str = "") -> Json | str:

@@ -170,7 +170,8 @@ def _environment(kind: str, config: str) -> Json:
         try:
             return {"type": kind, **{k: v for k, v in json.loads(config).items() if k in ("command", "env")}}
         except (ValueError, AttributeError):
-            raise UserError(f"--environment_config={config}: is no JSON object", 'such as {"command": "/opt/bin/web2shards-worker"}') from None
+            mend = 'such as {"command": "/opt/bin/web2shards-worker"}'
+            raise UserError(f"--environment_config={config}: is no JSON object", mend) from None
     return {"type": kind, key: config} if config else {"type": kind}
 
 

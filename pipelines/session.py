@@ -11,8 +11,8 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import time
 from collections.abc import Callable, Generator, Sequence
-from pathlib import Path
 from typing import Any
 
 from core.errors import ClusterError, UserError
@@ -35,6 +35,7 @@ class Session:
         self.log = jobs.driver_folder(out) / "logs" / LOG
         self._open = contextlib.ExitStack()
         self._endpoint = ""
+        self._began = time.time()
         self._server: JobServer | None = None
         self._loopback: str | None = None
 
@@ -48,8 +49,8 @@ class Session:
         use_storage(self.cluster.storage.model_dump() if self.cluster.storage else None, "here")
         from pipelines.probes import require
 
-        require(self.cluster, self._out, inputs, self._told)
         jobs.cancel_left_behind(self._out, self._told)
+        require(self.cluster, self._out, inputs, self._told)
         self._told(f"{self.cluster.runner}: what the engine says is in {self.log}")
         with self.logging():
             self._start()
@@ -122,7 +123,7 @@ class Session:
             if isinstance(answer, str):
                 lines.append(f"the worker pool at {address} does not answer")
                 continue
-            dead = [w for w in answer["workers"] if w["code"] not in (None, 0)][-3:]
+            dead = [w for w in answer["workers"] if w["code"] not in (None, 0) and w["began"] >= self._began][-3:]
             lines.append(f"workers' logs on {answer['host']}: {answer['logs']}")
             lines += [f"worker {w['id']} ended with code {w['code']}: {w['log']}" for w in dead]
         if self.cluster.kind == "EXTERNAL" and not lines:

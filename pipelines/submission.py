@@ -93,12 +93,13 @@ class Submitter(PortableRunner):
     def _lost(self, error: grpc.RpcError) -> LostError:
         code, details = error.code().name.lower().replace("_", " "), " ".join(str(error.details()).split())
         logging.getLogger(__name__).error("job server: %s: %s", code, details)
-        gone = self._alive is not None and not self._alive()
+        gone, where = self._alive is not None and not self._alive(), f"the job server at {self._job.endpoint}"
         if gone or error.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED):
-            return LostError(f"the job server at {self._job.endpoint} went away (log: {self._log})", f"{AGAIN}; see that it runs first")
+            own = AGAIN if self._alive is not None else f"start it; {AGAIN}"
+            return LostError(f"{where} went away (log: {self._log})", own)
         if error.code() == grpc.StatusCode.NOT_FOUND:
-            return LostError(f"the job server at {self._job.endpoint} no longer knows the job: it was started again", AGAIN)
-        return LostError(f"the job server at {self._job.endpoint} refused the job ({code}: {details[:300]})", f"read {self._log}; {AGAIN}")
+            return LostError(f"{where} no longer knows the job: it was started again", AGAIN)
+        return LostError(f"{where} refused the job ({code}: {details[:300]})", f"read {self._log}; {AGAIN}")
 
 
 class _Done(PipelineResult):

@@ -35,7 +35,7 @@ from apache_beam.portability.api import beam_fn_api_pb2_grpc as services
 from core.errors import ClusterError
 from core.files import storage_errors
 from pipelines import launch
-from pipelines.handshake import Json, identity, try_paths
+from pipelines.handshake import Json, current_identity, try_paths
 from pipelines.worker import LOG_BYTES, cut, safe
 
 #: What a driver may ask beside Beam's own service: JSON in, JSON out.
@@ -94,7 +94,7 @@ class WorkerPool(services.BeamFnExternalWorkerPoolServicer):
         asked: Mapping[str, Any] = json.loads(request) if len(request) <= _MOST_REQUEST_BYTES else {}
         wrong = try_paths([str(p) for p in asked.get("read", [])], str(asked.get("write", "")), str(asked.get("proof", "")))
         workers = [worker.told() for worker in [*self._workers, *self._ended]]
-        return json.dumps({**identity(), "logs": str(self.logs), "most": self.most, "workers": workers, "wrong": wrong}).encode()
+        return json.dumps({**current_identity(), "logs": str(self.logs), "most": self.most, "workers": workers, "wrong": wrong}).encode()
 
     def serve(self, host: str, port: int, ready: Callable[[str], None]) -> None:
         """Listens until `stop`; `ready` gets the address. ClusterError if the address cannot be had."""
@@ -110,7 +110,6 @@ class WorkerPool(services.BeamFnExternalWorkerPoolServicer):
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, {method: handler}),))
         self.address = f"{host}:{_bind(server, host, port)}"
         server.start()
-        identity()  # so that the first question is answered at once
         ready(self.address)
         try:
             while not self._stop.is_set():
@@ -179,9 +178,8 @@ def _bind(server: grpc.Server, host: str, port: int) -> int:
     except RuntimeError:
         bound = 0
     if not bound:
-        raise ClusterError(
-            f"{host}:{port}: the worker pool cannot listen there", "is another one running? Choose another --port, or a --host of this machine"
-        )
+        mend = "is another one running? Choose another --port, or a --host of this machine"
+        raise ClusterError(f"{host}:{port}: the worker pool cannot listen there", mend)
     return bound
 
 
