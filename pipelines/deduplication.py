@@ -12,6 +12,7 @@ from typing import Any
 from pipelines.context import Context
 from pipelines.matching import PARTITION_KEYS, PARTITION_ROWS
 from pipelines.passes import Passes
+from pipelines.progress import Pass
 from pipelines.sources import Source, near_layers, near_scorer
 
 Json = dict[str, Any]
@@ -22,40 +23,49 @@ Steps = list[tuple[str, Json]]
 ROWS_IN_ONE_PROCESS = 100_000_000
 #: Rounds of stars in one pipeline.
 _ROUNDS = 3
-#: The name of the pass.
+#: The name of the pass, and the steps that it may begin with.
 NAME = "find duplicates"
+COLLECT: tuple[str, Json] = ("collect_keys", {})
+LABEL: tuple[str, Json] = ("label_members", {})
 
 
-def find_duplicates(passes: Passes, context: Context, sources: Sequence[Source], method: str) -> list[Json]:
-    """Runs the election over the sources, under this fingerprint; returns what its tasks came to."""
+def find_duplicates(
+    passes: Passes, context: Context, sources: Sequence[Source], method: str, then: Sequence[Pass] = ()
+) -> list[Json]:  # fmt: skip
+    """Runs the election over the sources, under this fingerprint, and the passes `then` in the same pipeline, from
+    ["fates", ordinal] → part on; returns what their tasks came to."""
     if not sources:
         return []
     rows = sum(source.rows for source in sources)
     tasks, steps = _until_edges(context, sources, rows)
     end: Steps = [("elect", {}), ("write_election", {"method": method})]
+    whole = Pass(NAME, COLLECT[0], len(tasks), steps=(COLLECT, *steps, ("join_edges", {}), *end))
     if rows <= ROWS_IN_ONE_PROCESS:
-        results = passes.run(NAME, "collect_keys", tasks, [*steps, ("join_edges", {}), *end])
+        results = passes.run(whole, tasks, then)
     else:
-        results = _over_large_graph(passes, context, rows, tasks, steps, end)
+        results = _over_large_graph(passes, context, rows, tasks, steps, end, then)
     for pattern in ("election-*", "stars-*"):
         _forget(context, pattern)
     return results
 
 
-def _over_large_graph(passes: Passes, context: Context, rows: int, tasks: list[Json], steps: Steps, end: Steps) -> list[Json]:
+def _over_large_graph(
+    passes: Passes, context: Context, rows: int, tasks: list[Json], steps: Steps, end: Steps, then: Sequence[Pass]
+) -> list[Json]:  # fmt: skip
     """The same where the clusters do not fit in one process."""
-    held = _held(passes.run(NAME, "collect_keys", tasks, [*steps, ("hold_edges", {})]))
+    held = _held(passes.run(Pass(NAME, COLLECT[0], len(tasks), steps=(COLLECT, *steps, ("hold_edges", {}))), tasks))
     told = [value for _, value in held if isinstance(value, dict)]
     pointers = [value for _, value in held if not isinstance(value, dict)]
     partitions = _power(rows, PARTITION_KEYS)
     stars = _stars(passes, context, pointers, partitions)
     owners = {"emit": [[["elect", 0], {"sources": [[value["ordinal"], value["source"]] for value in told]}]]}
-    return passes.run(f"{NAME}: elect", "label_members", [
+    tasks = [
         {"kind": "label_members", "args": {
             "name": f"{i:08d}", "values": values, "elections": partitions, **(owners if i == 0 else {}),
         }}
         for i, values in enumerate(stars or [[]])
-    ], end)  # fmt: skip
+    ]  # fmt: skip
+    return passes.run(Pass(f"{NAME}: elect", LABEL[0], len(tasks), steps=(LABEL, *end)), tasks, then)
 
 
 def _until_edges(context: Context, sources: Sequence[Source], rows: int) -> tuple[list[Json], Steps]:
@@ -90,7 +100,9 @@ def _stars(passes: Passes, context: Context, pointers: list[Any], partitions: in
             steps += [("large_star", {**common, "round": i}), ("small_star", {**common, "round": i})]
         if tasks[0]["kind"] == "large_star":  # the first step of the first round is the tasks themselves
             steps = steps[1:]
-        results = passes.run(f"{NAME}: join", str(tasks[0]["kind"]), tasks, [*steps, ("hold_edges", {})])
+        kind = str(tasks[0]["kind"])
+        join = Pass(f"{NAME}: join", kind, len(tasks), steps=((kind, {}), *steps, ("hold_edges", {})))
+        results = passes.run(join, tasks)
         by_partition: dict[int, list[Any]] = {}
         for key, value in _held(results):
             by_partition.setdefault(int(key[1]), []).append(value)

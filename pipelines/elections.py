@@ -107,7 +107,7 @@ def elect(context: Context, args: dict[str, Any]) -> dict[str, Any]:
 
 
 def write(context: Context, args: dict[str, Any]) -> dict[str, Any]:
-    """Writes `identity`, and `duplicates` if the recipe has an election, of one part."""
+    """Writes `identity`, and `duplicates` if the recipe has an election, of one part; emits ["fates", ordinal] → part."""
     ordinal = int(args["key"][1])
     source, described = read_rows(context, ordinal)
     pointers = [Pointer.from_json(value) for value in args["values"] if value is not None]
@@ -121,18 +121,19 @@ def write(context: Context, args: dict[str, Any]) -> dict[str, Any]:
     same = np.zeros(rows, bool)
     same[places] = results.column("same_record").to_numpy()
     told = {"part": part}
+    result: dict[str, Any] = {**told, "emit": [[["fates", ordinal], part]]}
     with LayerWriter(context.store, "documents", IDENTITY, part, IDENTITY_SCHEMA) as writer:
         writer.write(ids, pa.RecordBatch.from_arrays([pa.array(same)], schema=IDENTITY_SCHEMA))
         writer.commit(args["method"], source=told)
     if not context.plan.dedup_layers:
-        return told
+        return result
     arrays = _elected(described, results, ~alive | same)
     if source.decided:
         arrays = _as_decided(context, part, described, arrays)
     with LayerWriter(context.store, "documents", DUPLICATES, part, DUPLICATES_SCHEMA) as writer:
         writer.write(ids, pa.RecordBatch.from_arrays(arrays, schema=DUPLICATES_SCHEMA))
         writer.commit(args["method"], source=told)
-    return told
+    return result
 
 
 def write_clusters(context: Context, ordinal: int, source: Source, results: pa.Table) -> dict[str, Any]:

@@ -77,9 +77,14 @@ def estimate(
 
 
 def _work_of(work: Mapping[str, Any], name: str) -> Mapping[str, Any] | None:
-    """What a pass took the last time; of many rows the search for duplicates is several pipelines."""
-    found = [taken for key, taken in work.items() if key == name or key.startswith(f"{name}: ")]
-    return {"seconds": sum(w["seconds"] for w in found), "bytes": sum(w["bytes"] for w in found)} if found else None
+    """What a pass took the last time; of many rows the search for duplicates is several pipelines, and several outputs
+    are written by one pass."""
+    found = [(taken, 1) for key, taken in work.items() if key == name or key.startswith(f"{name}: ")]
+    for key, taken in work.items():
+        outputs = key.removeprefix("write ").split(", ")
+        if len(outputs) > 1 and name.removeprefix("write ") in outputs:
+            found.append((taken, len(outputs)))
+    return {"seconds": sum(w["seconds"] / n for w, n in found), "bytes": sum(w["bytes"] for w, _ in found)} if found else None
 
 
 def disk_use(out: str, parts: Sequence[Part]) -> tuple[int, int]:

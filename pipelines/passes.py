@@ -1,4 +1,4 @@
-"""Runs passes: each is one Beam pipeline over tasks, which the run's own worker processes do.
+"""Runs passes as Beam pipelines over tasks, which the run's own worker processes do: passes that can share one do.
 
 Times, results and errors of the tasks come back through files.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +17,7 @@ from core.files import storage_errors
 from pipelines.ahead import Ahead
 from pipelines.context import Context
 from pipelines.pool import Executor, Pool, Task
-from pipelines.progress import Counting, FromFiles, Progress, watched
+from pipelines.progress import Counting, FromFiles, Pass, Progress, watched
 from pipelines.run_options import RunOptions
 from pipelines.zygote import Zygote
 
@@ -41,37 +40,33 @@ class Passes:
         self.work: dict[str, Json] = {}
         self.scorers: dict[str, list[float]] = {}
 
-    def run(
-        self, name: str, counted: str, tasks: Sequence[Json], steps: Sequence[tuple[str, Json]] = ()
-    ) -> list[Json]:  # fmt: skip
-        """One pipeline: the tasks, then each step's tasks on what the step before emitted. Returns all results."""
-        began = time.monotonic()
-        bytes_ = sum(int(task["args"].get("bytes", 0)) for task in tasks)
-        self._progress.started(name, len(tasks), bytes_)
+    def run(self, first: Pass, tasks: Sequence[Json], then: Sequence[Pass] = ()) -> list[Json]:
+        """One pipeline: the tasks of the first step of the first pass, then each further step's on what the step before
+        emitted, and on through the passes that follow. Returns all results."""
         results = self._context.store.scratch("results", uuid.uuid4().hex)
         with storage_errors(results):
             results.mkdir(parents=True)
         setup = self._engine.greet(self._context.to_setup(), tasks)
         counting = self._executor()
-        counting.watch(counted, results)
+        passes = [first, *then]
+        counting.begin(passes, results)
         if self._ahead is not None and self._engine.local and "apache_beam" not in sys.modules:
             self._ahead.begin([Task(task["kind"], task["args"]) for task in tasks])
         from pipelines.beam_tasks import RunTasks, failure, share_executor, title
 
-        if self._engine.local:
-            assert isinstance(counting, Counting)
+        local = self._engine.local
+        if isinstance(counting, Counting):
             share_executor(self._run_id, counting)
             self._shared = True
         try:
-            with watched(self._progress, counting), self._engine.pipeline() as pipeline:
-                local = self._engine.local
+            with watched(counting), self._engine.pipeline() as pipeline:
                 pcoll: Any = pipeline | "Parts" >> RunTasks.tasks(tasks, local)
                 kinds: list[str] = []
-                for kind, args in [(str(tasks[0]["kind"]), None), *steps]:
-                    name_of_step = title(tasks[0] if args is None else {"kind": kind})
-                    label = name_of_step + (f" {kinds.count(kind) + 1}" if kind in kinds else "")
+                for kind, args in (step for each in passes for step in each.steps):
+                    named = title({"kind": kind} if kinds else tasks[0])
+                    label = named + (f" {kinds.count(kind) + 1}" if kind in kinds else "")
+                    step = (kind, args) if kinds else None
                     kinds.append(kind)
-                    step = None if args is None else (kind, args)
                     pcoll = pcoll | label >> RunTasks(
                         self._run_id, setup, str(results), local, self._options.memory_bytes, step
                     )
@@ -79,14 +74,15 @@ class Passes:
             self._context.store.check_lease()  # whoever took the folder over has removed this run's files
             raise _cause([*filter(None, [failure(self._run_id)]), *_results(results)], error) from None
         lines = _results(results)
-        took = time.monotonic() - began
-        self.seconds[name] = self.seconds.get(name, 0.0) + took
-        self.work[name] = {"seconds": round(took, 3), "parts": len(tasks), "bytes": bytes_}
+        took = counting.end()
+        for each in passes:
+            if each.name in took:
+                self.seconds[each.name] = self.seconds.get(each.name, 0.0) + took[each.name]
+                self.work[each.name] = {"seconds": round(took[each.name], 3), "parts": each.parts, "bytes": each.bytes}
         for result in lines:
             for layer, told in result.get("layers", {}).items():
                 seconds, rows = self.scorers.setdefault(layer, [0.0, 0])
                 self.scorers[layer] = [seconds + told["seconds"], rows + told["scored"]]
-        self._progress.finished(took)
         return lines
 
     def close(self) -> None:
@@ -101,7 +97,7 @@ class Passes:
 
     def _executor(self) -> Counting | FromFiles:
         if self._counting is None and not self._engine.local:
-            self._counting = FromFiles()
+            self._counting = FromFiles(self._progress)
         elif self._counting is None:
             inner: Executor
             if self._options.inline:
@@ -117,7 +113,7 @@ class Passes:
                     stuck_seconds=self._options.stuck_seconds, memory_bytes=self._options.memory_bytes,
                     zygote=self._zygote,
                 ))  # fmt: skip
-            self._counting = Counting(inner)
+            self._counting = Counting(inner, self._progress)
         return self._counting
 
 

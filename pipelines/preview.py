@@ -55,6 +55,14 @@ class PassWork:
 
 
 @dataclass(frozen=True)
+class PipelineWork:
+    """Passes that run as one Beam pipeline, and `why` they do not begin in the pipeline before."""
+
+    passes: tuple[str, ...]
+    why: str = ""
+
+
+@dataclass(frozen=True)
 class Preview:
     """What a run would do. `changes` says what differs from the recipe that was run last; `left_out` counts parts
     that `--limit` leaves out."""
@@ -73,6 +81,21 @@ class Preview:
     def nothing(self) -> bool:
         """Whether everything is up to date."""
         return all(p.todo == 0 for p in self.passes)
+
+    @property
+    def pipelines(self) -> tuple[PipelineWork, ...]:
+        """How the passes share pipelines, each of which costs a cluster 20 to 70 s to start. A search for duplicates among
+        more rows than one process holds is several."""
+        groups: list[list[str]] = [[]]
+        whys = [""]
+        for work in self.passes:
+            if work.layers:  # a map pass has a pipeline of its own, also where there is nothing to do for it
+                groups += [[work.name] if work.todo else [], []]
+                whys += ["its scorers read what the election says", "how many rows there are decides how they are shared out"]
+            elif work.todo:
+                groups[-1].append(work.name)
+        found = [(tuple(group), why) for group, why in zip(groups, whys, strict=True) if group]
+        return tuple(PipelineWork(group, why if i else "") for i, (group, why) in enumerate(found))
 
 
 def preview(recipe: Recipe, out: str, limit: int | None = None) -> Preview:

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -45,102 +46,171 @@ class Silent:
     def told(self, message: str) -> None: ...
 
 
-class Counting:
-    """An executor that counts what comes back of one step's tasks, and asks the pool what is under way."""
+@dataclass(frozen=True)
+class Pass:
+    """A pass as the user sees it: steps of a pipeline, each (kind of task, arguments of each), of which `counted` tells of
+    its progress; `parts` and `bytes` of input are what there is to do. Without `steps` the counted one is the only one.
+    """
 
-    def __init__(self, inner: Executor) -> None:
-        self._inner = inner
-        self._kind = ""
-        self._lock = threading.Lock()
+    name: str
+    counted: str
+    parts: int
+    bytes: int = 0
+    steps: tuple[tuple[str, dict[str, Any]], ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.steps:
+            object.__setattr__(self, "steps", ((self.counted, {}),))
+
+
+class Following:
+    """Tells of the passes of a pipeline as their tasks are done. `seconds` is what each pass took."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._passes: list[Pass] = []
+        self._lock = threading.RLock()
+        self._now: Pass | None = None
+        self._began = 0.0
+        self.seconds: dict[str, float] = {}
         self.parts = self.rows = self.bytes = 0
         self.kept: int | None = None
 
-    def watch(self, kind: str, folder: Path | None = None) -> None:
-        """Counts results of tasks of `kind` from now on; the folder of their results is not looked at."""
+    def begin(self, passes: Sequence[Pass], folder: Path) -> None:
+        """Follows these passes from now on, the first of which begins; results of their tasks come into `folder`."""
+        self._passes, self.seconds = list(passes), {}
+        self._next()
+
+    def end(self) -> dict[str, float]:
+        """The last pass is done; what each took. The time of passes whose tasks were done elsewhere is the last's before."""
+        self._finish()
+        return self.seconds
+
+    def tell(self) -> None:
+        """Tells what is done of the pass that runs."""
+
+    def close(self) -> None:
+        """Ends what does the tasks, if that is this process's."""
+
+    def _comes(self, kind: str) -> None:
+        """A task of this kind is next, or done: it may be the first of the next pass."""
+        if self._passes and kind == self._passes[0].steps[0][0]:
+            self._finish()
+            self._next()
+
+    def _count(self, kind: str, bytes_: int, result: dict[str, Any]) -> None:
+        if self._now is None or kind != self._now.counted or "broken" in result or "current" in result:
+            return
         with self._lock:
-            self._kind, self.parts, self.rows, self.bytes, self.kept = kind, 0, 0, 0, None
+            self.parts += 1
+            self.rows += int(result.get("rows", result.get("documents", 0)))
+            self.bytes += bytes_
+            if "kept" in result:
+                self.kept = (self.kept or 0) + int(result["kept"])
+
+    def _next(self) -> None:
+        with self._lock:
+            self._now = self._passes.pop(0)
+            self._began = time.monotonic()
+            self.parts, self.rows, self.bytes, self.kept = 0, 0, 0, None
+            self._progress.started(self._now.name, self._now.parts, self._now.bytes)
+
+    def _finish(self) -> None:
+        with self._lock:
+            if self._now is None:
+                return
+            took = time.monotonic() - self._began
+            self.seconds[self._now.name] = took
+            self._progress.advanced(self.parts, self.rows, self.bytes, self.kept)
+            self._progress.finished(took)
+            self._now = None
+
+
+class Counting(Following):
+    """An executor that counts the tasks that it is given, and asks the pool what is under way."""
+
+    def __init__(self, inner: Executor, progress: Progress) -> None:
+        super().__init__(progress)
+        self._inner = inner
 
     def run(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, dict[str, Any]]]:
+        if tasks:
+            self._comes(tasks[0].kind)
         for task, result in self._inner.run(tasks):
-            if task.kind == self._kind and "broken" not in result:
-                with self._lock:
-                    self.parts += 1
-                    self.rows += int(result.get("rows", result.get("documents", 0)))
-                    self.bytes += int(task.args.get("bytes", 0))
-                    if "kept" in result:
-                        self.kept = (self.kept or 0) + int(result["kept"])
+            self._count(task.kind, int(task.args.get("bytes", 0)), result)
             yield task, result
 
-    def under_way(self) -> int:
-        """Rows of tasks that are not finished."""
-        return sum(note.rows for note in self._inner.notes()) if isinstance(self._inner, Pool | Ahead) else 0
-
-    def settle(self) -> None:
-        """Nothing more comes of the step."""
+    def tell(self) -> None:
+        more = sum(note.rows for note in self._inner.notes()) if isinstance(self._inner, Pool | Ahead) else 0
+        with self._lock:
+            if self._now is not None:
+                self._progress.advanced(self.parts, self.rows + more, self.bytes, self.kept)
 
     def close(self) -> None:
         self._inner.close()
 
 
-class FromFiles:
-    """Counts a step's tasks from the results that they leave in a folder: what is done where they run elsewhere."""
+class FromFiles(Following):
+    """Counts tasks by the results that they leave in a folder: what is done where they run elsewhere."""
 
-    def __init__(self, every: float = 1.0) -> None:
-        self._every = every
-        self._folder: Path | None = None
-        self._read: set[str] = set()
-        self._looked = 0.0
-        self.watch("")
+    def __init__(self, progress: Progress, every: float = 1.0) -> None:
+        super().__init__(progress)
+        self._every, self._looked = every, 0.0
 
-    def watch(self, kind: str, folder: Path | None = None) -> None:
-        """Counts results of tasks of `kind` in `folder` from now on."""
-        self._kind, self._folder, self._read, self._done = kind, folder, set(), set[str]()
-        self.parts = self.rows = self.bytes = 0
-        self.kept: int | None = None
+    def begin(self, passes: Sequence[Pass], folder: Path) -> None:
+        self._folder, self._read, self._done = folder, set[str](), set[str]()
+        super().begin(passes, folder)
 
-    def under_way(self) -> int:
-        """Looks for new results now and then. What is under way elsewhere is not known: 0 rows."""
-        if time.monotonic() - self._looked >= self._every:
-            self.settle()
-        return 0
+    def end(self) -> dict[str, float]:
+        self._look()
+        return super().end()
 
-    def settle(self) -> None:
-        """Reads the results that came since the last look."""
-        self._looked = time.monotonic()
-        if self._folder is None:
+    def tell(self) -> None:
+        """Looks for new results now and then. What is under way elsewhere is not known."""
+        if time.monotonic() - self._looked < self._every:
             return
-        with contextlib.suppress(OSError):
+        self._look()
+        with self._lock:
+            if self._now is not None:
+                self._progress.advanced(self.parts, self.rows, self.bytes, self.kept)
+
+    def _look(self) -> None:
+        self._looked = time.monotonic()
+        with contextlib.suppress(OSError), self._lock:
+            results: list[dict[str, Any]] = []
             for name in sorted({entry.name for entry in os.scandir(self._folder)} - self._read):
                 if name.endswith(".jsonl"):
-                    self._count(self._folder / name)
+                    results += map(json.loads, (self._folder / name).read_text(encoding="utf-8").splitlines())
                     self._read.add(name)
+            # Files have no order; all tasks of a step are done before the next step's begin.
+            while results:
+                if not (now := [result for result in results if self._of_now(result)]):
+                    if not self._passes:
+                        return
+                    self._finish()
+                    self._next()
+                    continue
+                results = [result for result in results if not self._of_now(result)]
+                for result in now:
+                    task = result["task"]
+                    if task["digest"] not in self._done:  # a task that the engine did twice counts once
+                        self._done.add(task["digest"])
+                        self._count(task["kind"], int(task["bytes"]), result)
 
-    def _count(self, path: Path) -> None:
-        for line in path.read_text(encoding="utf-8").splitlines():
-            result = json.loads(line)
-            task = result.get("task", {})
-            # A task that the engine did twice counts once.
-            if task.get("kind") != self._kind or "broken" in result or task["digest"] in self._done:
-                continue
-            self._done.add(task["digest"])
-            self.parts += 1
-            self.rows += int(result.get("rows", result.get("documents", 0)))
-            self.bytes += int(task["bytes"])
-            if "kept" in result:
-                self.kept = (self.kept or 0) + int(result["kept"])
-
-    def close(self) -> None:
-        """There is nothing to end: the workers are the engine's."""
+    def _of_now(self, result: dict[str, Any]) -> bool:
+        """Whether a result is of a step of the pass that runs, or of one that is done."""
+        kind = result.get("task", {}).get("kind")
+        return kind not in {step for each in self._passes for step, _ in each.steps}
 
 
 @contextmanager
-def watched(progress: Progress, counting: Counting | FromFiles, every: float = 0.25) -> Generator[None]:
-    """Tells `progress` of what `counting` counts until the block ends."""
+def watched(counting: Following, every: float = 0.25) -> Generator[None]:
+    """Has `counting` tell of what it counts until the block ends."""
     stop = threading.Event()
 
     def look() -> None:
         while not stop.wait(every):
-            _tell(progress, counting, counting.under_way())
+            counting.tell()
 
     thread = threading.Thread(target=look, name="progress", daemon=True)
     thread.start()
@@ -149,11 +219,3 @@ def watched(progress: Progress, counting: Counting | FromFiles, every: float = 0
     finally:
         stop.set()
         thread.join()
-        counting.settle()
-        _tell(progress, counting, 0)
-
-
-def _tell(progress: Progress, counting: Counting | FromFiles, more: int) -> None:
-    progress.advanced(counting.parts, counting.rows + more, counting.bytes, counting.kept)
-
-

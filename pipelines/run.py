@@ -16,25 +16,22 @@ from typing import Any
 from core.errors import InputError, StorageError, UserError
 from core.files import storage_errors
 from ingest.parts import Part
+from pipelines import ending
 from pipelines import survey as surveys
 from pipelines.context import Context, input_parts
 from pipelines.deduplication import find_duplicates
+from pipelines.ending import Outputs
 from pipelines.lease import Lease
 from pipelines.passes import Passes
 from pipelines.plan import DUPLICATES, FATE, IDENTITY, compile_plan
-from pipelines.progress import Progress, Silent
+from pipelines.progress import Pass, Progress, Silent
 from pipelines.recipe import Recipe
 from pipelines.redaction import settle
 from pipelines.run_options import RunOptions, RunResult, require_no_larger_run
 from pipelines.runfile import read_run, require_same_recipe, write_run
-from pipelines.shard_notes import note_shards, whole_index
-from pipelines.shards import sample_schema, shards_fingerprint
 from pipelines.sources import PART, Source, earlier_sources, require_decided
 from pipelines.survey import PartWork, Survey
 from pipelines.zygote import Zygote
-from sharding.features import features_of
-from sharding.index import make_index, retract_index, unlisted, write_index
-from sharding.shard import TEXT, ShardInfo
 
 Json = dict[str, Any]
 #: Damaged files that are found while they are read are set aside, and the passes looked at again, this often.
@@ -124,13 +121,10 @@ class _Driver:
             if stage == 1:
                 self._elect()
             self._map(stage)
-        if self.context.plan.stages[-1] == 0:
-            self._elect()
         for message in self.survey.damaged:
             self.progress.told(f"{message}: set aside, and computed again")
         self.survey.damaged.clear()
-        method = self._decide_fates()
-        return {name: self._write_output(name, method) for name in self.context.recipe.output}
+        return self._end()
 
     def _map(self, stage: int) -> None:
         work = [w for w in surveys.survey_stage(self.context, self.survey, stage, self.elected) if w.anything]
@@ -140,12 +134,12 @@ class _Driver:
         if work:
             name = "extract and score" if stage == 0 else f"score {stage}"
             tasks = [self._map_task(w, stage) for w in work]
-            results = self.passes.run(name, "map", tasks)
+            results = self.passes.run(Pass(name, "map", len(tasks), sum(w.part.size for w in work)), tasks)
             from pipelines.beam_tasks import broken_tasks  # not before the tasks have begun
 
             again = broken_tasks(tasks, results)
             if again:
-                self.passes.run(f"{name} again", "map", again)
+                self.passes.run(Pass(f"{name} again", "map", len(again)), again)
         if stage == 0:
             self._mend_slices()
         self._manifests(
@@ -193,14 +187,35 @@ class _Driver:
                     again.append(self._map_task(work, 0, start_at=int(expected)))
             if not again:
                 return
-            self.passes.run("read slices again", "map", again)
+            self.passes.run(Pass("read slices again", "map", len(again)), again)
 
-    def _elect(self) -> None:
+    def _elect(self, then: Sequence[Pass] = ()) -> list[Json] | None:
+        """Elects, with the passes `then` in the same pipeline; None, and nothing done, if the election is there."""
         self.elected = surveys.election_fingerprint(self.context, self.survey, self.against)
         if surveys.election_done(self.context, self.survey, self.elected):
-            return
-        find_duplicates(self.passes, self.context, self.sources(), self.elected)
+            return None
+        results = find_duplicates(self.passes, self.context, self.sources(), self.elected, then)
         self._manifests([("documents", IDENTITY), *([("documents", DUPLICATES)] if self.context.plan.dedup_layers else [])])
+        return results
+
+    def _end(self) -> dict[str, Json]:
+        """What comes after the last map pass, in one pipeline: the election unless it is done, fates, shards."""
+        elected = surveys.election_fingerprint(self.context, self.survey, self.against)
+        method = surveys.fate_fingerprint(self.context, self.survey, elected)
+        missing = surveys.fates_missing(self.context, self.survey, method)
+        outputs = Outputs(self.context, self.parts, method)
+        wanted = outputs.wanted
+        outputs.clear()
+        writing = ending.writing(self.parts, wanted)
+        results = self._elect([ending.deciding(self.parts, method, wanted), *writing])
+        if results is None and missing:
+            first = ending.deciding(missing, method, wanted)
+            results = self.passes.run(first, ending.fate_tasks(first, self.parts, missing), writing)
+        elif results is None and writing:
+            results = self.passes.run(writing[0], ending.count_tasks(self.parts, wanted))
+        if results is not None:
+            self._manifests([("documents", FATE)])
+        return outputs.finish(results or [], self.progress)
 
     def sources(self) -> list[Source]:
         """The rows of the election: this run's parts by name, then what earlier runs kept."""
@@ -215,60 +230,6 @@ class _Driver:
         require_decided(self.survey, error)
         self.decided, self.earlier, self.against = True, [], "decided"
         self.progress.told(f"{error.message}: what it kept out of this run stays out, as was decided then")
-
-    def _decide_fates(self) -> str:
-        method = surveys.fate_fingerprint(self.context, self.survey, self.elected)
-        missing = surveys.fates_missing(self.context, self.survey, method)
-        if missing:
-            self.passes.run("decide fates", "decide_fates", [
-                {"kind": "decide_fates", "args": {"part": part.name, "method": method, "bytes": part.size}}
-                for part in missing
-            ])  # fmt: skip
-            self._manifests([("documents", FATE)])
-        return method
-
-    def _write_output(self, name: str, fates: str) -> Json:
-        """Writes the shards of one output unless they are there; returns its entry of the summary."""
-        output = self.context.recipe.output[name]
-        folder = self.context.store.path("shards", name)
-        method = shards_fingerprint(self.context, name, fates, self.parts)
-        index = whole_index(folder, self.context.store)
-        self.context.store.check_lease()  # before anything is deleted
-        if index is not None and index.about.get("method") == method:
-            for stray in unlisted(folder, index):  # a run that was killed while it cleaned up
-                (folder / stray).unlink(missing_ok=True)
-            return _output_entry(index, output.format)
-        retract_index(folder)
-        common = {"output": name, "folder": str(folder)}
-        tasks = [
-            {"kind": "count_samples", "args": {**common, "part": part.name, "ordinal": i}} for i, part in enumerate(self.parts)
-        ]  # fmt: skip
-        results = self.passes.run(f"write {name}", "write_shard", tasks, [
-            ("plan_shards", common), ("send_samples", common), ("write_shard", common),
-        ])  # fmt: skip
-        shards = list({r["shard"]["name"]: ShardInfo(**r["shard"]) for r in results if "shard" in r}.values())
-        left_out = max((int(r["left_out"]) for r in results if "left_out" in r), default=0)
-        with storage_errors(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-        index = make_index(
-            output.format, output.samples, self.context.recipe.seed, shards,
-            features=features_of(sample_schema(self.context.plan), TEXT),
-            about={"method": method, "recipe": self.context.recipe.name, "validation_overlap": left_out},
-        )
-        write_index(folder, index, self.context.store)
-        note_shards(self.context.store, folder, index)
-        self._tell_of_validation(name, output.validation, index.totals)
-        return _output_entry(index, output.format)
-
-    def _tell_of_validation(self, name: str, asked: float, totals: Mapping[str, Mapping[str, int]]) -> None:
-        """Says so when whole hosts cannot make the share that was asked for."""
-        counts = {split: total["samples"] for split, total in totals.items()}
-        share = counts.get("validation", 0) / max(1, sum(counts.values()))
-        if counts and (asked > 0 or share > 0) and not asked / 2 <= share <= asked * 2:
-            self.progress.told(
-                f"output {name}: {share:.1%} of the samples are for validation, and the recipe asks for {asked:.1%}: "
-                "a host goes to one side whole, and there are few or uneven hosts"
-            )
 
     def _manifests(self, layers: Sequence[tuple[str, str]]) -> None:
         for table, layer in layers:
@@ -304,7 +265,3 @@ class _Driver:
             "workers": self.options.worker_count, "runner": self.options.runner, "scorers": self.timing,
             "passes": self.passes.seconds,
         }  # fmt: skip
-
-
-def _output_entry(index: Any, format: str) -> Json:
-    return {"format": format, "totals": index.totals, "overlap": index.about.get("validation_overlap", 0)}

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -77,19 +76,21 @@ def sample_schema(plan: Plan) -> pa.Schema:
 
 
 def count(context: Context, args: dict[str, Any]) -> dict[str, Any]:
-    """The samples of a part in their order, by split, in an exchange file; emits (0, pointers).
+    """The samples of a part in their order, by split, in an exchange file; emits ["plan", output] → pointers.
 
     Counts are by bucket of the order; clusters that have samples in more than one place go along, so that
     `plan_shards` can leave out what would stand on both sides of the validation split.
     """
-    output = _output(context, args)
+    _, name, ordinal = args["key"]
+    (part,) = set(args["values"])
+    output = context.recipe.output[name]
     spread = _clusters_may_spread(context.plan, output)
     columns = [f"{FATE}.kept", f"{FATE}.repeat", "page.url", *([f"{DUPLICATES}.cluster", f"{DUPLICATES}.size"] if spread else [])]
     ids: list[pa.Array] = []
     repeats: list[npt.NDArray[np.int64]] = []
     sides: list[Bools] = []
     clusters: list[pa.Array] = []
-    with Joined(context.store, args["part"], columns) as view:
+    with Joined(context.store, part, columns) as view:
         for batch in view.batches():
             kept = np.asarray(batch[f"{FATE}.kept"].to_numpy(zero_copy_only=False), bool)
             repeats.append(np.where(kept, batch[f"{FATE}.repeat"].to_numpy(zero_copy_only=False), 0).astype(np.int64))
@@ -114,7 +115,7 @@ def count(context: Context, args: dict[str, Any]) -> dict[str, Any]:
         counted.append(pa.RecordBatch.from_arrays(
             [pa.array(np.full(len(buckets), code, np.uint8)), pa.array(buckets), pa.array(numbers.astype(np.int64))], schema=_COUNTS
         ))  # fmt: skip
-    prefix = f"{args['output']}-{args['ordinal']:08d}"
+    prefix = f"{name}-{ordinal:08d}"
     pointers = write_chunks(context.store, f"{prefix}-samples.arrow", chunks, _ORDERED)
     counts = pa.Table.from_batches(counted, _COUNTS).combine_chunks().to_batches()
     counts_at = write_chunks(context.store, f"{prefix}-counts.arrow", {0: counts[0]} if counts else {}, _COUNTS, "zstd")
@@ -127,15 +128,16 @@ def count(context: Context, args: dict[str, Any]) -> dict[str, Any]:
             schema=_CLUSTERS,
         )
         shared = write_chunks(context.store, f"{prefix}-clusters.arrow", {0: batch} if len(batch) else {}, _CLUSTERS)
-    return {"emit": [[0, {
-        "part": args["part"], "ordinal": args["ordinal"], "samples": {str(k): p.to_json() for k, p in pointers.items()},
+    return {"emit": [[["plan", name], {
+        "part": part, "ordinal": ordinal, "samples": {str(k): p.to_json() for k, p in pointers.items()},
         "counts": [p.to_json() for p in counts_at.values()], "clusters": [p.to_json() for p in shared.values()],
     }]]}  # fmt: skip
 
 
 def plan_shards(context: Context, args: dict[str, Any]) -> dict[str, Any]:
-    """From all parts' counts, the first sample of every shard; emits (part, what `send` needs)."""
-    output = _output(context, args)
+    """From all parts' counts, the first sample of every shard; emits ["send", output, ordinal] → what `send` needs."""
+    name = args["key"][1]
+    output = context.recipe.output[name]
     parts = sorted(args["values"], key=lambda value: value["ordinal"])
     counts = np.zeros((len(SPLITS), BUCKETS), np.int64)
     for batch in read_chunks(Pointer.from_json(p) for value in parts for p in value["counts"]):
@@ -157,26 +159,26 @@ def plan_shards(context: Context, args: dict[str, Any]) -> dict[str, Any]:
         ))  # fmt: skip
     chunks = {0: pa.Table.from_batches(cuts, _CUTS).combine_chunks()}
     planned = {k: (t.to_batches() or [pa.RecordBatch.from_pylist([], schema=_CUTS)])[0] for k, t in chunks.items()}
-    where = write_chunks(context.store, f"{args['output']}-cuts.arrow", planned, _CUTS)[0]
+    where = write_chunks(context.store, f"{name}-cuts.arrow", planned, _CUTS)[0]
     shards = [ranks.shards for ranks in plans]
     overlap = {}
     if len(left_out):
         schema = pa.schema([("cluster", ID_TYPE)])
         batch = pa.RecordBatch.from_arrays([left_out], schema=schema)
-        overlap = {"overlap": write_chunks(context.store, f"{args['output']}-overlap.arrow", {0: batch}, schema)[0].to_json()}
+        overlap = {"overlap": write_chunks(context.store, f"{name}-overlap.arrow", {0: batch}, schema)[0].to_json()}
     return {
         "emit": [
-            [value["ordinal"], {
+            [["send", name, value["ordinal"]], {
                 "part": value["part"], "samples": value["samples"], "cuts": where.to_json(), "shards": shards, **overlap,
             }]
             for value in parts if value["samples"]
         ],
-        "shards": shards, "samples": [ranks.total for ranks in plans], "left_out": len(buckets),
+        "output": name, "shards": shards, "samples": [ranks.total for ranks in plans], "left_out": len(buckets),
     }  # fmt: skip
 
 
 def send(context: Context, args: dict[str, Any]) -> dict[str, Any]:
-    """Writes a part's samples, in order, into one exchange file; emits ("split/shard", pointer)."""
+    """Writes a part's samples, in order, into one exchange file; emits ["shard", output, split, number] → pointer."""
     (value,) = args["values"]
     (cuts,) = read_chunks([Pointer.from_json(value["cuts"])])
     excluded = None
@@ -203,7 +205,8 @@ def _send_slab(
     places = table.column("\0row").to_numpy()
     table = table.drop_columns(["\0row"])
     samples: dict[int, tuple[I64, Orders]] = {}
-    names: dict[int, str] = {}
+    keys: dict[int, list[Any]] = {}
+    _, output, ordinal = args["key"]
     for code, (all_orders, all_rows) in by_code.items():
         here = (all_rows >= places[0]) & (all_rows <= places[-1])
         orders, rows = all_orders[here], all_rows[here]
@@ -215,23 +218,23 @@ def _send_slab(
                 continue
             number = code * (1 << 40) + shard
             samples[number] = np.searchsorted(places, rows[low:high]), orders[low:high]
-            names[number] = f"{SPLITS[code]}/{shard}"
-    name = f"{args['output']}-{int(args['key']):08d}-{slab:06d}-payload.arrow"
+            keys[number] = ["shard", output, SPLITS[code], shard]
+    name = f"{output}-{ordinal:08d}-{slab:06d}-payload.arrow"
     # Not compressed: `receive` maps them, and holds in memory no more than what it is writing.
     pointers = write_chunks(context.store, name, _Chunks(table, samples), chunk_schema(table.schema))
-    return [[names[number], pointer.to_json()] for number, pointer in pointers.items()]
+    return [[keys[number], pointer.to_json()] for number, pointer in pointers.items()]
 
 
 def receive(context: Context, args: dict[str, Any]) -> dict[str, Any]:
     """Merges the chunks of one shard and writes it; returns its entry of the index."""
-    output = _output(context, args)
-    split, _, number = str(args["key"]).partition("/")
+    _, name, split, number = args["key"]
     chunks = Mapped(map(Pointer.from_json, args["values"]))
-    with ShardWriter(Path(args["folder"]), split, int(number), output.format, place=context.store) as writer:
+    folder, format = context.store.path("shards", name), context.recipe.output[name].format
+    with ShardWriter(folder, split, number, format, place=context.store) as writer:
         for piece in merge_samples(chunks.batches, chunks.forget):
             writer.write(piece)
             give_back()
-    return {"shard": asdict(writer.info)}
+    return {"output": name, "shard": asdict(writer.info)}
 
 
 class _Chunks(Mapping[int, pa.RecordBatch]):
@@ -334,9 +337,3 @@ def _ordered(samples: Samples, mine: Bools) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(
         [pa.array(samples.rows[mine]), *(pa.array(np.ascontiguousarray(orders[n])) for n in ORDER.names or ())], schema=_ORDERED
     )
-
-
-def _output(context: Context, args: dict[str, Any]) -> Output:
-    return context.recipe.output[args["output"]]
-
-

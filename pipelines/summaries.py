@@ -18,7 +18,7 @@ from dedup.election import DUPLICATES as DUPLICATES_SCHEMA
 from ingest.batches import PAGE_SCHEMA
 from pipelines.context import Context
 from pipelines.fates import judge
-from pipelines.layers import LayerWriter
+from pipelines.layers import LayerWriter, layer_path, read_footer
 from pipelines.map_pass import audited
 from pipelines.plan import DUPLICATES, EDITED, FATE, FATE_SCHEMA, IDENTITY, Plan
 from pipelines.store import Store
@@ -91,8 +91,34 @@ def read_statistics(path: Path) -> dict[str, Any]:
 
 
 def decide_fates(context: Context, args: dict[str, Any]) -> dict[str, Any]:
-    """Writes `documents/fate` and the statistics of one part."""
-    plan, part = context.plan, str(args["part"])
+    """Writes `documents/fate` and the statistics of one part unless they are there; emits ["count", output, ordinal] →
+    part for the outputs that are to be written."""
+    (part,) = set(args["values"])
+    emit = [[["count", output, args["key"][1]], part] for output in args["outputs"]]
+    if are_decided(context.store, part, args["method"]):
+        return {"part": part, "current": True, "emit": emit}
+    return {**_decide(context, part, args["method"]), "emit": emit}
+
+
+def are_decided(store: Store, part: str, method: str) -> bool:
+    """Whether the fates and statistics of a part are there, of this method and for the rows that it has."""
+    fate = read_footer(layer_path(store, "documents", FATE, part))
+    page = read_footer(layer_path(store, "documents", "page", part))
+    if fate is None or page is None or fate.method != method or fate.rows_digest != page.rows_digest:
+        return False
+    return statistics_method(store, part) == method
+
+
+def statistics_method(store: Store, part: str) -> str:
+    """The method of the statistics of a part; empty if there are none that can be read."""
+    try:
+        return str(read_statistics(statistics_path(store, part))["method"])
+    except (OSError, ValueError):
+        return ""
+
+
+def _decide(context: Context, part: str, method: str) -> dict[str, Any]:
+    plan = context.plan
     shown = report_plan(plan)
     columns = {c.name for c in shown.columns} | {c for step in plan.steps for c in step.columns}
     if plan.recipe.documents.repeat:
@@ -114,13 +140,13 @@ def decide_fates(context: Context, args: dict[str, Any]) -> dict[str, Any]:
                 seeded_keys(batch["id"], context.recipe.seed, "sample"), pa.array(audited(context, batch["id"])),
                 batch, repeat, _messages(plan, batch, rows),
             ))  # fmt: skip
-        writer.commit(args["method"], extra={"kept": collector.kept})
+        writer.commit(method, extra={"kept": collector.kept})
     records = RecordCounts()
     with Joined(context.store, part, ["record.kind", "record.reason", "record.status", "record.id"], table="records") as view:
         for batch in view.batches():
             keys = seeded_keys(batch["record.id"], context.recipe.seed, "sample")
             records.update(batch["record.kind"], batch["record.reason"], batch["record.status"], keys)
-    statistics = {"method": args["method"], "documents": collector.to_json(), "records": records.to_json()}
+    statistics = {"method": method, "documents": collector.to_json(), "records": records.to_json()}
     context.store.write_bytes(statistics_path(context.store, part), _statistics_json(statistics))
     return {"part": part, "kept": collector.kept, "documents": collector.total, "records": records.total}
 

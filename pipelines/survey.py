@@ -21,7 +21,7 @@ from pipelines.context import Context
 from pipelines.layers import Footer, check_seal, layer_path, read_footer
 from pipelines.plan import CONTENT, DUPLICATES, ELECTION, FATE, IDENTITY, Layer, Plan, fingerprint
 from pipelines.store import Store
-from pipelines.summaries import read_statistics, report_plan, statistics_path
+from pipelines.summaries import report_plan, statistics_method
 
 MANIFEST = "_layer.json"
 Footers = Mapping[str, Footer | None]
@@ -207,16 +207,9 @@ def fates_missing(context: Context, survey: Survey, method: str) -> list[Part]:
     for part in survey.parts:
         fate, page = fates[part.name], pages[part.name]
         done = fate is not None and page is not None and fate.method == method and fate.rows_digest == page.rows_digest
-        if not (done and _statistics_method(context.store, part.name) == method):
+        if not (done and statistics_method(context.store, part.name) == method):
             missing.append(part)
     return missing
-
-
-def _statistics_method(store: Store, part: str) -> str:
-    try:
-        return str(read_statistics(statistics_path(store, part))["method"])
-    except (OSError, ValueError):
-        return ""
 
 
 def _ingest_reason(plan: Plan, part: Part, page: Footer | None, record: Footer | None, unchanged: bool) -> str:

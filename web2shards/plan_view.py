@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 def show_preview(preview: Preview, as_json: bool) -> None:
     """Prints what a run would do."""
     if as_json:
-        _json(dataclasses.asdict(preview) | {"nothing": preview.nothing, "warning": preview.estimate.warning})
+        shared = [dataclasses.asdict(pipeline) for pipeline in preview.pipelines]
+        _json(dataclasses.asdict(preview) | {
+            "nothing": preview.nothing, "pipelines": shared, "warning": preview.estimate.warning,
+        })  # fmt: skip
         return
     out = results()
     left_out = f" ({count(preview.left_out, 'part')} left out by --limit)" if preview.left_out else ""
@@ -31,6 +34,9 @@ def show_preview(preview: Preview, as_json: bool) -> None:
     for change in preview.changes:
         out.print(f"  since the last run: {plain(change)}")
     out.print(grid(["pass", "to do", "there", "rows", "why"], _rows(preview), right=(1, 2, 3)))
+    for number, pipeline in enumerate(preview.pipelines, 1):
+        why = f" [dim](after the one before: {plain(pipeline.why)})[/]" if pipeline.why else ""
+        out.print(f"pipeline {number}: {plain(', '.join(pipeline.passes))}{why}")
     if preview.nothing:
         out.print("[green]nothing is to be computed: everything is up to date[/]")
     _estimate(preview)

@@ -11,8 +11,9 @@ import pytest
 
 from core.errors import StorageError
 from pipelines import reporting
-from pipelines.passes import Passes
+from pipelines.progress import Silent
 from pipelines.recipe import Recipe, load_recipe
+from pipelines.run import RunOptions, run
 from tests.faults.injected import small_disk
 from tests.faults.outfolder import contents, differences
 from tests.pipelines.runs import EXAMPLES, small_run
@@ -70,28 +71,27 @@ def fill(folder: Path, room: int) -> Path:
     return ballast
 
 
-@pytest.mark.parametrize("name", PASSES)
-def test_full_in_the_middle_of_a_pass(disk: Path, sound: dict[str, str], monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    run_pass, write_report = Passes.run, reporting.write_report
+@pytest.mark.parametrize("wanted", PASSES)
+def test_full_in_the_middle_of_a_pass(disk: Path, sound: dict[str, str], monkeypatch: pytest.MonkeyPatch, wanted: str) -> None:
+    write_report = reporting.write_report
     room = 0
 
-    def filling(self: Passes, this: str, *args: Any) -> Any:
-        if this == name:
-            fill(disk, room)
-        return run_pass(self, this, *args)
+    class Filling(Silent):
+        def started(self, name: str, parts: int, bytes: int) -> None:
+            if name == wanted:
+                fill(disk, room)
 
     def filling_at_last(*args: Any) -> Any:
-        if name == "report":
+        if wanted == "report":
             fill(disk, room)
         return write_report(*args)
 
-    for room in PASSES[name]:
+    for room in PASSES[wanted]:
         out = disk / f"out-{room}"
         with monkeypatch.context() as patched:
-            patched.setattr(Passes, "run", filling)
             patched.setattr(reporting, "write_report", filling_at_last)
             with pytest.raises(StorageError, match="the disk is full") as caught:
-                small_run(out, made())
+                run(made(), RunOptions(str(out), inline=True), Filling())
         assert caught.value.exit_code == 4
         assert str(out) in caught.value.message
         assert "free space" in caught.value.mend
@@ -99,4 +99,4 @@ def test_full_in_the_middle_of_a_pass(disk: Path, sound: dict[str, str], monkeyp
         again = small_run(out, made())
         assert differences(out, sound) == []
         if room == 0:  # what was finished before the pass is not done again
-            assert not again.passes.keys() & {*list(PASSES)[: list(PASSES).index(name)]}
+            assert not again.passes.keys() & {*list(PASSES)[: list(PASSES).index(wanted)]}

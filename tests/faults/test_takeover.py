@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import LeaseError
-from pipelines import run as runs
+from pipelines import ending
 from pipelines.lease import Lease
 from pipelines.store import lease_path
 from sharding.index import read_index, write_index
@@ -58,7 +58,7 @@ def test_it_deletes_no_index_of_the_newer_run(tmp_path: Path, monkeypatch: pytes
     def look(*_: object) -> None:
         taken_over(out)
 
-    monkeypatch.setattr(runs, "whole_index", look)
+    monkeypatch.setattr(ending, "whole_index", look)
     with pytest.raises(LeaseError, match="took this out folder over"):
         small_run(out)
     assert {path: path.stat().st_mtime_ns for path in (out / "shards").rglob("*")} == before

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from core.errors import StorageError, UserError
+from pipelines.passes import Passes
+from pipelines.progress import Pass
 
 from .runs import EXAMPLES, column, hashes, recipe, small_run
 
@@ -157,3 +161,37 @@ def test_another_runner_gives_the_same_bytes(finished: Path, tmp_path: Path) -> 
 def test_an_unknown_runner_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="--runner sparkle: there is no such runner"):
         small_run(tmp_path / "out", runner="sparkle")
+
+
+@pytest.fixture
+def pipelines(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The passes of each pipeline that runs from now on."""
+    found: list[list[str]] = []
+    run_pipeline = Passes.run
+
+    def noted(self: Passes, first: Pass, tasks: Sequence[dict[str, Any]], then: Sequence[Pass] = ()) -> list[dict[str, Any]]:
+        found.append([first.name, *(each.name for each in then)])
+        return run_pipeline(self, first, tasks, then)
+
+    monkeypatch.setattr(Passes, "run", noted)
+    return found
+
+
+def test_a_run_is_two_pipelines(tmp_path: Path, pipelines: list[list[str]]) -> None:
+    out = tmp_path / "out"
+    both = ["output.second={from: documents, samples: 20, format: jsonl}"]
+    first = small_run(out, recipe(settings=both))
+    assert pipelines == [["extract and score"], ["find duplicates", "decide fates", "write text, second"]]
+    assert list(first.passes) == ["extract and score", "find duplicates", "decide fates", "write text, second"]
+    assert list(first.outputs) == ["text", "second"]
+    assert first.outputs["text"]["totals"] == first.outputs["second"]["totals"] | first.outputs["text"]["totals"]
+    pipelines.clear()
+    # A rule after the election: it stays. One fate that is lost is decided again, and no shard is written.
+    next((out / "documents" / "fate").glob("*-00001.parquet")).unlink()
+    assert list(small_run(out, recipe(settings=both)).passes) == ["decide fates"]
+    small_run(out, recipe(settings=[*both, 'documents.keep+={keep: "duplicates.size <= 50"}']))
+    shutil.rmtree(out / "shards" / "second")
+    small_run(out, recipe(settings=[*both, 'documents.keep+={keep: "duplicates.size <= 50"}']))
+    assert pipelines == [["decide fates"], ["decide fates", "write text, second"], ["write second"]]
+    fresh = small_run(tmp_path / "fresh", recipe(settings=[*both, 'documents.keep+={keep: "duplicates.size <= 50"}']))
+    assert hashes(Path(fresh.out)) == hashes(out)

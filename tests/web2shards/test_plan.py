@@ -24,6 +24,7 @@ def passes(preview: Preview) -> dict[str, int]:
 def test_nothing_to_do(cli: Cli, recipe: Path, finished: Path) -> None:
     preview = web2shards.plan(recipe, finished)
     assert preview.nothing
+    assert preview.pipelines == ()
     assert set(passes(preview)) == {"extract and score", "find duplicates", "decide fates", "write text"}
     told = cli("plan", recipe, "--out", finished)
     assert told.exit_code == 0
@@ -37,6 +38,9 @@ def test_a_new_run(cli: Cli, recipe: Path, tmp_path: Path) -> None:
     first = preview.passes[0]
     assert {layer.layer: dict(layer.why) for layer in first.layers}["page"] == {"new": 5}
     assert first.rows is None
+    assert [pipeline.passes for pipeline in preview.pipelines] == [
+        ("extract and score",), ("find duplicates", "decide fates", "write text"),
+    ]  # fmt: skip
     assert preview.estimate.seconds is None
     assert not (tmp_path / "out").exists()
     told = cli("plan", recipe, "--out", tmp_path / "out")
@@ -48,6 +52,7 @@ def test_a_threshold_reruns_no_scorer(cli: Cli, recipe: Path, finished: Path) ->
     settings = ["documents.keep.language.score=0.8"]
     preview = web2shards.plan(recipe, finished, settings=settings)
     assert passes(preview) == {"extract and score": 0, "find duplicates": 5, "decide fates": 5, "write text": 5}
+    assert [pipeline.passes for pipeline in preview.pipelines] == [("find duplicates", "decide fates", "write text")]
     assert preview.changes == ("rule changed: language.score >= 0.5 → language.score >= 0.8",)
     assert preview.passes[1].rows == len(web2shards.open(finished).documents)
     told = cli("plan", recipe, "--out", finished, "--set", settings[0])

@@ -1,0 +1,119 @@
+"""What ends a run, as passes of one pipeline after the election: the fates of all rows, and the shards of each output.
+
+How many rows there are, and what the scorers say of them, is known before; so is the fingerprint of what comes out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from core.files import storage_errors
+from ingest.parts import Part
+from pipelines.context import Context
+from pipelines.progress import Pass, Progress
+from pipelines.shard_notes import note_shards, whole_index
+from pipelines.shards import sample_schema, shards_fingerprint
+from sharding.features import features_of
+from sharding.index import Index, make_index, retract_index, unlisted, write_index
+from sharding.shard import TEXT, ShardInfo
+
+Json = dict[str, Any]
+FATES = "decide fates"
+
+
+class Outputs:
+    """The outputs of a recipe: those whose shards are there, of these fates and parts, and those `wanted`."""
+
+    def __init__(self, context: Context, parts: Sequence[Part], fates: str) -> None:
+        self._context, self._parts = context, parts
+        self._methods = {name: shards_fingerprint(context, name, fates, parts) for name in context.recipe.output}
+        self._there: dict[str, Index] = {}
+        for name, method in self._methods.items():
+            index = whole_index(context.store.path("shards", name), context.store)
+            if index is not None and index.about.get("method") == method:
+                self._there[name] = index
+
+    @property
+    def wanted(self) -> list[str]:
+        return [name for name in self._methods if name not in self._there]
+
+    def clear(self) -> None:
+        """Takes back the indexes of what will be written, and deletes what a killed run left beside the others."""
+        store = self._context.store
+        store.check_lease()
+        for name, index in self._there.items():
+            folder = store.path("shards", name)
+            for stray in unlisted(folder, index):
+                (folder / stray).unlink(missing_ok=True)
+        for name in self.wanted:
+            retract_index(store.path("shards", name))
+
+    def finish(self, results: Sequence[Json], progress: Progress) -> dict[str, Json]:
+        """Writes the indexes of what was written; returns each output's entry of the summary."""
+        for name in self.wanted:
+            self._there[name] = self._write_index(name, [result for result in results if result.get("output") == name])
+            self._tell_of_validation(name, progress)
+        return {
+            name: {"format": self._context.recipe.output[name].format, "totals": index.totals,
+                   "overlap": index.about.get("validation_overlap", 0)}
+            for name, index in sorted(self._there.items(), key=lambda item: list(self._methods).index(item[0]))
+        }  # fmt: skip
+
+    def _write_index(self, name: str, results: Sequence[Json]) -> Index:
+        context, output = self._context, self._context.recipe.output[name]
+        folder = context.store.path("shards", name)
+        shards = list({r["shard"]["name"]: ShardInfo(**r["shard"]) for r in results if "shard" in r}.values())
+        left_out = max((int(r["left_out"]) for r in results if "left_out" in r), default=0)
+        with storage_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        index = make_index(
+            output.format, output.samples, context.recipe.seed, shards,
+            features=features_of(sample_schema(context.plan), TEXT),
+            about={"method": self._methods[name], "recipe": context.recipe.name, "validation_overlap": left_out},
+        )  # fmt: skip
+        write_index(folder, index, context.store)
+        note_shards(context.store, folder, index)
+        return index
+
+    def _tell_of_validation(self, name: str, progress: Progress) -> None:
+        """Says so when whole hosts cannot make the share that was asked for."""
+        totals: Mapping[str, Mapping[str, int]] = self._there[name].totals
+        asked = self._context.recipe.output[name].validation
+        counts = {split: total["samples"] for split, total in totals.items()}
+        share = counts.get("validation", 0) / max(1, sum(counts.values()))
+        if counts and (asked > 0 or share > 0) and not asked / 2 <= share <= asked * 2:
+            progress.told(
+                f"output {name}: {share:.1%} of the samples are for validation, and the recipe asks for {asked:.1%}: "
+                "a host goes to one side whole, and there are few or uneven hosts"
+            )
+
+
+def deciding(missing: Sequence[Part], method: str, outputs: Sequence[str]) -> Pass:
+    """The pass that decides the fates of parts, for these outputs to be written after it."""
+    step = ("decide_fates", {"method": method, "outputs": list(outputs)})
+    return Pass(FATES, "decide_fates", len(missing), sum(part.size for part in missing), (step,))
+
+
+def fate_tasks(pass_: Pass, parts: Sequence[Part], missing: Sequence[Part]) -> list[Json]:
+    """The tasks of `deciding` where it comes first: of the missing parts, and of all if they are to be written."""
+    ((kind, args),) = pass_.steps
+    todo = {part.name: part.size for part in missing}
+    return [
+        {"kind": kind, "args": {**args, "key": ["fates", i], "values": [part.name], "bytes": todo.get(part.name, 0)}}
+        for i, part in enumerate(parts) if args["outputs"] or part.name in todo
+    ]  # fmt: skip
+
+
+def writing(parts: Sequence[Part], outputs: Sequence[str]) -> list[Pass]:
+    """The pass that writes these outputs' shards; none without outputs."""
+    steps = tuple((kind, {}) for kind in ("count_samples", "plan_shards", "send_samples", "write_shard"))
+    return [Pass(f"write {', '.join(outputs)}", "write_shard", len(parts), steps=steps)] if outputs else []
+
+
+def count_tasks(parts: Sequence[Part], outputs: Sequence[str]) -> list[Json]:
+    """The tasks of `writing` where it comes first."""
+    return [
+        {"kind": "count_samples", "args": {"key": ["count", output, i], "values": [part.name]}}
+        for output in outputs for i, part in enumerate(parts)
+    ]  # fmt: skip
