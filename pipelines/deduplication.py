@@ -10,6 +10,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from pipelines.context import Context
+from pipelines.elections import to_describe
 from pipelines.matching import PARTITION_KEYS, PARTITION_ROWS
 from pipelines.passes import Passes
 from pipelines.progress import Pass
@@ -33,12 +34,12 @@ def find_duplicates(
     passes: Passes, context: Context, sources: Sequence[Source], method: str, then: Sequence[Pass] = ()
 ) -> list[Json]:  # fmt: skip
     """Runs the election over the sources, under this fingerprint, and the passes `then` in the same pipeline, from
-    ["fates", ordinal] → part on; returns what their tasks came to."""
+    ["fates", part] on; returns what their tasks came to."""
     if not sources:
         return []
     rows = sum(source.rows for source in sources)
     tasks, steps = _until_edges(context, sources, rows)
-    end: Steps = [("elect", {}), ("write_election", {"method": method})]
+    end: Steps = [("describe_members", {}), ("elect", {}), ("write_election", {"method": method})]
     whole = Pass(NAME, COLLECT[0], len(tasks), steps=(COLLECT, *steps, ("join_edges", {}), *end))
     if rows <= ROWS_IN_ONE_PROCESS:
         results = passes.run(whole, tasks, then)
@@ -58,7 +59,7 @@ def _over_large_graph(
     pointers = [value for _, value in held if not isinstance(value, dict)]
     partitions = _power(rows, PARTITION_KEYS)
     stars = _stars(passes, context, pointers, partitions)
-    owners = {"emit": [[["elect", 0], {"sources": [[value["ordinal"], value["source"]] for value in told]}]]}
+    owners = {"emit": to_describe(told)}
     tasks = [
         {"kind": "label_members", "args": {
             "name": f"{i:08d}", "values": values, "elections": partitions, **(owners if i == 0 else {}),

@@ -7,6 +7,7 @@ are elected where their layer is written.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,14 +18,14 @@ import pyarrow.parquet as pq
 
 from core.components import Components
 from core.files import storage_errors
-from core.hashing import ID_TYPE
+from core.hashing import ID_TYPE, splitmix64
 from dedup.election import DUPLICATES as DUPLICATES_SCHEMA
 from dedup.election import EARLIER, NO_DATE, Candidates, duplicates, elect_labels, same_records
 from pipelines.chunks import flat
 from pipelines.context import Context
 from pipelines.exchange import Pointer, read_chunks, write_chunks
 from pipelines.layers import LayerWriter
-from pipelines.matching import EDGES, read_rows, send
+from pipelines.matching import EDGES, ROWS, chunks_by, read_rows, send
 from pipelines.plan import DUPLICATES, IDENTITY, IDENTITY_SCHEMA
 from pipelines.source_rows import Reader
 from pipelines.sources import PART, SHIFT, TABLE, Source, by_source, dense_places, places_of
@@ -33,11 +34,14 @@ from pipelines.view import Joined
 U64 = npt.NDArray[np.uint64]
 I64 = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
-#: Members of clusters that are elected at a time; a larger cluster is taken whole.
+#: Members of clusters that a partition of the election should hold; a larger cluster is taken whole.
 ELECT_ROWS = 1_000_000
 #: Edges that are read at a time.
 _EDGE_ROWS = 1 << 20
 MEMBERS = pa.schema([("row", pa.uint64()), ("cluster", pa.uint64())])
+#: Members with what the order looks at, whether they take part, whether they are of this run, and of its parts: records of
+#: one id are one record there, while a table of signatures may name its rows as it likes.
+_DESCRIBED = pa.schema([*MEMBERS, *ROWS, ("own", pa.bool_()), ("named", pa.bool_())])
 #: What `dedup cluster` writes, beside the `id` of the table: rows are counted over all files in their order.
 CLUSTERS = pa.schema([("row", pa.int64()), ("cluster", pa.int64()), ("size", pa.int64()), ("kept", pa.bool_())])
 #: A scratch file with the number of each source's first row.
@@ -51,7 +55,7 @@ _RESULTS = pa.schema([
 def join(context: Context, args: dict[str, Any]) -> dict[str, Any]:
     """Clusters by union-find over all edges, in one process: 9 bytes a row, 28 for one that has company, none for an edge.
 
-    Emits ["elect", n] → pointer to the members of some clusters, and to ["elect", 0] every source as well.
+    Emits ["describe", ordinal] → the members of clusters among a source's rows, for every source.
     """
     values = args["values"]
     told = {int(value["ordinal"]): value for value in values if isinstance(value, dict)}
@@ -66,74 +70,108 @@ def join(context: Context, args: dict[str, Any]) -> dict[str, Any]:
     members = np.flatnonzero(joined)
     clusters = labels[members]
     del labels, joined, components
-    order = np.argsort(clusters, kind="stable")
-    members, clusters = members[order], clusters[order]
-    del order
-    emit: list[list[Any]] = [[["elect", 0], {"sources": [[v["ordinal"], v["source"]] for v in sources]}]]
-    for number, (low, high) in enumerate(_slabs(clusters)):
-        batch = pa.RecordBatch.from_arrays(
-            [pa.array(_rows(members[low:high], bases)), pa.array(clusters[low:high].astype(np.uint64))], schema=MEMBERS
-        )
-        pointers = write_chunks(context.store, f"election-members-{number:08d}.arrow", {0: batch}, MEMBERS)
-        emit.append([["elect", number], pointers[0].to_json()])
-    return {"emit": emit}
+    partitions = 1 << (max(0, len(members) - 1) // ELECT_ROWS).bit_length()
+    rows = pa.array(_rows(members, bases))
+    batch = pa.RecordBatch.from_arrays([rows, pa.array(clusters.astype(np.uint64))], schema=MEMBERS)
+    return {"emit": to_describe(sources) + send_members(context, "election-members", batch, partitions)}
+
+
+def to_describe(sources: Sequence[dict[str, Any]]) -> list[list[Any]]:
+    """What has every source that was collected take part in what follows, though it may have no member of a cluster."""
+    return [[["describe", source["ordinal"]], None] for source in sources]
+
+
+def send_members(context: Context, name: str, members: pa.RecordBatch, partitions: int) -> list[list[Any]]:
+    """Members of clusters (MEMBERS, sorted by row) on their way to their sources; what a task emits for them."""
+    bounds = by_source(members.column("row").to_numpy())
+    chunks = {ordinal: members.slice(at.start, at.stop - at.start) for ordinal, at in bounds}
+    pointers = write_chunks(context.store, f"{name}.arrow", chunks, MEMBERS)
+    return [[["describe", ordinal], [partitions, pointer.to_json()]] for ordinal, pointer in pointers.items()]
+
+
+def describe(context: Context, args: dict[str, Any]) -> dict[str, Any]:
+    """Adds what the order looks at to a source's members of clusters; emits ["elect", partition] → pointer, by cluster,
+    and ["write", ordinal] → null if the source is to be written."""
+    ordinal = int(args["key"][1])
+    source, described = read_rows(context, ordinal)
+    emit: list[list[Any]] = [[["write", ordinal], None]] if source.own else []
+    given = [value for value in args["values"] if value is not None]
+    if not given:
+        return {"emit": emit}
+    table = pa.Table.from_batches(read_chunks(Pointer.from_json(pointer) for _, pointer in given), MEMBERS)
+    rows, first = np.unique(table.column("row").to_numpy(), return_index=True)
+    clusters = table.column("cluster").to_numpy()[first]
+    told = described.take(pa.array(places_of(rows)))
+    flags = (pa.array(np.full(len(rows), flag)) for flag in (source.own, source.kind == PART))
+    batch = pa.RecordBatch.from_arrays([pa.array(rows), pa.array(clusters), *told.columns, *flags], schema=_DESCRIBED)
+    partition = (splitmix64(clusters) % np.uint64(given[0][0])).astype(np.int64)
+    return {"emit": emit + send(context, f"election-{ordinal:08d}-members", ["elect"], chunks_by(batch, partition), _DESCRIBED)}
 
 
 def elect(context: Context, args: dict[str, Any]) -> dict[str, Any]:
-    """Elects one of each cluster of a partition; emits ["write", ordinal] → pointer, and for each source → null."""
-    pointers = [value for value in args["values"] if isinstance(value, list)]
-    told = [value for value in args["values"] if isinstance(value, dict)]
-    emit: list[list[Any]] = [
-        [["write", ordinal], None] for value in told for ordinal, source in value["sources"] if Source.from_json(source).own
-    ]
-    if not pointers:
-        return {"emit": emit}
-    table = pa.Table.from_batches(read_chunks(map(Pointer.from_json, pointers)), MEMBERS)
-    rows, clusters = table.column("row").to_numpy(), table.column("cluster").to_numpy()
-    del table
-    rows, first = np.unique(rows, return_index=True)
-    clusters = clusters[first]
-    candidates, alive, own, named = _describe(context, rows)
+    """Elects one of each cluster of a partition; emits ["write", ordinal] → pointer, and hands on what goes there."""
+    if args["key"][0] == "write":
+        return {"emit": [[args["key"], None]]}
+    table = pa.Table.from_batches(read_chunks(map(Pointer.from_json, args["values"])), _DESCRIBED).combine_chunks()
+    rows = table.column("row").to_numpy()
+    order = np.argsort(rows, kind="stable")
+    rows, table = rows[order], table.take(pa.array(order))
+    own, named, alive = (table.column(name).to_numpy() for name in ("own", "named", "alive"))
+    candidates = Candidates(
+        flat(table.column("id")), table.column("date").to_numpy(), table.column("length").to_numpy(),
+        np.arange(len(rows), dtype=np.int64),
+    )  # fmt: skip
     same = np.zeros(len(rows), bool)
     same[named] = same_records(_preferred(candidates, alive, named))
-    _, labels = np.unique(clusters, return_inverse=True)
+    _, labels = np.unique(table.column("cluster").to_numpy(), return_inverse=True)
+    del table
     election = elect_labels(candidates, labels.reshape(-1), alive & ~same)
     elected = duplicates(candidates, election)
     winners = rows[np.maximum(election.winner, 0)]
     arrays = [pa.array(places_of(rows)), pa.array(same), *elected.columns, pa.array(winners)]
     result = pa.RecordBatch.from_arrays(arrays, schema=_RESULTS)
     chunks = {o: result.slice(at.start, at.stop - at.start) for o, at in by_source(rows) if own[at.start]}
-    return {"emit": emit + send(context, f"election-results-{args['key'][1]}", ["write"], chunks, _RESULTS)}
+    return {"emit": send(context, f"election-results-{args['key'][1]:08d}", ["write"], chunks, _RESULTS)}
 
 
 def write(context: Context, args: dict[str, Any]) -> dict[str, Any]:
-    """Writes `identity`, and `duplicates` if the recipe has an election, of one part; emits ["fates", ordinal] → part."""
+    """Writes `identity`, and `duplicates` if the recipe has an election, of a source's parts; emits ["fates", part]."""
     ordinal = int(args["key"][1])
     source, described = read_rows(context, ordinal)
     pointers = [Pointer.from_json(value) for value in args["values"] if value is not None]
     results = pa.Table.from_batches(read_chunks(pointers), _RESULTS).combine_chunks()
     if source.kind == TABLE:
         return write_clusters(context, ordinal, source, results)
-    part = source.name
+    start = 0
+    for part, rows in source.of_parts:
+        places = results.column("row")
+        mine = results.filter(pc.and_(pc.greater_equal(places, start), pc.less(places, start + rows)))
+        mine = mine.set_column(0, "row", pc.subtract(mine.column("row"), start))
+        _write_part(context, source, part, described.slice(start, rows), mine, str(args["method"]))
+        start += rows
+    return {"parts": len(source.of_parts), "emit": [[["fates", part], None] for part, _ in source.of_parts]}
+
+
+def _write_part(
+    context: Context, source: Source, part: str, described: pa.RecordBatch, results: pa.Table, method: str
+) -> None:  # fmt: skip
     rows = len(described)
     ids, alive = described.column("id"), described.column("alive").to_numpy(zero_copy_only=False)
     places = results.column("row").to_numpy()
     same = np.zeros(rows, bool)
     same[places] = results.column("same_record").to_numpy()
     told = {"part": part}
-    result: dict[str, Any] = {**told, "emit": [[["fates", ordinal], part]]}
     with LayerWriter(context.store, "documents", IDENTITY, part, IDENTITY_SCHEMA) as writer:
         writer.write(ids, pa.RecordBatch.from_arrays([pa.array(same)], schema=IDENTITY_SCHEMA))
-        writer.commit(args["method"], source=told)
+        writer.commit(method, source=told)
     if not context.plan.dedup_layers:
-        return result
+        return
     arrays = _elected(described, results, ~alive | same)
     if source.decided:
         arrays = _as_decided(context, part, described, arrays)
     with LayerWriter(context.store, "documents", DUPLICATES, part, DUPLICATES_SCHEMA) as writer:
         writer.write(ids, pa.RecordBatch.from_arrays(arrays, schema=DUPLICATES_SCHEMA))
-        writer.commit(args["method"], source=told)
-    return result
+        writer.commit(method, source=told)
 
 
 def write_clusters(context: Context, ordinal: int, source: Source, results: pa.Table) -> dict[str, Any]:
@@ -212,36 +250,6 @@ def _rows(dense: I64, bases: I64) -> U64:
     """The inverse of `dense_places`."""
     ordinals = np.searchsorted(bases, dense, side="right") - 1
     return (ordinals.astype(np.uint64) << SHIFT) + (dense - bases[ordinals]).astype(np.uint64)
-
-
-def _slabs(clusters: npt.NDArray[np.integer]) -> list[tuple[int, int]]:
-    """Runs of whole clusters (sorted), of about ELECT_ROWS members each."""
-    slabs: list[tuple[int, int]] = []
-    low = 0
-    while low < len(clusters):
-        high = min(low + ELECT_ROWS, len(clusters))
-        high = int(np.searchsorted(clusters, clusters[high - 1], side="right"))
-        slabs.append((low, high))
-        low = high
-    return slabs
-
-
-def _describe(context: Context, rows: U64) -> tuple[Candidates, Mask, Mask, Mask]:
-    """What the order looks at, for `rows` (sorted), who takes part, which are of this run, and of its parts: records
-    of one id are one record there, while a table of signatures may name its rows as it likes."""
-    pieces: list[pa.Table] = []
-    own, named = np.zeros(len(rows), bool), np.zeros(len(rows), bool)
-    for ordinal, at in by_source(rows):
-        source, batch = read_rows(context, ordinal)
-        pieces.append(pa.Table.from_batches([batch.replace_schema_metadata()]).take(pa.array(places_of(rows[at]))))
-        own[at] = source.own
-        named[at] = source.kind == PART
-    table = pa.concat_tables(pieces).combine_chunks()
-    candidates = Candidates(
-        flat(table.column("id")), table.column("date").to_numpy(), table.column("length").to_numpy(),
-        np.arange(len(rows), dtype=np.int64),
-    )  # fmt: skip
-    return candidates, table.column("alive").to_numpy(), own, named
 
 
 def _preferred(candidates: Candidates, alive: npt.NDArray[np.bool_], own: npt.NDArray[np.bool_]) -> Candidates:

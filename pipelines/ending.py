@@ -100,8 +100,8 @@ def fate_tasks(pass_: Pass, parts: Sequence[Part], missing: Sequence[Part]) -> l
     ((kind, args),) = pass_.steps
     todo = {part.name: part.size for part in missing}
     return [
-        {"kind": kind, "args": {**args, "key": ["fates", i], "values": [part.name], "bytes": todo.get(part.name, 0)}}
-        for i, part in enumerate(parts) if args["outputs"] or part.name in todo
+        {"kind": kind, "args": {**args, "key": ["fates", part.name], "bytes": todo.get(part.name, 0)}}
+        for part in parts if args["outputs"] or part.name in todo
     ]  # fmt: skip
 
 
@@ -114,6 +114,5 @@ def writing(parts: Sequence[Part], outputs: Sequence[str]) -> list[Pass]:
 def count_tasks(parts: Sequence[Part], outputs: Sequence[str]) -> list[Json]:
     """The tasks of `writing` where it comes first."""
     return [
-        {"kind": "count_samples", "args": {"key": ["count", output, i], "values": [part.name]}}
-        for output in outputs for i, part in enumerate(parts)
+        {"kind": "count_samples", "args": {"key": ["count", output, part.name]}} for output in outputs for part in parts
     ]  # fmt: skip

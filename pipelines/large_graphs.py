@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from core.hashing import splitmix64
 from dedup.stars import U64, both_ways, downwards, large_star, partition_of, small_star
 from pipelines.context import Context
-from pipelines.elections import MEMBERS
+from pipelines.elections import MEMBERS, send_members
 from pipelines.exchange import Pointer, read_chunks
 from pipelines.matching import EDGES, chunks_by, edges, send
 
@@ -48,15 +47,15 @@ def small(context: Context, args: Json) -> Json:
 
 
 def label(context: Context, args: Json) -> Json:
-    """Members of clusters from the stars of one partition; emits ["elect", partition] → pointer."""
+    """Members of clusters from the stars of one partition; emits ["describe", ordinal] → pointer."""
     found = downwards(_read(args["values"]))
     ends = np.unique(found[:, 1])
     rows = np.concatenate([found[:, 0], ends])
-    clusters = np.concatenate([found[:, 1], ends])
-    batch = pa.RecordBatch.from_arrays([pa.array(rows), pa.array(clusters)], schema=MEMBERS)
-    partitions = (splitmix64(clusters) % np.uint64(args["elections"])).astype(np.int64)
-    chunks = chunks_by(batch, partitions)
-    return {"emit": send(context, f"stars-members-{args['name']}", ["elect"], chunks, MEMBERS) + args.get("emit", [])}
+    order = np.argsort(rows, kind="stable")
+    clusters = np.concatenate([found[:, 1], ends])[order]
+    batch = pa.RecordBatch.from_arrays([pa.array(rows[order]), pa.array(clusters)], schema=MEMBERS)
+    members = send_members(context, f"stars-members-{args['name']}", batch, int(args["elections"]))
+    return {"emit": members + args.get("emit", [])}
 
 
 def _read(values: list[Any]) -> U64:

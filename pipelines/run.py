@@ -29,7 +29,7 @@ from pipelines.recipe import Recipe
 from pipelines.redaction import settle
 from pipelines.run_options import RunOptions, RunResult, require_no_larger_run
 from pipelines.runfile import read_run, require_same_recipe, write_run
-from pipelines.sources import PART, Source, earlier_sources, require_decided
+from pipelines.sources import Source, earlier_sources, part_sources, require_decided
 from pipelines.survey import PartWork, Survey
 from pipelines.zygote import Zygote
 
@@ -220,10 +220,8 @@ class _Driver:
     def sources(self) -> list[Source]:
         """The rows of the election: this run's parts by name, then what earlier runs kept."""
         pages = self.survey.footers("documents", "page")
-        parts = [
-            Source(PART, name, footer.rows, decided=self.decided) for name, footer in pages.items() if footer is not None
-        ]  # fmt: skip
-        return parts + self.earlier
+        rows = {name: footer.rows for name, footer in pages.items() if footer is not None}
+        return part_sources(rows, self.decided) + self.earlier
 
     def _stay_decided(self, error: UserError) -> None:
         """Does without earlier runs that cannot be read: what they kept out stays out, as the last election says."""

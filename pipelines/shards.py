@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from core.addresses import url_hosts
-from core.hashing import ID_TYPE
+from core.hashing import ID_TYPE, digest
 from core.scorer import CUT, MASK
 from ingest.parts import Part
 from pipelines.chunks import chunk_schema, flat, merge_samples, orders_of, with_order
@@ -81,8 +81,7 @@ def count(context: Context, args: dict[str, Any]) -> dict[str, Any]:
     Counts are by bucket of the order; clusters that have samples in more than one place go along, so that
     `plan_shards` can leave out what would stand on both sides of the validation split.
     """
-    _, name, ordinal = args["key"]
-    (part,) = set(args["values"])
+    _, name, part = args["key"]
     output = context.recipe.output[name]
     spread = _clusters_may_spread(context.plan, output)
     columns = [f"{FATE}.kept", f"{FATE}.repeat", "page.url", *([f"{DUPLICATES}.cluster", f"{DUPLICATES}.size"] if spread else [])]
@@ -115,7 +114,7 @@ def count(context: Context, args: dict[str, Any]) -> dict[str, Any]:
         counted.append(pa.RecordBatch.from_arrays(
             [pa.array(np.full(len(buckets), code, np.uint8)), pa.array(buckets), pa.array(numbers.astype(np.int64))], schema=_COUNTS
         ))  # fmt: skip
-    prefix = f"{name}-{ordinal:08d}"
+    prefix = f"{name}-{digest(part).hex()}"
     pointers = write_chunks(context.store, f"{prefix}-samples.arrow", chunks, _ORDERED)
     counts = pa.Table.from_batches(counted, _COUNTS).combine_chunks().to_batches()
     counts_at = write_chunks(context.store, f"{prefix}-counts.arrow", {0: counts[0]} if counts else {}, _COUNTS, "zstd")
@@ -129,16 +128,16 @@ def count(context: Context, args: dict[str, Any]) -> dict[str, Any]:
         )
         shared = write_chunks(context.store, f"{prefix}-clusters.arrow", {0: batch} if len(batch) else {}, _CLUSTERS)
     return {"emit": [[["plan", name], {
-        "part": part, "ordinal": ordinal, "samples": {str(k): p.to_json() for k, p in pointers.items()},
+        "part": part, "samples": {str(k): p.to_json() for k, p in pointers.items()},
         "counts": [p.to_json() for p in counts_at.values()], "clusters": [p.to_json() for p in shared.values()],
     }]]}  # fmt: skip
 
 
 def plan_shards(context: Context, args: dict[str, Any]) -> dict[str, Any]:
-    """From all parts' counts, the first sample of every shard; emits ["send", output, ordinal] → what `send` needs."""
+    """From all parts' counts, the first sample of every shard; emits ["send", output, part] → what `send` needs."""
     name = args["key"][1]
     output = context.recipe.output[name]
-    parts = sorted(args["values"], key=lambda value: value["ordinal"])
+    parts = sorted(args["values"], key=lambda value: value["part"])
     counts = np.zeros((len(SPLITS), BUCKETS), np.int64)
     for batch in read_chunks(Pointer.from_json(p) for value in parts for p in value["counts"]):
         np.add.at(counts, (batch.column("split").to_numpy(), batch.column("bucket").to_numpy()), batch.column("count").to_numpy())
@@ -168,7 +167,7 @@ def plan_shards(context: Context, args: dict[str, Any]) -> dict[str, Any]:
         overlap = {"overlap": write_chunks(context.store, f"{name}-overlap.arrow", {0: batch}, schema)[0].to_json()}
     return {
         "emit": [
-            [["send", name, value["ordinal"]], {
+            [["send", name, value["part"]], {
                 "part": value["part"], "samples": value["samples"], "cuts": where.to_json(), "shards": shards, **overlap,
             }]
             for value in parts if value["samples"]
@@ -206,7 +205,7 @@ def _send_slab(
     table = table.drop_columns(["\0row"])
     samples: dict[int, tuple[I64, Orders]] = {}
     keys: dict[int, list[Any]] = {}
-    _, output, ordinal = args["key"]
+    _, output, part = args["key"]
     for code, (all_orders, all_rows) in by_code.items():
         here = (all_rows >= places[0]) & (all_rows <= places[-1])
         orders, rows = all_orders[here], all_rows[here]
@@ -219,7 +218,7 @@ def _send_slab(
             number = code * (1 << 40) + shard
             samples[number] = np.searchsorted(places, rows[low:high]), orders[low:high]
             keys[number] = ["shard", output, SPLITS[code], shard]
-    name = f"{output}-{ordinal:08d}-{slab:06d}-payload.arrow"
+    name = f"{output}-{digest(part).hex()}-{slab:06d}-payload.arrow"
     # Not compressed: `receive` maps them, and holds in memory no more than what it is writing.
     pointers = write_chunks(context.store, name, _Chunks(table, samples), chunk_schema(table.schema))
     return [[keys[number], pointer.to_json()] for number, pointer in pointers.items()]

@@ -6,7 +6,7 @@ What an earlier run kept comes before everything of this one, and its order is n
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -27,7 +27,7 @@ from dedup.sketches import signatures_of_table
 from ingest.files import open_file
 from pipelines.context import Context
 from pipelines.fates import judge
-from pipelines.plan import FATE, KEPT_BEFORE, Layer, Plan
+from pipelines.plan import FATE, KEPT_BEFORE, Layer, Plan, Step
 from pipelines.sources import EARLIER, PART, TABLE, Source, earlier_plan, near_layers, near_scorer
 from pipelines.store import Store
 from pipelines.view import NARROW_BATCH_ROWS, Columns, Joined
@@ -87,8 +87,11 @@ class Reader:
             batches = ({"signature": self._table_signatures(batch, start, scorer)} for start, batch in self._table())
             return self._taken(batches, "signature", places)
         name = f"{layer.name}.signature"
-        with Joined(self.store, self.source.name, [name]) as view:
-            return self._taken(view.batches(), name, places)
+        pieces: list[pa.Array] = []
+        for part, start, mine in self._by_part(places):
+            with Joined(self.store, part, [name]) as view:
+                pieces.append(self._taken(view.batches(), name, mine - start))
+        return pa.concat_arrays(pieces)
 
     def shingles(self, layer: Layer, places: I64) -> Iterator[tuple[I64, I64, U32]]:
         """The shingle sets of the texts at `places` (sorted), some rows at a time: places, offsets, hashes."""
@@ -96,16 +99,25 @@ class Reader:
         scorer = near_scorer(layer)
         edits = self.plan.edits_before(theirs.position) if scorer.read == "edited" else ()
         column = "text.edited" if edits else "text.text"
+        for part, start, _ in self._by_part(places):
+            with Joined(self.store, part, [column], edits) as view:
+                for batch in view.batches():
+                    texts = batch[column]
+                    low, high = np.searchsorted(places, [start, start + len(texts)])
+                    if high > low:
+                        mine = places[low:high]
+                        offsets, hashes = scorer.shingle_sets(texts.take(pa.array(mine - start)))
+                        yield mine, offsets, hashes
+                    start += len(texts)
+
+    def _by_part(self, places: I64) -> Iterator[tuple[str, int, I64]]:
+        """The parts that have some of the places (sorted): name, the place of its first row, its places."""
         start = 0
-        with Joined(self.store, self.source.name, [column], edits) as view:
-            for batch in view.batches():
-                texts = batch[column]
-                low, high = np.searchsorted(places, [start, start + len(texts)])
-                if high > low:
-                    mine = places[low:high]
-                    offsets, hashes = scorer.shingle_sets(texts.take(pa.array(mine - start)))
-                    yield mine, offsets, hashes
-                start += len(texts)
+        for name, rows in self.source.of_parts:
+            low, high = np.searchsorted(places, [start, start + rows])
+            if high > low:
+                yield name, start, places[low:high]
+            start += rows
 
     def _taken(self, batches: Iterator[Columns], name: str, places: I64) -> pa.Array:
         pieces: list[pa.Array] = []
@@ -122,7 +134,11 @@ class Reader:
         steps = plan.steps_before(plan.duplicates_position) if plan.dedup_layers else ()
         wanted = {"page.date", "page.url", "text.characters", *columns, *(c for step in steps for c in step.columns)}
         wanted |= {KEPT_BEFORE} if self.source.decided else set()
-        with Joined(self.store, self.source.name, wanted, plan.edits_before(plan.duplicates_position)) as view:
+        for part, _ in self.source.of_parts:
+            yield from self._rows_of(part, wanted, steps)
+
+    def _rows_of(self, part: str, wanted: Collection[str], steps: Sequence[Step]) -> Iterator[Rows]:
+        with Joined(self.store, part, wanted, self.plan.edits_before(self.plan.duplicates_position)) as view:
             for batch in view.batches():
                 ids = batch["id"]
                 verdicts = judge(steps, batch, len(ids), removed=self.context.removals.mask(ids, batch["page.url"]))

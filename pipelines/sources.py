@@ -38,6 +38,8 @@ PART, EARLIER, TABLE = "part", "earlier", "table"
 TABLE_ROWS = 1 << 16
 #: Slices of one row group at most, as each is read from the group's start.
 _MOST_SLICES = 16
+#: So many parts are sources of their own; more are put together to about so many sources.
+MOST_ALONE, MOST_SOURCES = 1024, 4096
 #: A row of an election is its source's ordinal, shifted by 32 bits, plus its place in the source.
 SHIFT = np.uint64(32)
 PLACE = np.uint64(0xFFFFFFFF)
@@ -51,9 +53,10 @@ _MEND = "give the folder of a finished run, or a Parquet file of signatures, or 
 class Source:
     """Some rows of an election: `rows` of them.
 
-    `kind` is PART (`name` is a part of this run), EARLIER (a part of the run in `root`) or TABLE (of the Parquet
-    file `root`, from row `first`). Nothing is written for a source that is not `own`. What earlier runs kept out of a PART
-    stays out, as its last election says, if it is `decided`: those runs are not there to be compared with.
+    `kind` is PART (`name` is a part of this run, or the first of several `parts`, each with its rows), EARLIER (a part of
+    the run in `root`) or TABLE (of the Parquet file `root`, from row `first`). Nothing is written for a source that is
+    not `own`. What earlier runs kept out of a PART stays out, as its last election says, if it is `decided`: those runs
+    are not there to be compared with.
     """
 
     kind: str
@@ -63,13 +66,39 @@ class Source:
     first: int = 0
     own: bool = True
     decided: bool = False
+    parts: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def of_parts(self) -> tuple[tuple[str, int], ...]:
+        """The parts whose rows these are, in their order, and how many of each."""
+        return self.parts or ((self.name, self.rows),)
 
     def to_json(self) -> list[Any]:
-        return [self.kind, self.name, self.rows, self.root, self.first, self.own, self.decided]
+        parts = [list(part) for part in self.parts]
+        return [self.kind, self.name, self.rows, self.root, self.first, self.own, self.decided, parts]
 
     @staticmethod
     def from_json(value: Sequence[Any]) -> Source:
-        return Source(*value)
+        *rest, parts = value
+        return Source(*rest, parts=tuple((name, rows) for name, rows in parts))
+
+
+def part_sources(rows: Mapping[str, int], decided: bool) -> list[Source]:
+    """Parts of this run by name, with their rows, as sources: one each, or, where there are many, runs of parts of about
+    the same number of rows. What travels in an election grows with sources × partitions."""
+    if len(rows) <= MOST_ALONE:
+        return [Source(PART, name, number, decided=decided) for name, number in rows.items()]
+    share = max(1, -(-sum(rows.values()) // MOST_SOURCES))
+    sources: list[Source] = []
+    held: list[tuple[str, int]] = []
+    for name, number in [*rows.items(), ("", 0)]:
+        total = sum(n for _, n in held)
+        if held and (not name or total >= share):
+            sources.append(Source(PART, held[0][0], total, decided=decided, parts=tuple(held)))
+            held = []
+        if name:
+            held.append((name, number))
+    return sources
 
 
 def ordinals_of(rows: U64) -> I64:

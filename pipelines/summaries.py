@@ -91,10 +91,10 @@ def read_statistics(path: Path) -> dict[str, Any]:
 
 
 def decide_fates(context: Context, args: dict[str, Any]) -> dict[str, Any]:
-    """Writes `documents/fate` and the statistics of one part unless they are there; emits ["count", output, ordinal] →
-    part for the outputs that are to be written."""
-    (part,) = set(args["values"])
-    emit = [[["count", output, args["key"][1]], part] for output in args["outputs"]]
+    """Writes `documents/fate` and the statistics of one part unless they are there; emits ["count", output, part] for
+    the outputs that are to be written."""
+    part = str(args["key"][1])
+    emit = [[["count", output, part], None] for output in args["outputs"]]
     if are_decided(context.store, part, args["method"]):
         return {"part": part, "current": True, "emit": emit}
     return {**_decide(context, part, args["method"]), "emit": emit}

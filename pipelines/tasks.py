@@ -38,6 +38,7 @@ _PLAIN: Mapping[str, _Work] = {
     "large_star": large_graphs.large,
     "small_star": large_graphs.small,
     "label_members": large_graphs.label,
+    "describe_members": elections.describe,
     "elect": elections.elect,
     "write_election": elections.write,
     "decide_fates": summaries.decide_fates,

@@ -26,6 +26,7 @@ from pipelines.recipe import Recipe, load_recipe
 from pipelines.removal import Takedown
 from pipelines.run import RunOptions, run
 from pipelines.source_rows import Reader
+from pipelines.sources import Source, part_sources
 from pipelines.stored import Run
 from pipelines.takedown import look_up
 
@@ -140,6 +141,29 @@ def test_small_partitions_give_the_same(
     monkeypatch.setattr("pipelines.elections.ELECT_ROWS", 10)
     run(near(table, part="5kB"), RunOptions(str(tmp_path / "out"), inline=True))
     assert clusters(tmp_path / "out") == clusters(finished)
+
+
+@pytest.mark.parametrize("sources", [1, 3, 1000])
+def test_parts_that_are_put_together_give_the_same(
+    finished: Path, table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sources: int
+) -> None:  # fmt: skip
+    monkeypatch.setattr("pipelines.sources.MOST_ALONE", 1)
+    monkeypatch.setattr("pipelines.sources.MOST_SOURCES", sources)
+    monkeypatch.setattr("pipelines.elections.ELECT_ROWS", 10)
+    monkeypatch.setattr("pipelines.deduplication.ROWS_IN_ONE_PROCESS", 10 if sources == 3 else 10**9)
+    run(near(table, part="2kB"), RunOptions(str(tmp_path / "out"), inline=True))
+    assert clusters(tmp_path / "out") == clusters(finished)
+
+
+def test_sources_of_many_parts() -> None:
+    rows = {f"p{i:05d}": 10 + i % 3 for i in range(5000)}
+    sources = part_sources(rows, decided=False)
+    assert 1024 < len(sources) <= 4096
+    assert [part for source in sources for part in source.of_parts] == list(rows.items())
+    assert all(source.rows == sum(n for _, n in source.of_parts) and source.name == source.of_parts[0][0] for source in sources)
+    assert [Source.from_json(json.loads(json.dumps(source.to_json()))) for source in sources] == sources
+    alone = part_sources(dict(list(rows.items())[:1024]), decided=False)
+    assert [source.of_parts for source in alone] == [((name, n),) for name, n in list(rows.items())[:1024]]
 
 
 def test_shingles_in_small_slabs_give_the_same(
