@@ -92,7 +92,7 @@ class Cluster:
             if victim == "task worker":
                 return _any(task for worker in workers for zygote in worker.children() for task in zygote.children())
             if isinstance(self.engine, Flink):
-                return _any(psutil.Process(m.pid) for m in self.engine.managers.values() if m.poll() is None)
+                return _any(psutil.Process(m.pid) for m in self.engine.workers.values() if m.poll() is None)
             workers = [psutil.Process(worker.pid) for worker in self.engine.workers.values()]
             return _any(executor for worker in workers for executor in worker.children() if executor.name() == "java")
         return None
@@ -104,11 +104,11 @@ class Cluster:
                 self.pools.start_pool(port)
                 wait_for("a pool", lambda port=port: listens(port))
         if isinstance(self.engine, Flink):
-            for name, manager in list(self.engine.managers.items()):
+            for name, manager in list(self.engine.workers.items()):
                 if manager.poll() is not None:
-                    del self.engine.managers[name]
+                    del self.engine.workers[name]
                     self._count += 1
-                    self.engine.start_task_manager(f"tm-{self._count}")
+                    self.engine.start_worker(f"tm-{self._count}")
 
     def left(self) -> list[str]:
         """Jobs and job servers that go on though no driver is left."""

@@ -118,14 +118,14 @@ class Flink:
     processes: Processes
     host: Host = LOCAL
     settings: dict[str, str] = field(default_factory=dict)
-    managers: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    workers: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def start(self, workers: int = 2) -> Flink:
         require("flink")
         self.rest, self.rpc = free_port(), free_port()
         self.start_job_manager()
         for i in range(workers):
-            self.start_task_manager(f"tm-{i + 1}")
+            self.start_worker(f"tm-{i + 1}")
         self.wait(workers)
         return self
 
@@ -141,10 +141,10 @@ class Flink:
         self.manager = self._start("jm", self.host, "org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint",
                                    ["-Xmx512m"], [])  # fmt: skip
 
-    def start_task_manager(self, name: str, host: Host | None = None) -> None:
+    def start_worker(self, name: str, host: Host | None = None) -> None:
         memory = ["-Xms640m", "-Xmx640m", "-XX:MaxDirectMemorySize=320m", "-XX:MaxMetaspaceSize=256m"]
         memory.append("-XX:+ExitOnOutOfMemoryError")
-        self.managers[name] = self._start(
+        self.workers[name] = self._start(
             name, host or self.host, "org.apache.flink.runtime.taskexecutor.TaskManagerRunner", memory,
             ["-D", f"taskmanager.resource-id={name}"],
         )  # fmt: skip
@@ -196,7 +196,7 @@ class Spark:
         require("spark")
         self.port, self.web = free_port(), free_port()
         words = ["--host", self.host.address, "--port", self.port, "--webui-port", self.web]
-        self.master = self._start("master", "Master", words)
+        self.master = self._start("master", self.host, "Master", words)
         wait_for("a Spark master", lambda: "status" in self.overview(), 90)
         for i in range(workers):
             self.start_worker(f"worker-{i + 1}")
@@ -211,10 +211,10 @@ class Spark:
         """What the master says of the cluster; nothing while it does not answer."""
         return asked(f"http://{self.host.address}:{self.web}/json/", self.host)
 
-    def start_worker(self, name: str) -> None:
-        master = f"spark://{self.host.address}:{self.port}"
-        self.workers[name] = self._start(name, "Worker", [
-            "--host", self.host.address, "--webui-port", 0, "-c", 1, "-m", "1200m",
+    def start_worker(self, name: str, host: Host | None = None) -> None:
+        master, host = f"spark://{self.host.address}:{self.port}", host or self.host
+        self.workers[name] = self._start(name, host, "Worker", [
+            "--host", host.address, "--webui-port", 0, "-c", 1, "-m", "1200m",
             "-d", self.processes.folder / f"work-{name}", master,
         ])  # fmt: skip
 
@@ -226,14 +226,14 @@ class Spark:
         }  # fmt: skip
         return _spark(f"spark://{self.host.address}:{self.port}", parallelism, settings)
 
-    def _start(self, name: str, what: str, words: list[Any]) -> subprocess.Popen[bytes]:
+    def _start(self, name: str, host: Host, what: str, words: list[Any]) -> subprocess.Popen[bytes]:
         spark = home("spark", "pyspark")
         more = {
-            "SPARK_HOME": str(spark), "SPARK_LOCAL_IP": self.host.address, "SPARK_DAEMON_MEMORY": "256m",
+            "SPARK_HOME": str(spark), "SPARK_LOCAL_IP": host.address, "SPARK_DAEMON_MEMORY": "256m",
             "SPARK_LOCAL_DIRS": str(self.processes.folder / "local"),
         }  # fmt: skip
         entry = f"org.apache.spark.deploy.{what.lower()}.{what}"
-        return self.processes.start(name, [spark / "bin" / "spark-class", entry, *words], host=self.host, more=more)
+        return self.processes.start(name, [spark / "bin" / "spark-class", entry, *words], host=host, more=more)
 
 
 def local_flink(parallelism: int = 2) -> Profile:
