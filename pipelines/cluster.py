@@ -154,7 +154,7 @@ class Cluster(Model):
             return
         if self.runner == "flink" and master not in _LOCAL_FLINK:
             if re.match(r"(spark|yarn|k8s|local)\b", master):
-                raise _fault(f"`{master}` is no master of Flink", "give host:port of its REST interface, such as flink.example:8081")
+                raise _fault(f"`{master}` is no master of Flink", "give host:port of its REST interface, such as flink:8081")
             _address(re.sub(r"^https?://", "", master).rstrip("/"))
         elif self.runner == "spark" and not re.fullmatch(r"local(\[.+\])?|yarn|(spark|k8s)://.+", master):
             raise _fault(f"`{master}` is no master of Spark", "give spark://host:7077, yarn, k8s://… or local[2]")

@@ -115,14 +115,16 @@ def explain(text: str, log: Path) -> UserError:
         kind = getattr(errors, ours[1], UserError)
         if isinstance(kind, type) and issubclass(kind, UserError):
             return kind(ours[2].strip(), (ours[3] or "").strip())
+    raised = _RAISED.findall(text)
+    by_python = [line for line in raised if "[while running " in line or "No module named" in line]
     for known in KNOWN:
-        found = re.search(known.pattern, text)
+        found = re.search(known.pattern, by_python[0] if by_python else text)
         if found is not None:
             message = known.message
             for number, group in enumerate(found.groups(), 1):
                 message = message.replace(f"{{{number}}}", group or "")
             return (LostError if known.lost else ClusterError)(f"{message} (log: {log})", known.mend)
-    raised = _RAISED.findall(text)
-    said = " ".join((raised[-1] if raised else text.strip().splitlines()[0] if text.strip() else "nothing").split())[:300]
+    first = by_python[:1] or raised[-1:] or text.strip().splitlines()[:1] or ["nothing"]
+    said = " ".join(first[0].split())[:300]
     mend = "runbooks/debugging.md lists what engines say, and what it means"
     return ClusterError(f"the job failed on the engine: {said} (log: {log})", mend)

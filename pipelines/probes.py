@@ -200,7 +200,7 @@ def _pool(address: str, out: str, inputs: Sequence[str], proof: str) -> Probe:
         return Probe(name, "failed", f"{where} " + "; and it ".join(told for told, _ in wrong), wrong[0][1])
     if proof in answer["wrong"]:
         told = f"{where} does not see what this machine writes into {_whole(out)}"
-        return Probe(name, "failed", told, "give an --out that all hosts see under the same path, and that the pool's user may write")
+        return Probe(name, "failed", told, "give an --out that all hosts see under the same path, and the pool's user may write")
     if answer["wrong"]:
         told = "; ".join(f"{path}: {why}" for path, why in answer["wrong"].items())
         mend = "all hosts must see input and out folder under the same paths, and the pool's user may use them"

@@ -11,8 +11,11 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import sys
 import time
+import types
 from collections.abc import Callable, Generator, Sequence
+from pathlib import Path
 from typing import Any
 
 from core.errors import ClusterError, UserError
@@ -83,6 +86,7 @@ class Session:
         address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
         server.start()
         self._open.callback(server.stop, 1)
+        self._open.enter_context(_tracebacks_to(self.log))
         return address
 
     @contextlib.contextmanager
@@ -160,3 +164,14 @@ class Session:
                 end_idle()
 
 
+@contextlib.contextmanager
+def _tracebacks_to(log: Path) -> Generator[None]:
+    """A worker prints the traceback of each DoFn that fails, which here would come upon the user's screen."""
+    from apache_beam.runners.worker import sdk_worker
+
+    with open(log, "a", encoding="utf-8", buffering=1) as file:
+        sdk_worker.sys = types.SimpleNamespace(stderr=file)  # all that the module uses sys for
+        try:
+            yield
+        finally:
+            sdk_worker.sys = sys

@@ -94,7 +94,8 @@ class WorkerPool(services.BeamFnExternalWorkerPoolServicer):
         asked: Mapping[str, Any] = json.loads(request) if len(request) <= _MOST_REQUEST_BYTES else {}
         wrong = try_paths([str(p) for p in asked.get("read", [])], str(asked.get("write", "")), str(asked.get("proof", "")))
         workers = [worker.told() for worker in [*self._workers, *self._ended]]
-        return json.dumps({**current_identity(), "logs": str(self.logs), "most": self.most, "workers": workers, "wrong": wrong}).encode()
+        told = {"logs": str(self.logs), "most": self.most, "workers": workers, "wrong": wrong}
+        return json.dumps({**current_identity(), **told}).encode()
 
     def serve(self, host: str, port: int, ready: Callable[[str], None]) -> None:
         """Listens until `stop`; `ready` gets the address. ClusterError if the address cannot be had."""

@@ -62,7 +62,8 @@ def run(
     """Brings the out folder (by default out/<name>) up to date with a recipe.
 
     `workers` 0 takes one for each processor; one that takes more than `worker_memory` GB is ended, and its task done
-    again. `limit` takes the first parts of the input only. `cluster` is the path of a cluster profile. Raises a UserError whose `mend` says what to do.
+    again. `limit` takes the first parts of the input only. `cluster` is the path of a cluster profile. Raises a UserError
+    whose `mend` says what to do.
     """
     from pipelines.cluster import load_cluster
     from pipelines.retries import run_again

@@ -26,7 +26,11 @@ WorkerMemory = Annotated[
     float, typer.Option("--worker-memory", min=0.5, metavar="GB", help="A worker that takes more is ended, its task done again.")
 ]
 Runner = Annotated[
-    str, typer.Option("--runner", metavar="NAME", help="direct (the default), flink, spark, portable, or Beam's own name of a runner.", show_default=False)
+    str,
+    typer.Option(
+        "--runner", metavar="NAME", help="direct (the default), flink, spark, portable, or Beam's own name of a runner.",
+        show_default=False,
+    ),
 ]
 ClusterFile = Annotated[
     str | None,

@@ -39,7 +39,8 @@ def checked_recipe(recipe: str, settings: list[str] | None) -> Recipe:
 def run(
     ctx: typer.Context, recipe: options.RecipeFile, out: options.Out = None, settings: options.Settings = None,
     limit: options.Limit = None, workers: options.Workers = 0, runner: options.Runner = "",
-    cluster: options.ClusterFile = None, runner_options: options.RunnerOptions = None, worker_memory: options.WorkerMemory = 4.0, verbose: options.Verbose = False,
+    cluster: options.ClusterFile = None, runner_options: options.RunnerOptions = None,
+    worker_memory: options.WorkerMemory = 4.0, verbose: options.Verbose = False,
 ) -> None:  # fmt: skip
     """Run a recipe: bring its out folder up to date, from input to shards and report."""
     verbose = options.remember(ctx, verbose)

@@ -1,0 +1,77 @@
+"""What engines say, as errors of ours. The texts were seen with Beam 2.77 on Flink 1.20 and Spark 3.5, but for their ends."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from core.errors import ClusterError, LostError, ScorerError
+from pipelines.engine_errors import explain
+from pipelines.progress import FromFiles
+
+LOG = Path("engine.log")
+TRACE = """org.apache.flink.util.SerializedThrowable: Error received from SDK harness for instruction 3: Traceback (most recent\
+ call last):
+  File "apache_beam/runners/common.py", line 1512, in apache_beam.runners.common.DoFnRunner.process
+{}
+\tat org.apache.beam.runners.fnexecution.control.FnApiControlClient$ResponseStreamObserver.onNext(FnApiControlClient.java:180)
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "told", "lost"),
+    [
+        (TRACE.format("ModuleNotFoundError: No module named 'pipelines'"), "the workers' Python has no web2shards", False),
+        (TRACE.format("ModuleNotFoundError: No module named 'my_scorers'"), "lacks the module my_scorers", False),
+        ("IllegalStateException: the worker pool on 127.0.0.1:50000 has 2 workers, and starts", "2 workers already", False),
+        ('java.io.IOException: Cannot run program "docker": error=2', "have no docker", False),
+        ('java.io.IOException: Cannot run program "/opt/w": error=2, No such file', "cannot start /opt/w", False),
+        ("java.lang.IllegalStateException: Process died with exit code 3", "ended at once, with code 3", False),
+        ("NoResourceAvailableException: Could not acquire the minimum required resources.", "not as many free slots", False),
+        ("java.io.InvalidClassException: org.apache.spark.rpc; local class incompatible", "different versions", False),
+        ("org.apache.spark.SparkException: All masters are unresponsive! Giving up.", "Spark's master does not answer", True),
+        ("java.util.concurrent.TimeoutException: Heartbeat of TaskManager with id a timed out.", "TaskManager or executor", True),
+        ("UNAVAILABLE: io exception: Connection refused: localhost/127.0.0.1:50000", "nothing at port 50000", True),
+        ("StatusRuntimeException: CANCELLED: client cancelled", "a Python worker was lost", True),
+        ("java.lang.IllegalStateException: call already closed", "a Python worker was lost", True),
+        ("java.io.IOException: No space left on device", "a disk of the engine is full", True),
+        ("java.lang.OutOfMemoryError: Java heap space", "ran out of memory", False),
+        ("something new\nat x", "the job failed on the engine: something new", False),
+        ("", "the job failed on the engine: nothing", False),
+    ],
+)
+def test_what_is_known(text: str, told: str, lost: bool) -> None:
+    error = explain(text, LOG)
+    assert told in error.message
+    assert "\n" not in error.message
+    assert error.message.endswith("(log: engine.log)")
+    assert error.mend
+    assert type(error) is (LostError if lost else ClusterError)
+
+
+def test_an_error_of_ours_in_a_trace() -> None:
+    error = explain(TRACE.format("core.errors.ScorerError: the scorer x failed\n  → mend it\n"), LOG)
+    assert (type(error), error.message, error.mend) == (ScorerError, "the scorer x failed", "mend it")
+
+
+def test_the_python_error_is_told_not_the_frames() -> None:
+    error = explain(TRACE.format("ValueError: bad thing [while running 'MatchKeys/Do']"), LOG)
+    assert "ValueError: bad thing [while running 'MatchKeys/Do']" in error.message
+
+
+def test_progress_from_files(tmp_path: Path) -> None:
+    counting = FromFiles(every=0)
+    counting.watch("map", tmp_path)
+    line = '{"rows": 5, "kept": 2, "task": {"kind": "map", "bytes": 10, "digest": "%s"}}\n'
+    (tmp_path / "a.jsonl").write_text(line % "1" + line % "2")
+    (tmp_path / "b.draft").write_text(line % "3")
+    counting.under_way()
+    assert (counting.parts, counting.rows, counting.bytes, counting.kept) == (2, 10, 20, 4)
+    (tmp_path / "c.jsonl").write_text(line % "2" + '{"rows": 1, "task": {"kind": "elect", "bytes": 0, "digest": "9"}}\n')
+    (tmp_path / "b.draft").rename(tmp_path / "b.jsonl")
+    counting.settle()
+    assert (counting.parts, counting.rows) == (3, 15)  # a task that was done twice counts once
+    counting.watch("elect", tmp_path)
+    counting.settle()
+    assert (counting.parts, counting.rows) == (1, 1)

@@ -1,0 +1,165 @@
+"""The worker pool, started for real: whole runs on it, its limits, and how it and its workers end."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from apache_beam.portability.api import beam_fn_api_pb2 as messages
+from apache_beam.portability.api import beam_fn_api_pb2_grpc as services
+from apache_beam.portability.api import endpoints_pb2
+
+from pipelines import worker
+from pipelines.handshake import identity
+from pipelines.worker_pool import ask
+
+from .runs import hashes, small_run
+from .servers import alive, python, wait_until, worker_pool
+
+NOWHERE = "127.0.0.1:9"  # a worker for it waits a minute for a control that does not come
+
+
+def start(address: str, worker_id: str, control: str = NOWHERE) -> str:
+    """Asks a pool for a worker as an engine does; returns what it refuses it for."""
+    with grpc.insecure_channel(address) as channel:
+        request = messages.StartWorkerRequest(worker_id=worker_id, control_endpoint=endpoints_pb2.ApiServiceDescriptor(url=control))
+        return services.BeamFnExternalWorkerPoolStub(channel).StartWorker(request, timeout=20).error
+
+
+def stop(address: str, worker_id: str) -> None:
+    with grpc.insecure_channel(address) as channel:
+        services.BeamFnExternalWorkerPoolStub(channel).StopWorker(messages.StopWorkerRequest(worker_id=worker_id), timeout=20)
+
+
+def living(address: str) -> list[dict[str, Any]]:
+    return [w for w in ask(address)["workers"] if w["code"] is None]
+
+
+def test_a_run_on_a_pool_gives_the_same_bytes_and_leaves_nothing(tmp_path: Path) -> None:
+    small_run(tmp_path / "here")
+    with worker_pool(tmp_path / "logs") as (_, address):
+        options = ("--job_endpoint=embed", "--environment_type=EXTERNAL", f"--environment_config={address}")
+        small_run(tmp_path / "pool", inline=False, runner="portable", runner_options=options)
+        told = ask(address)
+        assert told["workers"]
+        wait_until(lambda: not living(address))
+        assert [w["code"] for w in ask(address)["workers"]] == [0] * len(told["workers"])
+    assert hashes(tmp_path / "pool") == hashes(tmp_path / "here")
+    assert not list((tmp_path / "pool" / "lease").glob("job-*"))
+    assert "Control channel established" in Path(told["workers"][0]["log"]).read_text()
+
+
+def test_workers_with_one_id_are_neighbours(tmp_path: Path) -> None:
+    with worker_pool(tmp_path / "logs") as (_, address):
+        assert start(address, "1-1") == ""
+        assert start(address, "1-1") == ""
+        first, second = living(address)
+        assert first["log"] != second["log"]
+        stop(address, "1-1")
+        os.kill(first["pid"], signal.SIGKILL)
+        wait_until(lambda: [w["pid"] for w in living(address)] == [second["pid"]])
+        assert alive(second["pid"])
+
+
+def test_no_more_workers_than_allowed(tmp_path: Path) -> None:
+    with worker_pool(tmp_path / "logs", "--max-workers", "1") as (_, address):
+        assert start(address, "a") == ""
+        assert "has 1 workers, and starts no more" in start(address, "b")
+        os.kill(living(address)[0]["pid"], signal.SIGKILL)
+        wait_until(lambda: not living(address))
+        assert start(address, "c") == ""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_workers_end_with_their_pool(tmp_path: Path, number: int) -> None:
+    with worker_pool(tmp_path / "logs") as (process, address):
+        start(address, "a")
+        start(address, "b")
+        pids = [w["pid"] for w in living(address)]
+        assert len(pids) == 2
+        process.send_signal(number)
+        assert process.wait(15) == (-signal.SIGKILL if number == signal.SIGKILL else 0)
+        wait_until(lambda: not any(alive(pid) for pid in pids), 10)
+
+
+def test_it_listens_on_loopback_only(tmp_path: Path) -> None:
+    with worker_pool(tmp_path / "logs") as (process, address):
+        host, _, port = address.rpartition(":")
+        assert host == "127.0.0.1"
+        held = {os.readlink(link) for link in Path(f"/proc/{process.pid}/fd").iterdir()}
+        ours = [
+            fields[1]
+            for table in ("tcp", "tcp6")
+            for line in Path(f"/proc/{process.pid}/net/{table}").read_text().splitlines()[1:]
+            if (fields := line.split())[3] == "0A" and f"socket:[{fields[9]}]" in held
+        ]
+        assert len(ours) == 1
+        assert ours[0].endswith(f"0100007F:{int(port):04X}")  # 127.0.0.1, as itself or mapped into IPv6
+
+
+def test_a_port_that_is_taken(tmp_path: Path) -> None:
+    with worker_pool(tmp_path / "logs") as (_, address):
+        port = address.rpartition(":")[2]
+        import subprocess
+
+        other = python("-m", "web2shards", "worker-pool", "--port", port, "--logs", str(tmp_path), stderr=subprocess.PIPE)
+        _, said = other.communicate(timeout=60)
+        assert other.returncode == 8
+        assert f"127.0.0.1:{port}: the worker pool cannot listen there" in said
+
+
+def test_status_tells_versions_and_what_cannot_be_used(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    with worker_pool(tmp_path / "logs") as (_, address):
+        told = ask(address, [str(tmp_path / "file"), str(tmp_path / "none")], str(tmp_path), str(tmp_path / "proof"))
+        assert {key: told[key] for key in identity()} == identity()
+        assert set(told["wrong"]) == {str(tmp_path / "none"), str(tmp_path / "proof")}
+        assert ask(address, write=str(tmp_path / "no folder"))["wrong"]
+        assert not list(tmp_path.glob(".probe*"))
+
+
+def test_a_log_is_cut_while_it_is_written(tmp_path: Path) -> None:
+    log = tmp_path / "worker.log"
+    with log.open("ab", buffering=0) as file:
+        file.write(b"a" * 1000 + b"b" * 500)
+        worker.cut(log, 1000)
+        assert log.stat().st_size == 0
+        assert log.with_name("worker.log.1").read_bytes() == b"a" * 500 + b"b" * 500
+        file.write(b"c" * 10)
+    worker.cut(log, 1000)
+    assert log.read_bytes() == b"c" * 10
+
+
+def test_a_worker_asks_the_runner_where_control_is(tmp_path: Path) -> None:
+    """PROCESS and DOCKER: the worker's log says which control it was told of."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from apache_beam.portability.api import beam_provision_api_pb2 as provision
+    from apache_beam.portability.api import beam_provision_api_pb2_grpc as provisions
+
+    class Provision(provisions.ProvisionServiceServicer):
+        def GetProvisionInfo(self, request: Any, context: Any) -> Any:
+            assert dict(context.invocation_metadata())["worker_id"] == "w/1"
+            control = endpoints_pb2.ApiServiceDescriptor(url="127.0.0.1:7")
+            return provision.GetProvisionInfoResponse(info=provision.ProvisionInfo(control_endpoint=control))
+
+    server = grpc.server(ThreadPoolExecutor(2))
+    provisions.add_ProvisionServiceServicer_to_server(Provision(), server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    os.environ[worker.LOGS] = str(tmp_path / "logs")
+    try:
+        process = python("-m", "pipelines.worker", "--id=w/1", f"--provision_endpoint=127.0.0.1:{port}", "--semi_persist_dir=/tmp")
+    finally:
+        del os.environ[worker.LOGS]
+    try:
+        (log,) = wait_until(lambda: list((tmp_path / "logs").glob("worker-w_1-*.log")))
+        wait_until(lambda: "control channel for 127.0.0.1:7" in log.read_text())
+    finally:
+        process.kill()
+        process.wait()
+        server.stop(0)
