@@ -109,6 +109,7 @@ class Cluster:
                     del self.engine.workers[name]
                     self._count += 1
                     self.engine.start_worker(f"tm-{self._count}")
+        self.engine.wait(2)
 
     def left(self) -> list[str]:
         """Jobs and job servers that go on though no driver is left."""
@@ -139,7 +140,7 @@ def strike(cluster: Cluster, job: Job, out: Path, kill: Kill) -> None:
             break
         time.sleep(0.05)
     kill.at = _last(cluster.processes.said(out.name))[:60]
-    if kill.victim in ("pool", "manager"):
+    if kill.struck and kill.victim in ("pool", "manager"):
         mender = threading.Timer(SUPERVISED_SECONDS, cluster.mend)
         mender.start()
     try:
