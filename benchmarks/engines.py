@@ -33,7 +33,7 @@ from crawls import is_html  # noqa: E402
 from machine import begin, joined, load, save  # noqa: E402
 from web_corpus import members  # noqa: E402
 
-from tests.engines.clusters import local_flink, local_spark  # noqa: E402
+from tests.engines.clusters import Profile, local_flink, local_spark  # noqa: E402
 from tests.engines.processes import Processes  # noqa: E402
 from tests.engines.runs import Job, shards  # noqa: E402
 
@@ -77,11 +77,11 @@ def inputs(folder: Path) -> dict[int, Path]:
     return found
 
 
-def measured(processes: Processes, warcs: Path, out: Path, runner: str, options: Sequence[str], workers: int) -> Row:
+def measured(processes: Processes, warcs: Path, out: Path, profile: Profile | None, workers: int) -> Row:
     """One run: wall and processor seconds, seconds by pass, and the shards' hashes."""
     job = Job("recipes/demo.yaml", (f"input.warcs={warcs}/*.warc.gz", f"input.part={PART}"))
     before, began = _children(), time.monotonic()
-    done = job.run(processes, out, runner, options, workers, seconds=3600)
+    done = job.run(processes, out, profile, workers=workers, seconds=3600)
     wall = time.monotonic() - began
     _reap()
     if done.code:
@@ -121,10 +121,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--repeat", type=int, default=1)
     given = parser.parse_args(arguments)
     cases = {
-        "direct, 1 worker": ("direct", [], 1),
-        "direct": ("direct", [], 2),
-        "flink": ("flink", local_flink(), 2),
-        "spark": ("spark", local_spark(), 2),
+        "direct, 1 worker": (None, 1),
+        "direct": (None, 2),
+        "flink": (local_flink(), 2),
+        "spark": (local_spark(), 2),
     }
     ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER: orphans are this process's
     head = begin()
@@ -134,10 +134,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         (folder / "in").mkdir()
         warcs = inputs(folder / "in")
         for _ in range(given.repeat):
-            for case, (runner, options, workers) in cases.items():
+            for case, (profile, workers) in cases.items():
                 for size in SIZES:
                     with Processes(folder / "run") as processes:
-                        row = measured(processes, warcs[size], folder / "run" / "out", runner, options, workers)
+                        row = measured(processes, warcs[size], folder / "run" / "out", profile, workers)
                     shutil.rmtree(folder / "run")
                     found[case][size].append(row)
                     print(f"{case:<18}{size:>4} × demo: {row['wall']:7.1f} s wall, {row['cpu']:7.1f} s processor", flush=True)

@@ -30,11 +30,12 @@ def main() -> None:
     parser.add_argument("--id", required=True, help="the worker's id, from the runner")
     parser.add_argument("--control_endpoint", default="", help="where control is")
     parser.add_argument("--provision_endpoint", default="", help="where to ask for it")
-    parser.add_argument("--pooled", action="store_true", help=argparse.SUPPRESS)  # a pool has given it a log file
+    # A pool has given it a log file, and hears on this descriptor that the runner has been reached.
+    parser.add_argument("--pooled", type=int, default=-1, help=argparse.SUPPRESS)
     arguments, _ = parser.parse_known_args()
     if not arguments.control_endpoint and not arguments.provision_endpoint:
         parser.error("one of --control_endpoint and --provision_endpoint is needed")
-    if not arguments.pooled:
+    if arguments.pooled < 0:
         _log_to_file(arguments.id)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(process)d %(levelname).1s %(name)s %(message)s")
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
@@ -44,7 +45,11 @@ def main() -> None:
         control = arguments.control_endpoint or _control(arguments.provision_endpoint, arguments.id)
         from apache_beam.runners.worker.sdk_worker import SdkHarness
 
-        SdkHarness(control, worker_id=arguments.id).run()
+        harness = SdkHarness(control, worker_id=arguments.id)
+        if arguments.pooled >= 0:
+            os.write(arguments.pooled, b"1")
+            os.close(arguments.pooled)
+        harness.run()
         code = 0
     except BaseException:
         logging.getLogger(__name__).exception("the worker %s ends", arguments.id)

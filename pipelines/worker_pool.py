@@ -43,17 +43,23 @@ STATUS = "/web2shards.WorkerPool/Status"
 #: So many logs of workers that have ended are kept.
 LOGS_KEPT = 100
 STOP_SECONDS = 5.0
+#: A worker that is killed before it has reached the runner is started so often: a runner waits for it without an end
+#: (ExternalEnvironmentFactory in github.com/apache/beam, runners/java-fn-execution).
+STARTS = 3
 _LOOK_SECONDS = 0.5
 _MOST_REQUEST_BYTES = 1 << 20
 
 
 @dataclass
 class Worker:
-    """A worker: its process, its log, and when it began."""
+    """A worker: its process, its log, the runner's address, where it tells that it has reached it, and when it began."""
 
     id: str
     process: subprocess.Popen[bytes]
     log: Path
+    control: str
+    heard: int
+    starts: int = 1
     began: float = field(default_factory=time.time)
 
     def told(self) -> Json:
@@ -135,6 +141,11 @@ class WorkerPool(services.BeamFnExternalWorkerPoolServicer):
             self._workers.remove(worker)
             self._ended.append(worker)
             self._say(f"worker {worker.id} (process {worker.process.pid}) ended with code {worker.process.returncode}")
+            reached = os.read(worker.heard, 1)  # empty at once if it said nothing
+            os.close(worker.heard)
+            if worker.process.returncode < 0 and not reached and worker.starts < STARTS and not self._stop.is_set():
+                with contextlib.suppress(OSError):
+                    self._start(worker.id, worker.control, worker.starts + 1)
         for worker in self._workers:
             cut(worker.log, self.log_bytes)
         while len(self._ended) > LOGS_KEPT:
@@ -142,7 +153,7 @@ class WorkerPool(services.BeamFnExternalWorkerPoolServicer):
             for path in (old, old.with_name(old.name + ".1")):
                 path.unlink(missing_ok=True)
 
-    def _start(self, worker_id: str, control: str) -> str:
+    def _start(self, worker_id: str, control: str, starts: int = 1) -> str:
         """Starts a worker; returns what is wrong, empty if nothing is."""
         if len(self._workers) >= self.most:
             return (
@@ -151,13 +162,21 @@ class WorkerPool(services.BeamFnExternalWorkerPoolServicer):
             )
         self._count += 1
         log = self.logs / f"worker-{safe(worker_id)}-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}-{self._count}.log"
-        command = [sys.executable, "-P", "-m", "pipelines.worker", f"--id={worker_id}", f"--control_endpoint={control}", "--pooled"]
+        heard, tells = os.pipe()
+        command = [sys.executable, "-P", "-m", "pipelines.worker", f"--id={worker_id}", f"--control_endpoint={control}"]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
-        with open(log, "ab") as file:
-            process = subprocess.Popen(
-                launch.command(command), stdin=subprocess.DEVNULL, stdout=file, stderr=file, env=environment, start_new_session=True
-            )
-        self._workers.append(Worker(worker_id, process, log))
+        try:
+            with open(log, "ab") as file:
+                process = subprocess.Popen(
+                    launch.command([*command, f"--pooled={tells}"]), stdin=subprocess.DEVNULL, stdout=file, stderr=file,
+                    env=environment, start_new_session=True, pass_fds=[tells],
+                )  # fmt: skip
+        except OSError:
+            os.close(heard)
+            raise
+        finally:
+            os.close(tells)
+        self._workers.append(Worker(worker_id, process, log, control, heard, starts))
         self._say(f"worker {worker_id} (process {process.pid}) for {control} logs to {log}")
         return ""
 

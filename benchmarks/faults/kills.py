@@ -32,7 +32,7 @@ import psutil
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from tests.engines.clusters import Flink, Pools, Spark  # noqa: E402
+from tests.engines.clusters import Flink, Pools, Profile, Spark  # noqa: E402
 from tests.engines.processes import Processes, listens, wait_for  # noqa: E402
 from tests.engines.runs import Done, Job  # noqa: E402
 from tests.faults.outfolder import contents, differences  # noqa: E402
@@ -73,8 +73,8 @@ class Cluster:
         self.engine = (Flink if runner == "flink" else Spark)(processes).start()
         self._count = 2
 
-    def options(self) -> list[str]:
-        return [*self.engine.options(), *self.pools.options()]
+    def profile(self) -> Profile:
+        return {**self.engine.profile(), **self.pools.profile()}
 
     def find(self, victim: str, driver: int) -> psutil.Process | None:
         """The process to kill; None if it is not there (yet)."""
@@ -92,7 +92,7 @@ class Cluster:
             if victim == "task worker":
                 return _any(task for worker in workers for zygote in worker.children() for task in zygote.children())
             if isinstance(self.engine, Flink):
-                return _any(psutil.Process(m.pid) for m in self.engine.managers.values() if m.poll() is None)
+                return _any(psutil.Process(m.pid) for m in self.engine.workers.values() if m.poll() is None)
             workers = [psutil.Process(worker.pid) for worker in self.engine.workers.values()]
             return _any(executor for worker in workers for executor in worker.children() if executor.name() == "java")
         return None
@@ -104,11 +104,12 @@ class Cluster:
                 self.pools.start_pool(port)
                 wait_for("a pool", lambda port=port: listens(port))
         if isinstance(self.engine, Flink):
-            for name, manager in list(self.engine.managers.items()):
+            for name, manager in list(self.engine.workers.items()):
                 if manager.poll() is not None:
-                    del self.engine.managers[name]
+                    del self.engine.workers[name]
                     self._count += 1
-                    self.engine.start_task_manager(f"tm-{self._count}")
+                    self.engine.start_worker(f"tm-{self._count}")
+        self.engine.wait(2)
 
     def left(self) -> list[str]:
         """Jobs and job servers that go on though no driver is left."""
@@ -128,7 +129,7 @@ def _any(found: Any) -> psutil.Process | None:
 def strike(cluster: Cluster, job: Job, out: Path, kill: Kill) -> None:
     """Starts the command, kills the victim at its moment or as soon as it is there, and waits for the end."""
     began = time.monotonic()
-    process = job.start(cluster.processes, out, cluster.runner, cluster.options())
+    process = job.start(cluster.processes, out, cluster.profile())
     mender: threading.Timer | None = None
     while process.poll() is None:
         if time.monotonic() - began >= kill.moment and (target := cluster.find(kill.victim, process.pid)) is not None:
@@ -139,7 +140,7 @@ def strike(cluster: Cluster, job: Job, out: Path, kill: Kill) -> None:
             break
         time.sleep(0.05)
     kill.at = _last(cluster.processes.said(out.name))[:60]
-    if kill.victim in ("pool", "manager"):
+    if kill.struck and kill.victim in ("pool", "manager"):
         mender = threading.Timer(SUPERVISED_SECONDS, cluster.mend)
         mender.start()
     try:
@@ -162,7 +163,7 @@ def judge(cluster: Cluster, job: Job, out: Path, sound: dict[str, str], kill: Ki
     """Runs the same command, twice at most, until it ends well, and looks at what it wrote."""
     began = time.monotonic()
     while (kill.code if not kill.again else kill.again[-1]) != 0 and len(kill.again) < 2:
-        done: Done = job.run(cluster.processes, out, cluster.runner, cluster.options(), seconds=LONGEST_SECONDS)
+        done: Done = job.run(cluster.processes, out, cluster.profile(), seconds=LONGEST_SECONDS)
         kill.again.append(done.code)
         if done.code:
             kill.wrong.append(f"again: code {done.code}: {_error(done.said)}")
@@ -225,7 +226,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise SystemExit(done.said)
         sound = contents(Path(name, "direct"))
         cluster = Cluster(given.runner, processes)
-        done = job.run(processes, Path(name, "whole"), given.runner, cluster.options())
+        done = job.run(processes, Path(name, "whole"), cluster.profile())
         wrong = differences(Path(name, "whole"), sound)
         print(f"undisturbed on {given.runner}: {done.seconds:.0f} s, code {done.code}, {wrong or 'the same bytes'}", flush=True)
         if done.code or wrong:

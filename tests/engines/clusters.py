@@ -17,7 +17,8 @@ from tests.engines.processes import LOCAL, ROOT, Host, Processes, asked, free_po
 ENGINES = Path(os.environ.get("WEB2SHARDS_ENGINES", ROOT / "build" / "engines"))
 FLINK_JAR = ENGINES / "jars" / "flink-1.20-job-server.jar"
 SPARK_JAR = ENGINES / "jars" / "spark-3-job-server.jar"
-POOL = Path(__file__).with_name("pool.py")
+#: A cluster profile, as it is written into a file.
+Profile = dict[str, Any]
 FORWARD = Path(__file__).with_name("forward.py")
 
 #: Flink reads and writes private fields of these packages.
@@ -97,12 +98,17 @@ class Pools:
         """Starts the pool of a port (again)."""
         name = f"pool-{self.host.name}-{port}"
         self.started[port] = self.processes.start(
-            name, [sys.executable, POOL, f"127.0.0.1:{port}", self.processes.folder / name], host=self.host
+            name, [sys.executable, "-m", "web2shards", "worker-pool", "--port", port, "--logs", self.logs(port)], host=self.host
         )
 
-    def options(self) -> list[str]:
-        """What makes a pipeline's workers start here."""
-        return ["--environment_type=EXTERNAL", f"--environment_config=localhost:{self.port}"]
+    def logs(self, port: int) -> Path:
+        """Where the pool of a port keeps the logs of its workers."""
+        return self.processes.folder / f"workers-{self.host.name}-{port}"
+
+    def profile(self) -> Profile:
+        """The environment of a cluster profile whose workers start here."""
+        told = [] if self.host.prefix else [f"127.0.0.1:{port}" for port in self.started]
+        return {"environment": {"type": "EXTERNAL", "address": f"localhost:{self.port}", "pools": told}}
 
 
 @dataclass
@@ -112,14 +118,14 @@ class Flink:
     processes: Processes
     host: Host = LOCAL
     settings: dict[str, str] = field(default_factory=dict)
-    managers: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    workers: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def start(self, workers: int = 2) -> Flink:
         require("flink")
         self.rest, self.rpc = free_port(), free_port()
         self.start_job_manager()
         for i in range(workers):
-            self.start_task_manager(f"tm-{i + 1}")
+            self.start_worker(f"tm-{i + 1}")
         self.wait(workers)
         return self
 
@@ -135,19 +141,17 @@ class Flink:
         self.manager = self._start("jm", self.host, "org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint",
                                    ["-Xmx512m"], [])  # fmt: skip
 
-    def start_task_manager(self, name: str, host: Host | None = None) -> None:
+    def start_worker(self, name: str, host: Host | None = None) -> None:
         memory = ["-Xms640m", "-Xmx640m", "-XX:MaxDirectMemorySize=320m", "-XX:MaxMetaspaceSize=256m"]
         memory.append("-XX:+ExitOnOutOfMemoryError")
-        self.managers[name] = self._start(
+        self.workers[name] = self._start(
             name, host or self.host, "org.apache.flink.runtime.taskexecutor.TaskManagerRunner", memory,
             ["-D", f"taskmanager.resource-id={name}"],
         )  # fmt: skip
 
-    def options(self, parallelism: int = 2) -> list[str]:
-        return [
-            f"--flink_master={self.host.address}:{self.rest}", f"--flink_job_server_jar={FLINK_JAR}",
-            f"--parallelism={parallelism}",
-        ]  # fmt: skip
+    def profile(self, parallelism: int = 2) -> Profile:
+        """The cluster profile, but for the environment."""
+        return _flink(f"{self.host.address}:{self.rest}", parallelism)
 
     def jobs(self) -> dict[str, str]:
         """The state of every job that the cluster knows."""
@@ -192,7 +196,7 @@ class Spark:
         require("spark")
         self.port, self.web = free_port(), free_port()
         words = ["--host", self.host.address, "--port", self.port, "--webui-port", self.web]
-        self.master = self._start("master", "Master", words)
+        self.master = self._start("master", self.host, "Master", words)
         wait_for("a Spark master", lambda: "status" in self.overview(), 90)
         for i in range(workers):
             self.start_worker(f"worker-{i + 1}")
@@ -207,47 +211,50 @@ class Spark:
         """What the master says of the cluster; nothing while it does not answer."""
         return asked(f"http://{self.host.address}:{self.web}/json/", self.host)
 
-    def start_worker(self, name: str) -> None:
-        master = f"spark://{self.host.address}:{self.port}"
-        self.workers[name] = self._start(name, "Worker", [
-            "--host", self.host.address, "--webui-port", 0, "-c", 1, "-m", "1200m",
+    def start_worker(self, name: str, host: Host | None = None) -> None:
+        master, host = f"spark://{self.host.address}:{self.port}", host or self.host
+        self.workers[name] = self._start(name, host, "Worker", [
+            "--host", host.address, "--webui-port", 0, "-c", 1, "-m", "1200m",
             "-d", self.processes.folder / f"work-{name}", master,
         ])  # fmt: skip
 
-    def options(self, parallelism: int = 2) -> list[str]:
+    def profile(self, parallelism: int = 2) -> Profile:
+        """The cluster profile, but for the environment."""
         settings = {
             "spark.driver.host": self.host.address, "spark.driver.bindAddress": self.host.address, "spark.ui.enabled": "false",
             "spark.executor.memory": "768m", **self.settings,
         }  # fmt: skip
-        return [
-            f"--spark_master_url=spark://{self.host.address}:{self.port}", f"--spark_job_server_jar={SPARK_JAR}",
-            f"--parallelism={parallelism}",
-            *(f"--job_server_jvm_properties=-D{key}={value}" for key, value in settings.items()),
-        ]  # fmt: skip
+        return _spark(f"spark://{self.host.address}:{self.port}", parallelism, settings)
 
-    def _start(self, name: str, what: str, words: list[Any]) -> subprocess.Popen[bytes]:
+    def _start(self, name: str, host: Host, what: str, words: list[Any]) -> subprocess.Popen[bytes]:
         spark = home("spark", "pyspark")
         more = {
-            "SPARK_HOME": str(spark), "SPARK_LOCAL_IP": self.host.address, "SPARK_DAEMON_MEMORY": "256m",
+            "SPARK_HOME": str(spark), "SPARK_LOCAL_IP": host.address, "SPARK_DAEMON_MEMORY": "256m",
             "SPARK_LOCAL_DIRS": str(self.processes.folder / "local"),
         }  # fmt: skip
         entry = f"org.apache.spark.deploy.{what.lower()}.{what}"
-        return self.processes.start(name, [spark / "bin" / "spark-class", entry, *words], host=self.host, more=more)
+        return self.processes.start(name, [spark / "bin" / "spark-class", entry, *words], host=host, more=more)
 
 
-def local_flink(parallelism: int = 2) -> list[str]:
+def local_flink(parallelism: int = 2) -> Profile:
     """Flink inside the job server's process, its workers in the driver's."""
     require("flink", cluster=False)
-    return ["--flink_master=[local]", f"--flink_job_server_jar={FLINK_JAR}", f"--parallelism={parallelism}"]
+    return _flink("[local]", parallelism)
 
 
-def local_spark(parallelism: int = 2) -> list[str]:
+def local_spark(parallelism: int = 2) -> Profile:
     """Spark inside the job server's process, its workers in the driver's."""
     require("spark", cluster=False)
-    return [
-        f"--spark_master_url=local[{parallelism}]", f"--spark_job_server_jar={SPARK_JAR}", f"--parallelism={parallelism}",
-        *(
-            f"--job_server_jvm_properties=-D{setting}"
-            for setting in ("spark.driver.host=127.0.0.1", "spark.driver.bindAddress=127.0.0.1", "spark.ui.enabled=false")
-        ),
-    ]  # fmt: skip
+    settings = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1", "spark.ui.enabled": "false"}
+    return _spark(f"local[{parallelism}]", parallelism, settings)
+
+
+def _flink(master: str, parallelism: int) -> Profile:
+    return {"runner": "flink", "master": master, "parallelism": parallelism, "job_server_jar": str(FLINK_JAR)}
+
+
+def _spark(master: str, parallelism: int, settings: dict[str, str]) -> Profile:
+    return {
+        "runner": "spark", "master": master, "parallelism": parallelism, "job_server_jar": str(SPARK_JAR),
+        "java_options": [f"-D{key}={value}" for key, value in settings.items()],
+    }  # fmt: skip

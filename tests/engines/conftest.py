@@ -34,14 +34,12 @@ def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     """Each engine in turn, as long as a module's tests on it take."""
     name: str = request.param
     with Processes(tmp_path_factory.mktemp(name)) as started:
-        if name == "flink-local":
-            yield Engine(name, "flink", started, clusters.local_flink())
-        elif name == "spark-local":
-            yield Engine(name, "spark", started, clusters.local_spark())
+        if name.endswith("local"):
+            yield Engine(name, started, clusters.local_flink() if name == "flink-local" else clusters.local_spark())
         else:
             pools = clusters.Pools(started).start()
             cluster = (clusters.Flink if name == "flink-cluster" else clusters.Spark)(started).start()
-            yield Engine(name, name.partition("-")[0], started, [*cluster.options(), *pools.options()])
+            yield Engine(name, started, {**cluster.profile(), **pools.profile()})
 
 
 @pytest.fixture(scope="session")

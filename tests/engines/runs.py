@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
+from tests.engines.clusters import Profile
 from tests.engines.processes import LOCAL, ROOT, Host, Processes, kill
 from tests.faults.outfolder import contents
 
 
 @dataclass(frozen=True)
 class Engine:
-    """An engine that runs: the name of the runner, its options, and the processes of which it is made."""
+    """An engine that runs: the processes of which it is made, and the cluster profile that tells where it is."""
 
     name: str
-    runner: str
     processes: Processes
-    options: list[str] = field(default_factory=list)
+    profile: Profile
 
 
 @dataclass(frozen=True)
@@ -39,27 +40,27 @@ class Job:
     recipe: str
     settings: tuple[str, ...] = ()
 
-    def words(self, out: Path, runner: str = "direct", options: Sequence[str] = (), workers: int = 2) -> list[str]:
-        """The command line."""
+    def start(
+        self, processes: Processes, out: Path, profile: Profile | None = None, *, workers: int = 2, host: Host = LOCAL,
+        more: Sequence[str] = (),
+    ) -> subprocess.Popen[bytes]:  # fmt: skip
+        """Starts it, on DirectRunner if no profile is given; what it says goes to `<name of out>.out`."""
         words = [sys.executable, "-m", "web2shards", "run", self.recipe, "--out", str(out), "--workers", str(workers)]
         words += [word for setting in self.settings for word in ("--set", setting)]
-        return [*words, "--runner", runner, *(f"--runner-option={option}" for option in options)]
-
-    def start(
-        self, processes: Processes, out: Path, runner: str = "direct", options: Sequence[str] = (), workers: int = 2,
-        host: Host = LOCAL, more: Sequence[str] = (),
-    ) -> subprocess.Popen[bytes]:  # fmt: skip
-        """Starts it; what it says goes to `<name of out>.out`."""
+        if profile is not None:
+            path = processes.folder / f"{out.name}.yaml"
+            path.write_text(json.dumps(profile, indent=1))  # JSON is YAML
+            words += ["--cluster", str(path)]
         (processes.folder / f"{out.name}.out").unlink(missing_ok=True)
-        return processes.start(out.name, [*self.words(out, runner, options, workers), *more], host=host, cwd=ROOT)
+        return processes.start(out.name, [*words, *more], host=host, cwd=ROOT)
 
     def run(
-        self, processes: Processes, out: Path, runner: str = "direct", options: Sequence[str] = (), workers: int = 2,
-        host: Host = LOCAL, seconds: float = 600, more: Sequence[str] = (),
+        self, processes: Processes, out: Path, profile: Profile | None = None, *, workers: int = 2, host: Host = LOCAL,
+        more: Sequence[str] = (), seconds: float = 600,
     ) -> Done:  # fmt: skip
         """Runs it to its end, with `more` words; one that takes longer than `seconds` is ended, with code -999."""
         began = time.monotonic()
-        process = self.start(processes, out, runner, options, workers, host, more)
+        process = self.start(processes, out, profile, workers=workers, host=host, more=more)
         try:
             code = process.wait(seconds)
         except subprocess.TimeoutExpired:

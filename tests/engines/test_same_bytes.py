@@ -36,7 +36,7 @@ def dev_sound(dev: Job, processes: Processes, tmp_path_factory: pytest.TempPathF
 
 
 def same(job: Job, engine: Engine, sound: Sound, out: Path) -> None:
-    done = job.run(engine.processes, out, engine.runner, engine.options)
+    done = job.run(engine.processes, out, engine.profile)
     assert done.code == 0, done.said
     assert differences(out, sound) == []
     told = {"engine": engine.name, "seconds": round(done.seconds, 1), "shards": shards(out)}
@@ -56,7 +56,7 @@ def test_nothing_to_do_starts_nothing(engine: Engine, demo: Job, demo_sound: Sou
     """A finished out folder of DirectRunner is finished for an engine too: no job is submitted."""
     out = tmp_path / "demo"
     assert demo.run(engine.processes, out).code == 0
-    done = demo.run(engine.processes, out, engine.runner, ["--no_such_option_is_looked_at", *engine.options])
+    done = demo.run(engine.processes, out, engine.profile)
     assert done.code == 0, done.said
     assert done.seconds < 15
     assert differences(out, demo_sound) == []

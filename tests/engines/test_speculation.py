@@ -21,8 +21,7 @@ def test_repeated_attempts_are_harmless(demo: Job, tmp_path: Path) -> None:
         pools = Pools(started).start()
         spark = Spark(started, settings=_EAGER).start()
         assert demo.run(started, tmp_path / "direct").code == 0
-        options = [*spark.options(parallelism=4), *pools.options()]
-        done = demo.run(started, tmp_path / "out", "spark", options, more=["--verbose"])
+        done = demo.run(started, tmp_path / "out", {**spark.profile(parallelism=4), **pools.profile()})
     assert done.code == 0, done.said
-    assert "as speculatable" in done.said
+    assert "as speculatable" in (tmp_path / "out" / "logs" / "engine.log").read_text()
     assert differences(tmp_path / "out", contents(tmp_path / "direct")) == []

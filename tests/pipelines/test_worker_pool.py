@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 from pathlib import Path
@@ -15,7 +16,7 @@ from apache_beam.portability.api import endpoints_pb2
 
 from pipelines import worker
 from pipelines.handshake import identity
-from pipelines.worker_pool import ask
+from pipelines.worker_pool import STARTS, ask
 
 from .runs import hashes, small_run
 from .servers import alive, python, wait_until, worker_pool
@@ -53,6 +54,27 @@ def test_a_run_on_a_pool_gives_the_same_bytes_and_leaves_nothing(tmp_path: Path)
     assert "Control channel established" in Path(told["workers"][0]["log"]).read_text()
 
 
+def killed_for_good(address: str, *kept: int) -> bool:
+    """Kills all but `kept`, and whether none is left of them nor will be."""
+    told = ask(address)["workers"]
+    for one in told:
+        if one["code"] is None and one["pid"] not in kept:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(one["pid"], signal.SIGKILL)
+    return len([one for one in told if one["code"] is not None]) == STARTS
+
+
+def test_a_worker_that_is_killed_before_it_reached_the_runner_is_started_again(tmp_path: Path) -> None:
+    """The runner would wait for it without an end."""
+    with worker_pool(tmp_path / "logs") as (_, address):
+        assert start(address, "1-1") == ""
+        (first,) = living(address)
+        os.kill(first["pid"], signal.SIGKILL)
+        wait_until(lambda: [w["id"] for w in living(address) if w["pid"] != first["pid"]] == ["1-1"])
+        wait_until(lambda: killed_for_good(address))
+        assert not living(address)
+
+
 def test_workers_with_one_id_are_neighbours(tmp_path: Path) -> None:
     with worker_pool(tmp_path / "logs") as (_, address):
         assert start(address, "1-1") == ""
@@ -60,8 +82,8 @@ def test_workers_with_one_id_are_neighbours(tmp_path: Path) -> None:
         first, second = living(address)
         assert first["log"] != second["log"]
         stop(address, "1-1")
-        os.kill(first["pid"], signal.SIGKILL)
-        wait_until(lambda: [w["pid"] for w in living(address)] == [second["pid"]])
+        wait_until(lambda: killed_for_good(address, second["pid"]))
+        assert [w["pid"] for w in living(address)] == [second["pid"]]
         assert alive(second["pid"])
 
 
@@ -69,8 +91,7 @@ def test_no_more_workers_than_allowed(tmp_path: Path) -> None:
     with worker_pool(tmp_path / "logs", "--max-workers", "1") as (_, address):
         assert start(address, "a") == ""
         assert "has 1 workers, and starts no more" in start(address, "b")
-        os.kill(living(address)[0]["pid"], signal.SIGKILL)
-        wait_until(lambda: not living(address))
+        wait_until(lambda: killed_for_good(address))
         assert start(address, "c") == ""
 
 
