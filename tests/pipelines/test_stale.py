@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import RecipeError, StorageError
+from pipelines import tasks
+from pipelines.beam_tasks import _Do
+from pipelines.context import Context
+from pipelines.notes import NoteBook
 from pipelines.plan import compile_plan
+from pipelines.pool import Task
 from pipelines.recipe import load_recipe
+from tests.faults.outfolder import contents, differences
 
 from .runs import column, hashes, recipe, small_run
 
@@ -129,3 +137,42 @@ def test_a_trial_does_not_shrink_a_finished_run(tmp_path: Path) -> None:
 def test_a_recipe_without_texts_is_refused(score: list[object], problem: str) -> None:
     with pytest.raises(RecipeError, match=problem):
         compile_plan(made("a.jsonl", score))
+
+
+@pytest.mark.parametrize("step", ["write_election", "decide_fates", "plan_shards", "send_samples", "write_shard"])
+def test_a_run_that_failed_after_the_election_leaves_nothing_stale(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:  # fmt: skip
+    """The same command again mends the manifests too, and until the first shard changes the old ones have their index."""
+    out = tmp_path / "out"
+    small_run(out)
+    moved = recipe(settings=["documents.keep.language.score=0.9"])
+    do = tasks.do
+
+    def failing(context: Context, task: Task, notes: NoteBook) -> dict[str, Any]:
+        result = do(context, task, notes)
+        if task.kind == step:
+            raise RuntimeError("no such luck")
+        return result
+
+    with monkeypatch.context() as patched:
+        patched.setattr(tasks, "do", failing)
+        with pytest.raises(RuntimeError, match="no such luck"):
+            small_run(out, moved)
+    assert (out / "shards" / "text" / "index.json").is_file() == (step in ("write_election", "decide_fates"))
+    small_run(out, moved)
+    fresh = tmp_path / "fresh"
+    small_run(fresh, moved)
+    assert differences(out, contents(fresh)) == []
+
+
+def test_values_that_an_engine_hands_over_twice_count_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    of_group = _Do._of_group
+
+    def doubled(self: _Do, group: tuple[Any, Iterable[Any]], *step: Any) -> Iterator[dict[str, Any]]:
+        return of_group(self, (group[0], [value for value in group[1] for _ in range(2)]), *step)
+
+    small_run(tmp_path / "once")
+    monkeypatch.setattr(_Do, "_of_group", doubled)
+    small_run(tmp_path / "twice")
+    assert hashes(tmp_path / "twice") == hashes(tmp_path / "once")
