@@ -12,6 +12,7 @@ import contextlib
 import logging
 import os
 import sys
+import threading
 import time
 import types
 from collections.abc import Callable, Generator, Sequence
@@ -85,8 +86,8 @@ class Session:
         services.add_BeamFnExternalWorkerPoolServicer_to_server(BeamFnExternalWorkerPoolServicer(), server)
         address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
         server.start()
-        self._open.callback(server.stop, 1)
         self._open.enter_context(_tracebacks_to(self.log))
+        self._open.callback(lambda: server.stop(1).wait())
         return address
 
     @contextlib.contextmanager
@@ -166,12 +167,18 @@ class Session:
 
 @contextlib.contextmanager
 def _tracebacks_to(log: Path) -> Generator[None]:
-    """A worker prints the traceback of each DoFn that fails, which here would come upon the user's screen."""
+    """A worker prints the traceback of each DoFn that fails, and its threads end in errors when the runner hangs up: here
+    that would come upon the user's screen."""
     from apache_beam.runners.worker import sdk_worker
 
+    def hung_up(told: threading.ExceptHookArgs) -> None:
+        logging.getLogger("worker").info("a thread ended: %r", told.exc_value)
+
+    before = threading.excepthook
     with open(log, "a", encoding="utf-8", buffering=1) as file:
         sdk_worker.sys = types.SimpleNamespace(stderr=file)  # all that the module uses sys for
+        threading.excepthook = hung_up
         try:
             yield
         finally:
-            sdk_worker.sys = sys
+            sdk_worker.sys, threading.excepthook = sys, before

@@ -180,10 +180,10 @@ def test_an_error_of_a_task_is_told_as_it_is(tmp_path: Path, trouble: Path) -> N
     from core.errors import ScorerError
     from pipelines.recipe import load_recipe
 
-    from .runs import RECIPE
+    from .test_trouble import TEXTS, table, troubled
 
-    text = RECIPE.replace("- exact", "- trouble: {{everywhere: true}}").replace("    - duplicates.kept\n", "")
-    made = load_recipe(text.format(warcs=json.dumps(["examples/web.warc.gz"])))
+    made = troubled(table(tmp_path, TEXTS * 10), ["text", {"trouble": {"everywhere": True}}])
+    made = load_recipe(json.dumps(made.canonical() | {"input": made.canonical()["input"] | {"part": 20_000}}, indent=1))
     with pytest.raises(ScorerError, match="the scorer trouble failed on every one of the first 100 records"):
         small_run(tmp_path / "out", made, inline=False, runner="portable", runner_options=("--job_endpoint=embed",))
 

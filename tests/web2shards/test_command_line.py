@@ -14,7 +14,9 @@ import pytest
 
 from .conftest import EXAMPLES, RECIPE, Cli, write_recipe
 
-COMMANDS = ("run", "plan", "status", "report", "inspect", "check", "prune", "remove", "doctor", "warm-up", "recipe", "dedup")
+COMMANDS = (
+    "run", "plan", "status", "report", "inspect", "check", "prune", "remove", "doctor", "worker-pool", "warm-up", "recipe", "dedup",
+)  # fmt: skip
 
 
 def test_help_imports_nothing_heavy() -> None:
