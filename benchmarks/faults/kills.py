@@ -139,7 +139,7 @@ def strike(cluster: Cluster, job: Job, out: Path, kill: Kill) -> None:
                 kill.moment = round(time.monotonic() - began, 1)
             break
         time.sleep(0.05)
-    kill.at = _last(cluster.processes.said(out.name))[:60]
+    kill.at = _last(cluster.processes.said(out.name)).replace(f"{out.parent}/", "")[:60]
     if kill.struck and kill.victim in ("pool", "manager"):
         mender = threading.Timer(SUPERVISED_SECONDS, cluster.mend)
         mender.start()
@@ -154,7 +154,7 @@ def strike(cluster: Cluster, job: Job, out: Path, kill: Kill) -> None:
         mender.join()
     kill.seconds = round(time.monotonic() - began, 1)
     said = cluster.processes.said(out.name)
-    kill.said = _error(said) if kill.code else ""
+    kill.said = _error(said).replace(f"{out.parent}/", "") if kill.code else ""
     if kill.victim != "driver" and kill.code and ("→" not in said or kill.code == 1):
         kill.wrong.append(f"no clear error but code {kill.code}")
 
