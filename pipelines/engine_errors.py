@@ -1,6 +1,7 @@
 """What engines say when a job fails, as an error of ours with a mend: the message that a user sees, not the engine's stack.
 
-Each entry was seen with Beam 2.77 on Flink 1.20 or Spark 3.5; runbooks/debugging.md has them by their words.
+What they match was seen with Beam 2.77 on Flink 1.20 or Spark 3.5, or stands in their sources and issues;
+runbooks/debugging.md has them by their words.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What engines say, as errors of ours. The texts were seen with Beam 2.77 on Flink 1.20 and Spark 3.5, but for their ends."""
+"""What engines say, as errors of ours. The texts are of Beam 2.77, Flink 1.20 and Spark 3.5, shortened."""
 
 from __future__ import annotations
 
