@@ -154,7 +154,7 @@ def strike(cluster: Cluster, job: Job, out: Path, kill: Kill) -> None:
         mender.join()
     kill.seconds = round(time.monotonic() - began, 1)
     said = cluster.processes.said(out.name)
-    kill.said = _error(said).replace(f"{out.parent}/", "") if kill.code else ""
+    kill.said = _error(said).replace(f"{out.parent}/", "").replace("http://", "") if kill.code else ""
     if kill.victim != "driver" and kill.code and ("→" not in said or kill.code == 1):
         kill.wrong.append(f"no clear error but code {kill.code}")
 
