@@ -19,13 +19,14 @@ from typing import Any
 import xxhash
 
 from core.errors import ClusterError
+from pipelines.doctor import ROOMS
 
 Json = dict[str, Any]
-ROOMS = ("core", "dedup", "filters", "ingest", "pipelines", "reports", "sharding")
 #: Names that libraries of object stores know, by the profile's.
 _VARIABLES = {
     "access_key_env": "AWS_ACCESS_KEY_ID", "secret_key_env": "AWS_SECRET_ACCESS_KEY", "session_token_env": "AWS_SESSION_TOKEN",
 }  # fmt: skip
+_HOME = Path(__file__).resolve().parent.parent
 #: The key of a task's setup that holds what its worker has to agree with.
 DRIVER = "driver"
 
@@ -44,15 +45,17 @@ def current_identity() -> Json:
         version = "not installed"
     return {
         "host": platform.node(), "python": platform.python_version(), "beam": metadata.version("apache-beam"),
-        "web2shards": version, "sources": _sources(),
+        "web2shards": version, "sources": sources_digest(_HOME),
     }  # fmt: skip
 
 
-def _sources() -> str:
-    home = Path(__file__).resolve().parent.parent
+def sources_digest(home: Path) -> str:
+    """A digest of the modules of all rooms below `home`."""
     digest = xxhash.xxh3_64()
-    for room in ROOMS:
+    for room in sorted(ROOMS):
         for path in sorted((home / room).rglob("*.py")):
+            if "__pycache__" in path.parts:  # the report's templates, compiled by whoever made a report
+                continue
             digest.update(str(path.relative_to(home)).encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()
 

@@ -192,3 +192,16 @@ def test_a_worker_that_does_not_agree_says_so(tmp_path: Path) -> None:
         handshake.greet({**driver, "python": "3.99.0"}, str(tmp_path))
     with pytest.raises(ClusterError, match="is not to be seen on the worker"):
         handshake.greet(driver, str(tmp_path / "none"))
+
+
+def test_a_report_that_was_made_is_no_other_web2shards(tmp_path: Path) -> None:
+    """Its templates are kept compiled, as modules, in a room of the sources."""
+    (tmp_path / "reports" / "templates").mkdir(parents=True)
+    (tmp_path / "reports" / "html.py").write_text("one")
+    before = handshake.sources_digest(tmp_path)
+    kept = tmp_path / "reports" / "templates" / "__pycache__" / "0123"
+    kept.mkdir(parents=True)
+    (kept / "tmpl_0.py").write_text("compiled")
+    assert handshake.sources_digest(tmp_path) == before
+    (tmp_path / "reports" / "html.py").write_text("another")
+    assert handshake.sources_digest(tmp_path) != before
