@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path as File
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError, model_validator
-from pydantic_core import PydanticCustomError
 
 from core.errors import RecipeError
-from pipelines.recipe_model import Model, Problem, near, problems_of
-from pipelines.recipe_yaml import MAX_BYTES, Source, read_yaml
+from pipelines.recipe_model import Model, Problem, error_of, fault, near, problems_of
+from pipelines.recipe_yaml import read_source
 
 _LOCAL_FLINK = ("[local]", "[auto]")
 _LOCAL_SPARK = re.compile(r"local(\[.+\])?")
@@ -27,16 +25,12 @@ _HOSTS = ("localhost", "127.0.0.1", "[::1]")
 EMBED = "embed"
 
 
-def _fault(message: str, mend: str = "") -> PydanticCustomError:
-    return PydanticCustomError("fault", "{message}", {"message": message, "mend": mend})
-
-
 def _address(value: Any) -> Any:
     """host:port, with the port in its range."""
     if isinstance(value, str):
         host, _, port = value.rpartition(":")
         if not host or "/" in host or not port.isdigit() or not 0 < int(port) < 65536:
-            raise _fault(f"`{value}` is no address", "write host:port, such as localhost:8099")
+            raise fault(f"`{value}` is no address", "write host:port, such as localhost:8099")
     return value
 
 
@@ -69,11 +63,11 @@ class Environment(Model):
     def fits(self) -> Environment:
         wanted = {"EXTERNAL": "address", "PROCESS": "command", "DOCKER": "image"}.get(self.type)
         if wanted and getattr(self, wanted) is None:
-            raise _fault(f"{self.type} needs `{wanted}`", _EXAMPLES[wanted])
+            raise fault(f"{self.type} needs `{wanted}`", _EXAMPLES[wanted])
         allowed = {"EXTERNAL": {"address", "pools"}, "PROCESS": {"command", "env"}, "DOCKER": {"image"}}.get(self.type, set[str]())
         for name in ("address", "pools", "command", "env", "image"):
             if getattr(self, name) and name not in allowed:
-                raise _fault(f"`{name}` has no meaning with {self.type}", "remove it")
+                raise fault(f"`{name}` has no meaning with {self.type}", "remove it")
         return self
 
 
@@ -126,26 +120,26 @@ class Cluster(Model):
             for key in storage:
                 if re.search(r"secret|password|token|key", str(key)) and not str(key).endswith("_env"):
                     mend = "put it into an environment variable, and name that: `secret_key_env: NAME`"
-                    raise _fault(f"`storage.{key}`: secrets have no place in this file", mend)
+                    raise fault(f"`storage.{key}`: secrets have no place in this file", mend)
         return value
 
     @model_validator(mode="after")
     def whole(self) -> Cluster:
         if self.master is None and self.job_endpoint is None:
-            raise _fault("neither `master` nor `job_endpoint` is given", _MASTERS[self.runner])
+            raise fault("neither `master` nor `job_endpoint` is given", _MASTERS[self.runner])
         if self.runner == "portable" and (self.job_endpoint is None or self.master is not None):
-            raise _fault("`runner: portable` is reached by its job_endpoint only", "`job_endpoint: host:8099`, and no master")
+            raise fault("`runner: portable` is reached by its job_endpoint only", "`job_endpoint: host:8099`, and no master")
         self._check_master()
         if self.job_endpoint is not None and (self.job_server_jar or self.java_options or self.java != "java"):
             mend = "remove job_server_jar, java and java_options, or job_endpoint"
-            raise _fault("the job server at job_endpoint runs already", mend)
+            raise fault("the job server at job_endpoint runs already", mend)
         if self.environment is None and not self.local and not (self.runner == "portable" and self._near()):
             mend = "`environment: {type: EXTERNAL, address: localhost:50000}`"
-            raise _fault("`environment` is missing: a cluster's hosts need workers", mend)
+            raise fault("`environment` is missing: a cluster's hosts need workers", mend)
         if self.kind == "LOOPBACK" and not self.local and not self._near():
-            raise _fault("LOOPBACK workers are threads of this process, which a cluster does not reach", _EXAMPLES["address"])
+            raise fault("LOOPBACK workers are threads of this process, which a cluster does not reach", _EXAMPLES["address"])
         if self.worker_logs is not None and self.kind != "PROCESS":
-            raise _fault("`worker_logs` is for PROCESS", "a worker-pool is told by its --logs")
+            raise fault("`worker_logs` is for PROCESS", "a worker-pool is told by its --logs")
         return self
 
     def _check_master(self) -> None:
@@ -154,10 +148,10 @@ class Cluster(Model):
             return
         if self.runner == "flink" and master not in _LOCAL_FLINK:
             if re.match(r"(spark|yarn|k8s|local)\b", master):
-                raise _fault(f"`{master}` is no master of Flink", "give host:port of its REST interface, such as flink:8081")
+                raise fault(f"`{master}` is no master of Flink", "give host:port of its REST interface, such as flink:8081")
             _address(re.sub(r"^https?://", "", master).rstrip("/"))
         elif self.runner == "spark" and not re.fullmatch(r"local(\[.+\])?|yarn|(spark|k8s)://.+", master):
-            raise _fault(f"`{master}` is no master of Spark", "give spark://host:7077, yarn, k8s://… or local[2]")
+            raise fault(f"`{master}` is no master of Spark", "give spark://host:7077, yarn, k8s://… or local[2]")
         elif self.runner == "spark" and master.startswith("spark://"):
             for address in master.removeprefix("spark://").split(","):
                 _address(address)
@@ -221,37 +215,15 @@ class Cluster(Model):
 
 def load_cluster(path_or_text: str | File) -> Cluster:
     """The profile of a file, or of a text of several lines. RecipeError that lists every problem."""
-    text = str(path_or_text)
-    if "\n" in text:
-        source = read_yaml(text, "cluster")
-    else:
-        source = read_yaml(_read(File(text)), text)
+    mend = "give the path of a cluster profile (runbooks/flink.md, runbooks/spark.md)"
+    source = read_source(path_or_text, "cluster", "cluster profile", mend)
     if not isinstance(source.value, dict):
         mend = "begin with `runner: flink`; runbooks/flink.md has one"
         raise RecipeError(f"{source.name}:1: a cluster profile is keys and values", mend)
     try:
         return Cluster.model_validate(source.value)
     except ValidationError as error:
-        problems = [_with_mend(problem) for problem in problems_of(error, source)]
-        raise _all(problems, source) from None
-
-
-def _all(problems: Sequence[Problem], source: Source) -> RecipeError:
-    if len(problems) == 1:
-        return RecipeError(str(replace(problems[0], mend="")), problems[0].mend)
-    return RecipeError(f"{source.name}: {len(problems)} problems\n" + "\n".join(map(str, problems)))
-
-
-def _read(file: File) -> str:
-    try:
-        with file.open("rb") as stream:
-            return stream.read(MAX_BYTES + 1).decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise RecipeError(f"{file}:1: not UTF-8", "save the cluster profile as UTF-8") from None
-    except OSError as error:
-        problem = "is a folder" if file.is_dir() else (error.strerror or str(error)).lower()
-        mend = "give the path of a cluster profile (runbooks/flink.md, runbooks/spark.md)"
-        raise RecipeError(f"{file}: {problem}", mend) from None
+        raise error_of([_with_mend(problem) for problem in problems_of(error, source)], source) from None
 
 
 def _with_mend(problem: Problem) -> Problem:

@@ -65,11 +65,11 @@ class Outputs:
         for name in self.wanted:
             self._there[name] = self._write_index(name, [result for result in results if result.get("output") == name])
             self._tell_of_validation(name, progress)
-        return {
-            name: {"format": self._context.recipe.output[name].format, "totals": index.totals,
-                   "overlap": index.about.get("validation_overlap", 0)}
-            for name, index in sorted(self._there.items(), key=lambda item: list(self._methods).index(item[0]))
-        }  # fmt: skip
+        entries: dict[str, Json] = {}
+        for name in self._methods:
+            index, format = self._there[name], self._context.recipe.output[name].format
+            entries[name] = {"format": format, "totals": index.totals, "overlap": index.about.get("validation_overlap", 0)}
+        return entries
 
     def _write_index(self, name: str, results: Sequence[Json]) -> Index:
         context, output = self._context, self._context.recipe.output[name]

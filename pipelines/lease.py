@@ -52,12 +52,7 @@ class Lease:
         while True:
             newest = _newest(folder)
             if newest and self.alive(newest):
-                holder = _read(lease_path(self.root, newest))
-                raise LeaseError(
-                    f"{self.root}: a run is writing here (process {holder.get('pid')} on {holder.get('host')}, "
-                    f"lease {newest})",
-                    "wait until it ends, stop it, or choose another --out",
-                )
+                raise held_by(_read(lease_path(self.root, newest)), self.root, newest)
             if self._create(newest + 1):
                 if _newest(folder) == newest + 1:
                     break
@@ -188,6 +183,14 @@ def machine() -> dict[str, str]:
     except OSError:
         processes = ""
     return {"host": platform.node(), "boot": _boot_id(), "processes": processes}
+
+
+def held_by(holder: Mapping[str, Any], root: str, generation: int) -> LeaseError:
+    """The error for an out folder whose lease has a living holder."""
+    return LeaseError(
+        f"{root}: a run is writing here (process {holder.get('pid')} on {holder.get('host')}, lease {generation})",
+        "wait until it ends, stop it, or choose another --out",
+    )
 
 
 def same_process(holder: Mapping[str, Any]) -> bool:

@@ -5,10 +5,9 @@ Every problem names its line, its key and the mend, and all of them are reported
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path as File
 from typing import Any
 
@@ -17,13 +16,11 @@ from pydantic import ValidationError
 from core.errors import RecipeError
 from filters.rules import Rule
 from ingest.options import IngestOptions
-from pipelines.recipe_model import Input, Output, Problem, RecipeModel, problems_of
+from pipelines.recipe_model import Input, Output, Problem, RecipeModel, error_of, problems_of
 from pipelines.recipe_scorers import installed_scorers
 from pipelines.recipe_section import ScorerUse, Section
 from pipelines.recipe_set import apply_settings
-from pipelines.recipe_yaml import MAX_BYTES, Source, read_yaml
-
-SHOWN = 20  # problems that one error lists
+from pipelines.recipe_yaml import Source, read_source
 
 
 @dataclass(frozen=True)
@@ -81,13 +78,10 @@ def load_recipe(path_or_text: str | File, overrides: Sequence[str] = (), scorers
     `scorers` are the scorer classes by name, by default those installed. Relative paths in the recipe start at the
     folder that the command runs in. Raises RecipeError that lists every problem.
     """
-    source = apply_settings(_read(path_or_text), overrides)
+    source = apply_settings(read_source(path_or_text, "recipe", "recipe", "give the path of a recipe"), overrides)
     recipe, problems = _resolve(source, installed_scorers() if scorers is None else scorers)
     if recipe is None:
-        if len(problems) == 1:
-            raise RecipeError(str(replace(problems[0], mend="")), problems[0].mend)
-        more = f"\n… and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
-        raise RecipeError(f"{source.name}: {len(problems)} problems\n" + "\n".join(map(str, problems[:SHOWN])) + more)
+        raise error_of(problems, source)
     return recipe
 
 
@@ -96,7 +90,7 @@ def check_recipe(
 ) -> list[Problem]:
     """Every problem of a recipe in the order of its lines; empty when it can be run. Raises nothing for bad recipes."""
     try:
-        source = apply_settings(_read(path_or_text), overrides)
+        source = apply_settings(read_source(path_or_text, "recipe", "recipe", "give the path of a recipe"), overrides)
     except RecipeError as error:
         return [Problem(*_split_place(error.message, path_or_text), error.mend)]
     return _resolve(source, installed_scorers() if scorers is None else scorers)[1]
@@ -106,26 +100,6 @@ def _split_place(message: str, path_or_text: str | File) -> tuple[str, str, str]
     name = "recipe" if "\n" in str(path_or_text) else str(path_or_text)
     found = re.match(rf"({re.escape(name)}(?::\d+)?|--set .*?): ", message)
     return (found[1], "", message[found.end() :]) if found else (name, "", message)
-
-
-def _read(path_or_text: str | File) -> Source:
-    if isinstance(path_or_text, str) and "\n" in path_or_text:
-        return read_yaml(path_or_text, "recipe")
-    file = File(path_or_text)
-    raw = b""
-    try:
-        with file.open("rb") as stream:
-            raw = stream.read(MAX_BYTES + 1)
-        return read_yaml(raw.decode("utf-8-sig"), str(path_or_text))
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        raise RecipeError(f"{path_or_text}:{line}: not UTF-8", "save the recipe as UTF-8") from None
-    except OSError as error:
-        others = sorted(other.name for other in file.parent.glob("*.y*ml")) if file.parent.is_dir() else []
-        close = difflib.get_close_matches(file.name, others, 1, 0.6)
-        mend = f"did you mean {file.with_name(close[0])}?" if close else "give the path of a recipe"
-        problem = "is a folder" if file.is_dir() else (error.strerror or str(error)).lower()
-        raise RecipeError(f"{path_or_text}: {problem}", mend) from None
 
 
 def _resolve(source: Source, scorers: Mapping[str, type]) -> tuple[Recipe | None, list[Problem]]:

@@ -7,18 +7,21 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic import WithJsonSchema as JsonSchema
 from pydantic_core import ErrorDetails, PydanticCustomError
 
+from core.errors import RecipeError
 from pipelines.recipe_yaml import Path, Source, dotted
 
 #: Sections that the design has and this version does not compute.
 LATER = ("records", "references", "images", "nodes", "interleaved")
+#: Problems that one error lists.
+SHOWN = 20
 UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30}
 
 
@@ -37,7 +40,8 @@ class Problem:
         return f"{where}{message}" + (f"\n  → {self.mend}" if self.mend else "")
 
 
-def _fault(message: str, mend: str = "") -> PydanticCustomError:
+def fault(message: str, mend: str = "") -> PydanticCustomError:
+    """What a validator raises: `problems_of` takes the message as it is, and the mend."""
     return PydanticCustomError("fault", "{message}", {"message": message, "mend": mend})
 
 
@@ -52,7 +56,7 @@ def _bytes(value: Any) -> Any:
         return value
     found = re.fullmatch(r"\s*(\d[\d_]*(?:\.\d+)?)\s*([A-Za-z]*)\s*", value)
     if found is None or found[2].lower() not in UNITS:
-        raise _fault(f"`{value}` is no size", "write it as 128MB or 64MiB")
+        raise fault(f"`{value}` is no size", "write it as 128MB or 64MiB")
     return round(float(found[1].replace("_", "")) * UNITS[found[2].lower()])
 
 
@@ -115,9 +119,9 @@ class Input(Model):
     def one(self) -> Input:
         given = [name for name in ("warcs", "wets", "table") if getattr(self, name) is not None]
         if not given:
-            raise _fault("nothing to read", "give one of warcs, wets and table: `warcs: crawl/*.warc.gz`")
+            raise fault("nothing to read", "give one of warcs, wets and table: `warcs: crawl/*.warc.gz`")
         if len(given) > 1:
-            raise _fault(f"{' and '.join(given)} are both given", "keep one; two kinds of input are two recipes")
+            raise fault(f"{' and '.join(given)} are both given", "keep one; two kinds of input are two recipes")
         return self
 
 
@@ -140,7 +144,7 @@ class TableSection(Model):
     @model_validator(mode="after")
     def from_one(self) -> TableSection:
         if self.repeat and min(self.repeat) > 1:
-            raise _fault("repeat: nothing is said of documents that are alone", "begin with `1: 1`")
+            raise fault("repeat: nothing is said of documents that are alone", "begin with `1: 1`")
         return self
 
 
@@ -252,6 +256,14 @@ def _problem(error: ErrorDetails, source: Source, base: Path) -> Problem:
 def _shown(value: Any) -> str:
     text = "nothing" if value is None else f"`{value}`"
     return text if len(text) < 60 else f"{text[:56]}…`"
+
+
+def error_of(problems: Sequence[Problem], source: Source) -> RecipeError:
+    """The problems, of which there are some, as one error."""
+    if len(problems) == 1:
+        return RecipeError(str(replace(problems[0], mend="")), problems[0].mend)
+    more = f"\n… and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
+    return RecipeError(f"{source.name}: {len(problems)} problems\n" + "\n".join(map(str, problems[:SHOWN])) + more)
 
 
 def problems_of(error: ValidationError, source: Source, base: Path = ()) -> Iterator[Problem]:

@@ -5,8 +5,10 @@ The scalars are those of YAML 1.2's core schema (yaml.org/spec/1.2.2, §10.3): `
 
 from __future__ import annotations
 
+import difflib
 import re
 from dataclasses import dataclass, field
+from pathlib import Path as File
 from typing import Any
 
 import yaml
@@ -105,6 +107,27 @@ def read_yaml(text: str, name: str) -> Source:
     if node is None:
         return source
     return Source(name, _value(node, (), source), source.lines)
+
+
+def read_source(path_or_text: str | File, name: str, what: str, mend: str) -> Source:
+    """A file, or a text of several lines, as values. `name` is what errors call a text, `what` what such a file is;
+    `mend` says what to do where there is none. RecipeError if it cannot be read."""
+    if isinstance(path_or_text, str) and "\n" in path_or_text:
+        return read_yaml(path_or_text, name)
+    file = File(path_or_text)
+    raw = b""
+    try:
+        with file.open("rb") as stream:
+            raw = stream.read(MAX_BYTES + 1)
+        return read_yaml(raw.decode("utf-8-sig"), str(path_or_text))
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise RecipeError(f"{path_or_text}:{line}: not UTF-8", f"save the {what} as UTF-8") from None
+    except OSError as error:
+        others = sorted(other.name for other in file.parent.glob("*.y*ml")) if file.parent.is_dir() else []
+        close = difflib.get_close_matches(file.name, others, 1, 0.6)
+        problem = "is a folder" if file.is_dir() else (error.strerror or str(error)).lower()
+        raise RecipeError(f"{path_or_text}: {problem}", f"did you mean {file.with_name(close[0])}?" if close else mend) from None
 
 
 def _broken(error: yaml.YAMLError, text: str, name: str) -> RecipeError:

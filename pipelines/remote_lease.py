@@ -20,10 +20,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from core.errors import LeaseError, StorageError, UserError
+from core.errors import StorageError, UserError
 from core.remote import is_remote
 from core.remote_path import place, put
-from pipelines.lease import Lease, holder, machine, same_process, started
+from pipelines.lease import Lease, held_by, holder, machine, same_process, started
 from pipelines.store import Store, claims_below
 
 BEAT_SECONDS = 5.0
@@ -73,11 +73,7 @@ class RemoteLease:
             newest = max((claim.generation for claim in claims), default=0)
             for claim in claims:
                 if claim.generation == newest and self.alive(claim):
-                    raise LeaseError(
-                        f"{self.root}: a run is writing here (process {claim.holder.get('pid')} on "
-                        f"{claim.holder.get('host')}, lease {newest})",
-                        "wait until it ends, stop it, or choose another --out",
-                    )
+                    raise held_by(claim.holder, self.root, newest)
             if self._claim(newest + 1):
                 break
             time.sleep(random.uniform(0, SETTLE_SECONDS))
