@@ -21,7 +21,7 @@ from dedup.election import edges_from_keys, keys_of
 from dedup.minhash import MinHash, band_hashes, group_salts, signature_words
 from pipelines.chunks import flat
 from pipelines.context import Context
-from pipelines.exchange import Pointer, read_chunks, write_chunks
+from pipelines.exchange import Pointer, read_chunks, read_only_chunk, write_chunks
 from pipelines.plan import Layer
 from pipelines.source_rows import Reader, Rows
 from pipelines.sources import EARLIER, PART, SHIFT, Source, near_layers, near_scorer
@@ -52,8 +52,7 @@ def _rows_name(ordinal: int) -> str:
 
 def read_rows(context: Context, ordinal: int) -> tuple[Source, pa.RecordBatch]:
     """A source that was collected, and what the order of the election looks at (ROWS)."""
-    path = context.store.scratch("exchange", _rows_name(ordinal))
-    (batch,) = read_chunks([Pointer(str(path), 0)])
+    batch = read_only_chunk(context.store.scratch("exchange", _rows_name(ordinal)))
     return Source.from_json(json.loads((batch.schema.metadata or {})[_SOURCE])), batch
 
 

@@ -21,6 +21,7 @@ from pipelines.fates import judge
 from pipelines.layers import Footer, LayerWriter, layer_path, read_footer
 from pipelines.map_pass import audited
 from pipelines.plan import DUPLICATES, EDITED, FATE, FATE_SCHEMA, IDENTITY, Plan
+from pipelines.shard_plan import sender_of
 from pipelines.store import Store
 from pipelines.view import Columns, Joined
 from reports.plan import ColumnPlan, ReportPlan, RulePlan, Threshold
@@ -91,10 +92,10 @@ def read_statistics(path: Path) -> dict[str, Any]:
 
 
 def decide_fates(context: Context, args: dict[str, Any]) -> dict[str, Any]:
-    """Writes `documents/fate` and the statistics of one part unless they are there; emits ["count", output, part] for
-    the outputs that are to be written."""
+    """Writes `documents/fate` and the statistics of one part unless they are there; emits ["count", output, sender] →
+    the part for the outputs that are to be written."""
     part = str(args["key"][1])
-    emit = [[["count", output, part], None] for output in args["outputs"]]
+    emit = [[["count", output, sender_of(part, int(args["parts"]))], part] for output in args["outputs"]]
     fate, page = (read_footer(layer_path(context.store, "documents", layer, part)) for layer in (FATE, "page"))
     if are_decided(context.store, part, args["method"], fate, page):
         return {"part": part, "emit": emit}

@@ -20,7 +20,7 @@ from core.hashing import splitmix64
 from dedup.minhash import agreement, clear, jaccard, signature_words
 from pipelines.chunks import flat
 from pipelines.context import Context
-from pipelines.exchange import Made, Mapped, Pointer, read_chunks, write_chunks
+from pipelines.exchange import Made, Mapped, Pointer, read_chunks, read_only_chunk, write_chunks
 from pipelines.matching import EDGES, distinct, edges, edges_of, hands_on_edges, read_rows, send
 from pipelines.plan import Layer
 from pipelines.source_rows import Reader
@@ -134,7 +134,7 @@ def settle(context: Context, args: dict[str, Any]) -> dict[str, Any]:
     _, *rest = args["key"]
     layer, partition = context.plan.by_name[rest[0]], int(rest[1])
     a, b = _pairs(context, "shingles", layer.name, partition)
-    found = Mapped(map(Pointer.from_json, args["values"]))
+    found = Mapped(context.store, map(Pointer.from_json, args["values"]))
     rows = np.concatenate([batch.column("row").to_numpy() for batch in found.batches])
     sets = [batch.column("shingles") for batch in found.batches]
     sizes = np.concatenate([pc.list_value_length(one).to_numpy() for one in sets])
@@ -181,8 +181,7 @@ def _pairs_name(kind: str, layer: str, partition: int) -> str:
 
 def _pairs(context: Context, kind: str, layer: str, partition: int) -> tuple[U64, U64]:
     """The pairs that `_ask` wrote down."""
-    path = context.store.scratch("exchange", _pairs_name(kind, layer, partition))
-    (batch,) = read_chunks([Pointer(str(path), 0)])
+    batch = read_only_chunk(context.store.scratch("exchange", _pairs_name(kind, layer, partition)))
     return batch.column("a").to_numpy(), batch.column("b").to_numpy()
 
 
