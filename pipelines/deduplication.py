@@ -11,7 +11,7 @@ from typing import Any
 
 from pipelines.context import Context
 from pipelines.elections import to_describe
-from pipelines.matching import PARTITION_KEYS, PARTITION_ROWS
+from pipelines.partitions import MOST_GROUPS, power
 from pipelines.passes import Passes
 from pipelines.progress import Pass
 from pipelines.sources import Source, near_layers, near_scorer
@@ -22,6 +22,10 @@ Steps = list[tuple[str, Json]]
 #: Rows whose clusters are found in one process, at 9 bytes each and about 28 for each that has company: below the 4 GB
 #: that a worker may take, even if each has.
 ROWS_IN_ONE_PROCESS = 100_000_000
+#: Keys that one partition should hold, at 25 bytes each.
+PARTITION_KEYS = 2_000_000
+#: Rows that one partition of candidate pairs should be about, and those that it may be before there are more than MOST_GROUPS.
+PARTITION_ROWS, MOST_PARTITION_ROWS = 1 << 16, 1 << 20
 #: Rounds of stars in one pipeline.
 _ROUNDS = 3
 #: The name of the pass, and the steps that it may begin with.
@@ -57,7 +61,7 @@ def _over_large_graph(
     held = _held(passes.run(Pass(NAME, COLLECT[0], len(tasks), steps=(COLLECT, *steps, ("hold_edges", {}))), tasks))
     told = [value for _, value in held if isinstance(value, dict)]
     pointers = [value for _, value in held if not isinstance(value, dict)]
-    partitions = _power(rows, PARTITION_KEYS)
+    partitions = power(rows, PARTITION_KEYS)
     stars = _stars(passes, context, pointers, partitions)
     owners = {"emit": to_describe(told)}
     tasks = [
@@ -73,14 +77,14 @@ def _until_edges(context: Context, sources: Sequence[Source], rows: int) -> tupl
     """The tasks that collect keys, and the steps from them to edges."""
     near = near_layers(context.plan)
     ways = 1 + 2 * (len(context.plan.dedup_layers) - len(near))
-    partitions = {"exact": _power(rows * ways, PARTITION_KEYS)}
-    partitions |= {layer.name: _power(rows * (near_scorer(layer).bands + 1), PARTITION_KEYS) for layer in near}
-    pairs = {layer.name: _power(rows, PARTITION_ROWS) for layer in near}
+    partitions = {"exact": power(rows * ways, PARTITION_KEYS)}
+    partitions |= {layer.name: power(rows * (near_scorer(layer).bands + 1), PARTITION_KEYS) for layer in near}
+    pairs = {layer.name: pair_partitions(rows) for layer in near}
     tasks = [
         {"kind": "collect_keys", "args": {"ordinal": i, "source": source.to_json(), "partitions": partitions}}
         for i, source in enumerate(sources)
     ]  # fmt: skip
-    steps: Steps = [("match_keys", {"pair_partitions": pairs})]
+    steps: Steps = [("match_keys", {"partitions": partitions, "pair_partitions": pairs})]
     if any(near_scorer(layer).verify != "none" for layer in near):
         steps += [("gather_pairs", {}), ("send_signatures", {}), ("verify_pairs", {})]
     if any(near_scorer(layer).verify == "jaccard" for layer in near):
@@ -130,6 +134,6 @@ def _held(results: Sequence[Json]) -> list[list[Any]]:
     return list({str(pair): pair for result in results for pair in result.get("held", [])}.values())
 
 
-def _power(amount: int, each: int) -> int:
-    """The power of two that leaves at most `each` for one."""
-    return 1 << (max(0, amount - 1) // each).bit_length()
+def pair_partitions(rows: int) -> int:
+    """How many partitions the candidate pairs of so many rows are gathered in, a power of two."""
+    return max(min(power(rows, PARTITION_ROWS), MOST_GROUPS), power(rows, MOST_PARTITION_ROWS))
