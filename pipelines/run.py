@@ -109,7 +109,7 @@ class _Driver:
             raise AssertionError("unreachable")
         from pipelines.reporting import write_report
 
-        stats = write_report(self.context, self.parts, self._timing(history), outputs)
+        stats = write_report(self.context, self.passes, self.parts, self._timing(history), outputs)
         write_run(self.context, self.parts, self.options.limit, history, timing=self.timing,
                   passes=self.passes.seconds, work=self.passes.work)  # fmt: skip
         return RunResult(self.options.out, stats, self.passes.seconds, outputs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
 
+from core.errors import StorageError
 from core.hashing import seeded_keys
 from core.scorer import CUT, MASK
 from dedup.election import DUPLICATES as DUPLICATES_SCHEMA
@@ -89,6 +91,28 @@ def read_statistics(path: Path) -> dict[str, Any]:
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"no statistics: {error!r}") from error
     raise ValueError("their digest is another")
+
+
+def merged(context: Context, parts: Sequence[str]) -> tuple[Collector, RecordCounts]:
+    """The statistics of several parts. StorageError if one's are missing or damaged."""
+    documents, records = Collector(report_plan(context.plan)), RecordCounts()
+    for part in parts:
+        path = statistics_path(context.store, part)
+        try:
+            value = read_statistics(path)
+            documents.merge(Collector.from_json(value["documents"]))
+            records.merge(RecordCounts.from_json(value["records"]))
+        except (OSError, ValueError, KeyError) as error:
+            raise StorageError(
+                f"{path}: the statistics are missing or damaged ({error})", "run the same command again", str(path)
+            ) from error
+    return documents, records
+
+
+def merge_statistics(context: Context, args: dict[str, Any]) -> dict[str, Any]:
+    """Merges the statistics of some parts, for the driver."""
+    documents, records = merged(context, args["parts"])
+    return {"number": args["number"], "merged": [documents.to_json(), records.to_json()]}
 
 
 def decide_fates(context: Context, args: dict[str, Any]) -> dict[str, Any]:

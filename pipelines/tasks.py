@@ -42,6 +42,7 @@ _PLAIN: Mapping[str, _Work] = {
     "elect": elections.elect,
     "write_election": elections.write,
     "decide_fates": summaries.decide_fates,
+    "merge_statistics": summaries.merge_statistics,
     "count_samples": shard_plan.count,
     "plan_shards": shard_plan.plan_shards,
     "send_samples": shard_exchange.send,
