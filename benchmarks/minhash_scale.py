@@ -9,7 +9,7 @@ different. Times and memory (PSS of the whole process tree) are those of the com
 Python's start, Beam and all; what the command says of the pass alone is kept as it says it (`told`).
 The table of signatures is on disk, 448 bytes a row.
 
-`--large` is a size that would take 90 GB of disk so: its signatures are of 5 bands of 6 values, a third of the keys, and its
+`--large` is a size that would take 90 GB of disk so: its signatures are of 4 bands of 6 values, a quarter of the keys, and its
 result is kept by itself (results/minhash_large.json).
 """
 
@@ -30,7 +30,7 @@ from memory import watch
 
 ROOT = Path(__file__).resolve().parent.parent
 #: Bands and rows of signatures: the command's default, and those of `--large`.
-DEFAULT, NARROW = (18, 6), (5, 6)
+DEFAULT, NARROW = (18, 6), (4, 6)
 STEP = 100_000
 #: Shares of values that a copy keeps.
 KEPT = (0.88, 1.0)
