@@ -25,7 +25,7 @@ import xxhash
 from core.errors import ScorerError, UserError, error_to_json
 from core.files import storage_errors
 from core.remote_path import RemotePath, place, upload
-from pipelines.handshake import DRIVER, greet
+from pipelines.handshake import DRIVER, greet, settle_in
 from pipelines.pool import MEMORY_BYTES, Executor, Pool, Task
 from pipelines.store import Store
 
@@ -109,6 +109,7 @@ class _Do(beam.DoFn):
 
     def setup(self) -> None:
         """Once in each of an engine's workers."""
+        settle_in(self._setup.get(DRIVER))  # what is wrong with it cannot be told through the store: the engine tells it
         try:
             greet(self._setup.get(DRIVER), self._results)
         except UserError as error:
@@ -160,7 +161,7 @@ class _Do(beam.DoFn):
         if isinstance(error, UserError):
             told = error_to_json(error)
         _FAILED.setdefault(self._run, told)
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, UserError):  # a store that is away must not hide the error
             draft = self._draft(final).with_suffix(".failed")
             draft.write_text(json.dumps(told) + "\n", encoding="utf-8")
             _finish(draft, final)

@@ -47,7 +47,7 @@ def run(
     `stored` are parts that were read before: then the input is not looked at, and may be gone.
     `zygote`, which stays the caller's to close, is the process to fork workers from; without one it is started.
     """
-    _ = options.engine  # an engine that there is not is told before anything is made
+    options.engine.use_storage()  # an engine that there is not is told before anything is made
     plan = compile_plan(recipe)
     parts = input_parts(recipe, options.limit) if stored is None else stored
     require_same_recipe(options.out, recipe)

@@ -95,11 +95,15 @@ class Pools:
         return self
 
     def start_pool(self, port: int) -> None:
-        """Starts the pool of a port (again)."""
+        """Starts the pool of a port (again), with a cache of its own."""
         name = f"pool-{self.host.name}-{port}"
-        self.started[port] = self.processes.start(
-            name, [sys.executable, "-m", "web2shards", "worker-pool", "--port", port, "--logs", self.logs(port)], host=self.host
-        )
+        words = [sys.executable, "-m", "web2shards", "worker-pool", "--port", port, "--logs", self.logs(port)]
+        more = {"WEB2SHARDS_CACHE": str(self.cache(port))}
+        self.started[port] = self.processes.start(name, words, host=self.host, more=more)
+
+    def cache(self, port: int) -> Path:
+        """Where the workers of a pool keep copies and drafts of what lies on an object store."""
+        return self.processes.folder / f"cache-{self.host.name}-{port}"
 
     def logs(self, port: int) -> Path:
         """Where the pool of a port keeps the logs of its workers."""

@@ -68,6 +68,8 @@ class Processes:
 
     folder: Path
     mark: str = field(default_factory=lambda: f"web2shards-engines-{uuid.uuid4().hex}")
+    #: What is added to the environment of all that is started from here on.
+    more: dict[str, str] = field(default_factory=dict[str, str])
 
     def __enter__(self) -> Processes:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -81,11 +83,13 @@ class Processes:
         self._watcher.wait(30)
 
     def environment(self, more: Mapping[str, str] | None = None) -> dict[str, str]:
-        """What every process gets: the mark, temporary files in the folder, and this checkout on the path."""
-        kept = {key: value for key, value in os.environ.items() if not key.startswith(("FLINK_", "SPARK_", "HADOOP_"))}
+        """What every process gets: the mark, temporary files and state in the folder, and this checkout on the path."""
+        foreign = ("FLINK_", "SPARK_", "HADOOP_", "AWS_")
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(foreign)}
         return {
             **kept, "WEB2SHARDS_ENGINES_MARK": self.mark, "TMPDIR": str(self.folder / "tmp"), "PYTHONPATH": str(ROOT),
-            "JDK_JAVA_OPTIONS": f"-Djava.io.tmpdir={self.folder / 'tmp'}", "COLUMNS": "200", **(more or {}),
+            "JDK_JAVA_OPTIONS": f"-Djava.io.tmpdir={self.folder / 'tmp'}", "COLUMNS": "200",
+            "XDG_STATE_HOME": str(self.folder / "state"), "AWS_EC2_METADATA_DISABLED": "true", **self.more, **(more or {}),
         }  # fmt: skip
 
     def start(
@@ -113,13 +117,13 @@ def wait_for(what: str, there: Callable[[], bool], seconds: float = 60.0) -> flo
     return time.monotonic() - began
 
 
-def listens(port: int, host: Host = LOCAL) -> bool:
-    """Whether something accepts connections on a host's loopback."""
-    probe = f"import socket; socket.create_connection(('127.0.0.1', {port}), 1)"
+def listens(port: int, host: Host = LOCAL, address: str = "127.0.0.1") -> bool:
+    """Whether something accepts connections on a host, on its loopback if no address is given."""
+    probe = f"import socket; socket.create_connection(({address!r}, {port}), 1)"
     if host.prefix:
         return subprocess.run([*host.prefix, sys.executable, "-c", probe], stderr=subprocess.DEVNULL, check=False).returncode == 0
     try:
-        socket.create_connection(("127.0.0.1", port), 1).close()
+        socket.create_connection((address, port), 1).close()
     except OSError:
         return False
     return True
