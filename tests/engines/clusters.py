@@ -83,6 +83,8 @@ class Pools:
     host: Host = LOCAL
     count: int = 2
     port: int = field(default_factory=free_port)
+    #: The size of the disk that the cache of the first of them has for itself, as tmpfs takes it; "": that of all.
+    disk: str = ""
     started: dict[int, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def start(self) -> Pools:
@@ -98,8 +100,12 @@ class Pools:
         """Starts the pool of a port (again), with a cache of its own."""
         name = f"pool-{self.host.name}-{port}"
         words = [sys.executable, "-m", "web2shards", "worker-pool", "--port", port, "--logs", self.logs(port)]
-        more = {"WEB2SHARDS_CACHE": str(self.cache(port))}
-        self.started[port] = self.processes.start(name, words, host=self.host, more=more)
+        cache = self.cache(port)
+        cache.mkdir(exist_ok=True)
+        if self.disk and port == next(iter(self.started), port):
+            mount = f"mount -t tmpfs -o size={self.disk} tmpfs {cache} && exec \"$@\""
+            words = ["unshare", "--mount", "sh", "-c", mount, "sh", *words]
+        self.started[port] = self.processes.start(name, words, host=self.host, more={"WEB2SHARDS_CACHE": str(cache)})
 
     def cache(self, port: int) -> Path:
         """Where the workers of a pool keep copies and drafts of what lies on an object store."""

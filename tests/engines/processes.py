@@ -73,7 +73,6 @@ class Processes:
 
     def __enter__(self) -> Processes:
         self.folder.mkdir(parents=True, exist_ok=True)
-        (self.folder / "tmp").mkdir(exist_ok=True)
         self._watcher = subprocess.Popen([sys.executable, "-c", _WATCHER, self.mark], stdin=subprocess.PIPE, start_new_session=True)
         return self
 
@@ -82,14 +81,16 @@ class Processes:
         self._watcher.stdin.close()
         self._watcher.wait(30)
 
-    def environment(self, more: Mapping[str, str] | None = None) -> dict[str, str]:
-        """What every process gets: the mark, temporary files and state in the folder, and this checkout on the path."""
+    def environment(self, more: Mapping[str, str] | None = None, host: Host = LOCAL) -> dict[str, str]:
+        """What every process gets: the mark, temporary files and state in a folder of its host, this checkout on the path."""
+        temporary = self.folder / (f"tmp-{host.name}" if host.prefix else "tmp")
+        temporary.mkdir(exist_ok=True)
         foreign = ("FLINK_", "SPARK_", "HADOOP_", "AWS_")
         kept = {key: value for key, value in os.environ.items() if not key.startswith(foreign)}
         return {
-            **kept, "WEB2SHARDS_ENGINES_MARK": self.mark, "TMPDIR": str(self.folder / "tmp"), "PYTHONPATH": str(ROOT),
-            "JDK_JAVA_OPTIONS": f"-Djava.io.tmpdir={self.folder / 'tmp'}", "COLUMNS": "200",
-            "XDG_STATE_HOME": str(self.folder / "state"), "AWS_EC2_METADATA_DISABLED": "true", **self.more, **(more or {}),
+            **kept, "WEB2SHARDS_ENGINES_MARK": self.mark, "TMPDIR": str(temporary), "PYTHONPATH": str(ROOT),
+            "JDK_JAVA_OPTIONS": f"-Djava.io.tmpdir={temporary}", "COLUMNS": "200",
+            "XDG_STATE_HOME": str(temporary / "state"), "AWS_EC2_METADATA_DISABLED": "true", **self.more, **(more or {}),
         }  # fmt: skip
 
     def start(
@@ -99,7 +100,7 @@ class Processes:
         with open(self.folder / f"{name}.out", "ab") as log:
             return subprocess.Popen(
                 [*host.prefix, *map(str, words)], stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
-                env=self.environment(more), cwd=cwd or self.folder, start_new_session=True,
+                env=self.environment(more, host), cwd=cwd or self.folder, start_new_session=True,
             )  # fmt: skip
 
     def said(self, name: str) -> str:

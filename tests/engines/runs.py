@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,7 +42,7 @@ class Job:
 
     def start(
         self, processes: Processes, out: Path | str, profile: Profile | None = None, *, workers: int = 2, host: Host = LOCAL,
-        more: Sequence[str] = (),
+        more: Sequence[str] = (), environment: Mapping[str, str] | None = None,
     ) -> subprocess.Popen[bytes]:  # fmt: skip
         """Starts it, on DirectRunner if no profile is given; what it says goes to `<name of out>.out`."""
         name = Path(out).name
@@ -53,7 +53,7 @@ class Job:
             path.write_text(json.dumps(profile, indent=1))  # JSON is YAML
             words += ["--cluster", str(path)]
         (processes.folder / f"{name}.out").unlink(missing_ok=True)
-        return processes.start(name, [*words, *more], host=host, cwd=ROOT)
+        return processes.start(name, [*words, *more], host=host, more=environment, cwd=ROOT)
 
     def run(
         self, processes: Processes, out: Path | str, profile: Profile | None = None, *, workers: int = 2, host: Host = LOCAL,

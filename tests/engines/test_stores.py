@@ -5,11 +5,14 @@ The keys are known by a cluster profile alone, and nothing on this machine's dis
 
 from __future__ import annotations
 
+import subprocess
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 
+from core.retries import PATIENCE_VARIABLE
 from tests.engines.conftest import ENGINES, running
 from tests.engines.processes import Processes
 from tests.engines.runs import Engine, Job
@@ -37,3 +40,37 @@ def test_demo(stored: tuple[Engine, ObjectStore], demo: Job, sound: dict[str, st
     print(engine.name, round(done.seconds, 1))  # noqa: T201 - seen with -s
     assert store.differences("demo", sound) == []
     assert not [path for path in (store.folder / "demo" / "tmp").rglob("*") if path.is_file()]
+
+
+def started_until(process: subprocess.Popen[bytes], store: ObjectStore, name: str, files: int) -> bool:
+    """Waits until a run has committed so many layer files; False if it ended before."""
+    while process.poll() is None:
+        if len(list((store.folder / name / "documents").glob("*/*.parquet"))) >= files:
+            return True
+        time.sleep(0.05)
+    return False
+
+
+AWAY_SECONDS = 20
+
+
+@pytest.mark.parametrize("patience", [180, 3])
+def test_a_store_that_is_away(stored: tuple[Engine, ObjectStore], demo: Job, sound: dict[str, str], patience: int) -> None:
+    """For 20 s in the middle of a run, which waits for it; or is told to wait for less, and is gone on with."""
+    engine, store = stored
+    job, name = store.input_of(demo), f"away-{patience}"
+    more = {PATIENCE_VARIABLE: str(patience)}
+    process = job.start(engine.processes, f"s3://crawl/{name}", engine.profile, environment=more)
+    assert started_until(process, store, name, 20), engine.processes.said(name)
+    store.stop()
+    time.sleep(AWAY_SECONDS)
+    store.start()
+    code, said = process.wait(600), engine.processes.said(name)
+    print(engine.name, patience, code)  # noqa: T201 - seen with -s
+    assert "Traceback" not in said, said
+    assert code in ((0,) if patience > AWAY_SECONDS else (0, 9)), said
+    if code:
+        assert "see that the store is up" in said
+        done = job.run(engine.processes, f"s3://crawl/{name}", engine.profile)
+        assert done.code == 0, done.said
+    assert store.differences(name, sound) == []
