@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import pyarrow as pa
 import pyarrow.fs as pafs
 
-from core.errors import InputError
+from core.errors import InputError, StorageError
 from core.retries import Retries
 
 T = TypeVar("T")
@@ -147,3 +147,11 @@ def opened(store: pafs.FileSystem, path: str) -> tuple[pa.NativeFile, Look]:
         changed = store.get_file_info(path).mtime_ns
         stamp = "" if changed is None else str(changed)
     return file, Look(file.size(), stamp)
+
+
+def refused(uri: str, error: OSError) -> Exception:
+    """The error of a store that says no; those of this machine's disk, and bytes that are not as they were written, stay."""
+    if error.errno is not None or "checksums mismatch" in str(error):
+        return error
+    why = " ".join(str(error).split())[:400]
+    return StorageError(f"{uri}: the store refuses ({why})", "check the credentials, and that they may read and write there")

@@ -5,16 +5,19 @@ The keys are known by a cluster profile alone, and nothing on this machine's dis
 
 from __future__ import annotations
 
+import re
 import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from core.retries import PATIENCE_VARIABLE
+from tests.engines.clusters import SMALL, Flink, Pools, Spark
 from tests.engines.conftest import ENGINES, running
-from tests.engines.processes import Processes
+from tests.engines.processes import Processes, kill, listens, wait_for
 from tests.engines.runs import Engine, Job
 from tests.engines.stores import ObjectStore, sound_of
 
@@ -74,3 +77,29 @@ def test_a_store_that_is_away(stored: tuple[Engine, ObjectStore], demo: Job, sou
         done = job.run(engine.processes, f"s3://crawl/{name}", engine.profile)
         assert done.code == 0, done.said
     assert store.differences(name, sound) == []
+
+
+@pytest.mark.parametrize("name", ["flink", "spark"])
+def test_a_worker_whose_disk_is_full(name: str, demo: Job, sound: dict[str, str], tmp_path: Path) -> None:
+    """It ends the run, which names its host, and is gone on with when there is room."""
+    with Processes(tmp_path / name) as started:
+        store = ObjectStore(started).start()
+        pools = Pools(started, disk="100k").start()
+        cluster = (Flink if name == "flink" else Spark)(started).start()
+        profile = {**cluster.profile(), **pools.profile(), **store.profile()}
+        job = store.input_of(demo)
+        done = job.run(started, "s3://crawl/full", profile)
+        print(name, done.code, round(done.seconds, 1))  # noqa: T201 - seen with -s
+        assert done.code == 4, done.said
+        assert re.search(rf"error: .*disk is full.*on the host {SMALL}", done.said.replace("\n", " ")), done.said
+        assert "free space" in done.said
+        assert "Traceback" not in done.said
+        pools.disk = ""
+        first = next(iter(pools.started))
+        kill(pools.started[first])
+        pools.start_pool(first)
+        wait_for("the pool", lambda: listens(first))
+        done = job.run(started, "s3://crawl/full", profile)
+        print(name, done.code, round(done.seconds, 1))  # noqa: T201 - seen with -s
+        assert done.code == 0, done.said
+        assert store.differences("full", sound) == []
