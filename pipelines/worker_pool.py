@@ -98,7 +98,8 @@ class WorkerPool(services.BeamFnExternalWorkerPoolServicer):
     def status(self, request: bytes, context: Any) -> bytes:
         """Who this pool is, what its workers do, and what of the paths asked for cannot be used here."""
         asked: Mapping[str, Any] = json.loads(request) if len(request) <= _MOST_REQUEST_BYTES else {}
-        wrong = try_paths([str(p) for p in asked.get("read", [])], str(asked.get("write", "")), str(asked.get("proof", "")))
+        read, write, proof = [str(p) for p in asked.get("read", [])], str(asked.get("write", "")), str(asked.get("proof", ""))
+        wrong = try_paths(read, write, proof, asked.get("storage"))
         workers = [worker.told() for worker in [*self._workers, *self._ended]]
         told = {"logs": str(self.logs), "most": self.most, "workers": workers, "wrong": wrong}
         return json.dumps({**current_identity(), **told}).encode()
@@ -212,8 +213,10 @@ def serve(host: str, port: int, logs: Path, most: int, say: Callable[[str], None
     say("worker pool stopped, and its workers with it")
 
 
-def ask(address: str, read: Sequence[str] = (), write: str = "", proof: str = "", seconds: float = 10.0) -> Json:
+def ask(
+    address: str, read: Sequence[str] = (), write: str = "", proof: str = "", storage: Json | None = None, seconds: float = 10.0,
+) -> Json:  # fmt: skip
     """What the pool at an address says of itself. grpc.RpcError if none answers, or it is none of this module."""
-    request = json.dumps({"read": list(read), "write": write, "proof": proof}).encode()
+    request = json.dumps({"read": list(read), "write": write, "proof": proof, "storage": storage}).encode()
     with grpc.insecure_channel(address) as channel:
         return json.loads(channel.unary_unary(STATUS)(request, timeout=seconds))
