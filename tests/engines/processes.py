@@ -80,6 +80,11 @@ class Processes:
         self._watcher.stdin.close()
         self._watcher.wait(30)
 
+    @property
+    def watcher(self) -> int:
+        """The watcher's process."""
+        return self._watcher.pid
+
     def environment(self, more: Mapping[str, str] | None = None) -> dict[str, str]:
         """What every process gets: the mark, temporary files in the folder, and this checkout on the path."""
         kept = {key: value for key, value in os.environ.items() if not key.startswith(("FLINK_", "SPARK_", "HADOOP_"))}
