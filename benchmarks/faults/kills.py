@@ -48,7 +48,7 @@ VICTIMS = ("sdk worker", "manager", "pool", "job server", "driver", "task worker
 LONGEST_SECONDS = 420.0
 SUPERVISED_SECONDS = 3.0
 #: Jobs and workers of a run that has ended may take so long to end.
-LEFT_SECONDS = 15.0
+LEFT_SECONDS = 60.0
 #: A kill that found nobody to kill is tried again so often.
 TRIES = 4
 

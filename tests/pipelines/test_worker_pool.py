@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import socket
+import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -188,8 +189,6 @@ def test_it_listens_on_loopback_only(tmp_path: Path) -> None:
 def test_a_port_that_is_taken(tmp_path: Path) -> None:
     with worker_pool(tmp_path / "logs") as (_, address):
         port = address.rpartition(":")[2]
-        import subprocess
-
         other = python("-m", "web2shards", "worker-pool", "--port", port, "--logs", str(tmp_path), stderr=subprocess.PIPE)
         _, said = other.communicate(timeout=60)
         assert other.returncode == 8
@@ -216,6 +215,25 @@ def test_a_log_is_cut_while_it_is_written(tmp_path: Path) -> None:
         file.write(b"c" * 10)
     worker.cut(log, 1000)
     assert log.read_bytes() == b"c" * 10
+
+
+def test_a_worker_ends_when_its_run_is_over(tmp_path: Path) -> None:
+    """An engine may keep it, though its job has ended."""
+    code = (
+        "import sys, time, pipelines.beam_tasks as tasks, pipelines.worker as worker\n"
+        "assert not tasks.over()\n"
+        "tasks._RESULTS.add(sys.argv[1])\n"
+        "print('ready', flush=True)\n"
+        "worker.end_when_over(0.2)\n"
+    )
+    (tmp_path / "results").mkdir()
+    process = python("-c", code, str(tmp_path / "results"), stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(1.5)
+    (tmp_path / "results").rmdir()
+    assert process.wait(30) == 0
 
 
 def test_a_worker_asks_the_runner_where_control_is(tmp_path: Path) -> None:
