@@ -42,6 +42,8 @@ _EXECUTORS: dict[str, Executor] = {}
 _IDLE: dict[str, list[Pool]] = {}
 #: What the first task that failed in this process failed with, by run.
 _FAILED: dict[str, Json] = {}
+#: Where the pipelines whose steps this process has been given want their results.
+_RESULTS: set[str] = set()
 _LOCK = threading.Lock()
 
 
@@ -114,6 +116,7 @@ class _Do(beam.DoFn):
     def setup(self) -> None:
         """Once in each of an engine's workers."""
         settle_in(self._setup.get(DRIVER))  # what is wrong with it cannot be told through the store: the engine tells it
+        _RESULTS.add(self._results)
         try:
             greet(self._setup.get(DRIVER), self._results)
         except UserError as error:
@@ -237,6 +240,12 @@ def _named(task: Task) -> Json:
     """What tells a task from others, for who counts results: an engine may do a task twice."""
     text = json.dumps(task.args, sort_keys=True)
     return {"kind": task.kind, "bytes": int(task.args.get("bytes", 0)), "digest": xxhash.xxh3_64_hexdigest(text.encode())}
+
+
+def over() -> bool:
+    """Whether the runs are over whose steps this process has been given, as far as is to be seen: their results are gone."""
+    folders = [place(folder) for folder in _RESULTS]
+    return bool(folders) and not any(isinstance(folder, RemotePath) or folder.exists() for folder in folders)
 
 
 def end_idle() -> None:

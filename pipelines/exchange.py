@@ -11,7 +11,6 @@ import contextlib
 import os
 import struct
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,8 +21,8 @@ import xxhash
 
 from core.errors import InputError, StorageError
 from core.files import storage_errors
-from core.remote import is_remote
-from core.remote_file import RemoteFile
+from core.remote import at_once, is_remote
+from core.remote_file import Ranges, RemoteFile
 from pipelines.memory import forget
 from pipelines.store import Store
 
@@ -34,8 +33,6 @@ _END = struct.Struct("<QQ8s")
 _MAGIC = b"w2schnk2"
 #: Chunks begin at a multiple of it, so that what is mapped is aligned as Arrow wants it.
 _ALIGNMENT = 64
-#: Chunks that are asked of an object store at once.
-_REQUESTS = 16
 
 
 @dataclass(frozen=True)
@@ -149,8 +146,7 @@ def read_chunks(pointers: Iterable[Pointer]) -> list[pa.RecordBatch]:
     wanted = _in_order(pointers)
     maps: dict[str, pa.Buffer] = {}
     if any(is_remote(pointer.path) for pointer in wanted):
-        with ThreadPoolExecutor(_REQUESTS) as threads:
-            found = list(threads.map(_fetch, wanted))
+        found = at_once(_fetch, wanted, far=True)
         return [_batch(pa.py_buffer(data), pointer) for data, pointer in zip(found, wanted, strict=True)]
     return [_batch(_mapped(pointer, maps), pointer) for pointer in wanted]
 
@@ -218,7 +214,7 @@ def _spooled(store: Store, pointers: Sequence[Pointer], maps: dict[str, pa.Buffe
         size += pointer.size + -pointer.size % _ALIGNMENT
     with storage_errors(spool):
         try:
-            with open(spool, "xb") as file, ThreadPoolExecutor(_REQUESTS) as threads:
+            with open(spool, "xb") as file:
                 file.truncate(size)
 
                 def fetch(one: tuple[Pointer, int]) -> None:
@@ -228,7 +224,7 @@ def _spooled(store: Store, pointers: Sequence[Pointer], maps: dict[str, pa.Buffe
                         written = os.pwrite(file.fileno(), data, at)
                         data, at = data[written:], at + written
 
-                for _ in threads.map(fetch, zip(pointers, starts, strict=True)):
+                for _ in at_once(fetch, list(zip(pointers, starts, strict=True)), far=True):
                     pass
             with pa.memory_map(str(spool)) as source:
                 maps[str(spool)] = source.read_buffer(source.size())
@@ -239,9 +235,8 @@ def _spooled(store: Store, pointers: Sequence[Pointer], maps: dict[str, pa.Buffe
 
 def _fetch(pointer: Pointer) -> bytes:
     """The bytes of a chunk of an object store."""
-    with _damage(pointer.path), RemoteFile(pointer.path) as file:
-        file.seek(pointer.start)
-        return file.read(pointer.size)
+    with _damage(pointer.path), Ranges(pointer.path) as file:
+        return file.read(pointer.start, pointer.size)
 
 
 def _batch(data: pa.Buffer, pointer: Pointer) -> pa.RecordBatch:

@@ -142,8 +142,13 @@ class Flink:
         return self
 
     def wait(self, workers: int) -> None:
-        """Waits until so many TaskManagers have registered."""
-        wait_for(f"a Flink cluster of {workers} TaskManagers", lambda: self.overview().get("taskmanagers") == workers, 90)
+        """Waits until so many TaskManagers have registered, and no other, dead one is taken for alive."""
+        living = sorted(name for name, process in self.workers.items() if process.poll() is None)
+        wait_for(f"a Flink cluster of {workers} TaskManagers", lambda: len(living) == workers and self._registered() == living, 90)
+
+    def _registered(self) -> list[str]:
+        told = asked(f"http://{self.host.address}:{self.rest}/taskmanagers", self.host)
+        return sorted(manager["id"] for manager in told.get("taskmanagers", []))
 
     def overview(self) -> dict[str, Any]:
         """What the JobManager says of the cluster; nothing while it does not answer."""

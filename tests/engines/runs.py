@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -73,3 +74,8 @@ class Job:
 def shards(out: Path) -> dict[str, str]:
     """sha256 of every shard."""
     return {name: digest for name, digest in contents(out).items() if name.endswith(".tar")}
+
+
+def digest(found: dict[str, str]) -> str:
+    """One sha256 of the lines `<sha256>  <name>` of all shards by name, as `sha256sum` writes them."""
+    return hashlib.sha256("".join(f"{of}  {name}\n" for name, of in sorted(found.items())).encode()).hexdigest()
