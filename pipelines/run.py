@@ -48,6 +48,7 @@ def run(
     `zygote`, which stays the caller's to close, is the process to fork workers from; without one it is started.
     """
     _ = options.engine  # an engine that there is not is told before anything is made
+    options.reach_stores()
     plan = compile_plan(recipe)
     parts = input_parts(recipe, options.limit) if stored is None else stored
     require_same_recipe(options.out, recipe)

@@ -103,16 +103,26 @@ def interrupted_by_term(wanted: bool) -> Generator[None]:
 
 def plan(
     ctx: typer.Context, recipe: options.RecipeFile, out: options.Out = None, settings: options.Settings = None,
-    limit: options.Limit = None, as_json: options.AsJson = False, verbose: options.Verbose = False,
+    limit: options.Limit = None, workers: options.Workers = 0, runner: options.Runner = "",
+    cluster: options.ClusterFile = None, runner_options: options.RunnerOptions = None,
+    as_json: options.AsJson = False, verbose: options.Verbose = False,
 ) -> None:  # fmt: skip
-    """Say what a run would compute and why, what is there already, and what time and disk it may take."""
+    """Say what a run would compute and why, what is there already, where it would run, and what time and disk it may take.
+
+    No cluster is asked: `doctor --cluster` does that.
+    """
     options.remember(ctx, verbose)
     checked = checked_recipe(recipe, settings)
     from pipelines.preview import preview
+    from pipelines.run_options import RunOptions
     from web2shards import default_out
     from web2shards.plan_view import show_preview
 
-    show_preview(preview(checked, out or default_out(checked), limit), as_json)
+    chosen = RunOptions(
+        out=out or default_out(checked), workers=workers, limit=limit, **on(runner, cluster),
+        runner_options=tuple(runner_options or ()),
+    )  # fmt: skip
+    show_preview(preview(checked, chosen), as_json, cluster or "")
 
 
 def status(
