@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Generator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -58,8 +56,7 @@ def run(
         out=out or default_out(checked), workers=workers, limit=limit, **on(runner, cluster),
         runner_options=tuple(runner_options or ()), memory_bytes=round(worker_memory * 1e9),
     )  # fmt: skip
-    local = chosen.engine.local
-    with interrupted_by_term(not local), forking(local) as zygote, progress_for(verbose) as progress:
+    with forking(chosen.engine.local) as zygote, progress_for(verbose) as progress:
         result = run_again(checked, chosen, progress, zygote=zygote)
     show_result(result)
     if result.stats["records"]["total"] == 0:
@@ -80,25 +77,6 @@ def on(runner: str, cluster: str | None) -> dict[str, Any]:
 
     profile = load_cluster(cluster)
     return {"runner": engine(runner, (), profile).runner, "cluster": profile}
-
-
-@contextlib.contextmanager
-def interrupted_by_term(wanted: bool) -> Generator[None]:
-    """SIGTERM counts as Ctrl-C, so that jobs on a cluster are cancelled when a service manager stops the command."""
-    import signal
-    import threading
-
-    def interrupt(number: int, frame: object) -> None:
-        raise KeyboardInterrupt
-
-    if not wanted or threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def plan(
