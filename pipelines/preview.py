@@ -15,8 +15,10 @@ from pipelines import survey as surveys
 from pipelines.context import Context, input_parts
 from pipelines.deduplication import NAME as DEDUPLICATION
 from pipelines.estimate import Estimate, estimate
+from pipelines.placement import Placement, placement
 from pipelines.plan import Plan, compile_plan
 from pipelines.recipe import Recipe
+from pipelines.run_options import RunOptions
 from pipelines.runfile import read_run, require_same_recipe
 from pipelines.shard_notes import whole_index
 from pipelines.shards import shards_fingerprint
@@ -54,7 +56,9 @@ class PassWork:
     perhaps: bool = False
 
 
+#: Why passes wait for the map pass before them: for the first one, and for those after an election.
 _COUNTED = "how many rows there are decides how they are shared out"
+_SEEN = "which rows its scorers saw decides which fates are out of date"
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,7 @@ class Preview:
     passes: tuple[PassWork, ...]
     changes: tuple[str, ...]
     estimate: Estimate
+    placement: Placement
     damaged: tuple[str, ...] = ()
     left_out: int = 0
 
@@ -93,17 +98,19 @@ class Preview:
         whys = [""]
         for work in self.passes:
             if work.layers:  # a map pass has a pipeline of its own, also where there is nothing to do for it
+                whys += ["its scorers read what the election says", _SEEN if len(groups) > 1 else _COUNTED]
                 groups += [[work.name] if work.todo else [], []]
-                after = "which rows its scorers saw decides which fates are out of date" if len(groups) > 1 else _COUNTED
-                whys += ["its scorers read what the election says", after]
             elif work.todo:
                 groups[-1].append(work.name)
         found = [(tuple(group), why) for group, why in zip(groups, whys, strict=True) if group]
         return tuple(PipelineWork(group, why if i else "") for i, (group, why) in enumerate(found))
 
 
-def preview(recipe: Recipe, out: str, limit: int | None = None) -> Preview:
+def preview(recipe: Recipe, options: RunOptions) -> Preview:
     """What `run` would do with these arguments. InputError without input, StorageError for another run's folder."""
+    out, limit = options.out, options.limit
+    where = placement(options)
+    options.engine.use_storage()
     plan = compile_plan(recipe)
     every = input_parts(recipe)
     parts = every[:limit] if limit is not None else every
@@ -114,8 +121,8 @@ def preview(recipe: Recipe, out: str, limit: int | None = None) -> Preview:
     passes = _passes(context, survey)
     return Preview(
         recipe.name, out, len(parts), sum(part.size for part in parts), passes, tuple(_changes(history, plan)),
-        estimate(out, history, parts, passes, survey.footers("documents", "page")), tuple(survey.damaged),
-        len(every) - len(parts),
+        estimate(out, history, parts, passes, survey.footers("documents", "page")), where,
+        tuple(survey.damaged), len(every) - len(parts),
     )  # fmt: skip
 
 

@@ -70,11 +70,15 @@ def forked() -> Zygote | None:
         return None
     mine, theirs = socket.socketpair()
     gc.freeze()
+    # A signal that comes in between is for the driver alone.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
     pid = os.fork()
     if pid == 0:
         code = 1
         try:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
             mine.close()
             with open(os.devnull, "rb") as nothing:
                 os.dup2(nothing.fileno(), 0)
@@ -84,6 +88,7 @@ def forked() -> Zygote | None:
             traceback.print_exc()
         finally:
             os._exit(code)
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
     theirs.close()
     forget_code("libllvmlite")  # it loaded the kernels, and this process compiles no more
     return Zygote(pid, mine)

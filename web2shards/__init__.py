@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pipelines.progress import Progress
     from pipelines.recipe import Recipe
     from pipelines.run import RunResult
+    from pipelines.run_options import RunOptions
     from pipelines.stored import Run, Table
 
 __all__ = ["Preview", "Recipe", "Run", "RunResult", "Table", "load_recipe", "open", "plan", "run"]
@@ -65,35 +66,45 @@ def run(
     again. `limit` takes the first parts of the input only. `cluster` is the path of a cluster profile. Raises a UserError
     whose `mend` says what to do.
     """
-    from pipelines.cluster import load_cluster
+    from dataclasses import replace
+
     from pipelines.retries import run_again
-    from pipelines.run_options import RunOptions
 
     checked = _recipe(recipe, settings)
-    profile = None if cluster is None else load_cluster(str(cluster))
-    options = RunOptions(
-        out=str(out) if out is not None else default_out(checked), workers=workers, limit=limit,
-        runner=profile.runner if profile is not None and runner == "direct" else runner, cluster=profile,
-        runner_options=tuple(runner_options),
-        memory_bytes=round(worker_memory * 1e9),
-    )  # fmt: skip
-    return run_again(checked, options, progress)
+    options = _options(checked, out, limit, workers, runner, runner_options, cluster)
+    return run_again(checked, replace(options, memory_bytes=round(worker_memory * 1e9)), progress)
 
 
 def plan(
     recipe: Recipe | str | PathLike[str], out: str | PathLike[str] | None = None, *, settings: Sequence[str] = (),
-    limit: int | None = None,
+    limit: int | None = None, workers: int = 0, runner: str = "direct", runner_options: Sequence[str] = (),
+    cluster: str | PathLike[str] | None = None,
 ) -> Preview:  # fmt: skip
-    """What `run` with the same arguments would compute, and why; computes and writes nothing."""
+    """What `run` with the same arguments would compute, why, and where; computes and writes nothing, and asks no cluster."""
     from pipelines.preview import preview
 
     checked = _recipe(recipe, settings)
-    return preview(checked, str(out) if out is not None else default_out(checked), limit)
+    return preview(checked, _options(checked, out, limit, workers, runner, runner_options, cluster))
 
 
 def default_out(recipe: Recipe) -> str:
     """Where a recipe's run goes unless it is said: out/<name>."""
     return f"out/{recipe.name}"
+
+
+def _options(
+    recipe: Recipe, out: str | PathLike[str] | None, limit: int | None, workers: int, runner: str,
+    runner_options: Sequence[str], cluster: str | PathLike[str] | None,
+) -> RunOptions:  # fmt: skip
+    from pipelines.cluster import load_cluster
+    from pipelines.run_options import RunOptions
+
+    profile = None if cluster is None else load_cluster(str(cluster))
+    return RunOptions(
+        out=str(out) if out is not None else default_out(recipe), workers=workers, limit=limit,
+        runner=profile.runner if profile is not None and runner == "direct" else runner, cluster=profile,
+        runner_options=tuple(runner_options),
+    )  # fmt: skip
 
 
 def _recipe(recipe: Recipe | str | PathLike[str], settings: Sequence[str]) -> Recipe:

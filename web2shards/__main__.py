@@ -1,6 +1,15 @@
-"""`python -m web2shards` is the command `web2shards`: for environments whose scripts are not on the path."""
+"""`python -m web2shards` is the command `web2shards`, which begins here too: with its signals, then its modules."""
 
-from web2shards.cli import main
+from web2shards.signals import end_at_once
+
+
+def main() -> None:
+    """The entry point of the command `web2shards`."""
+    end_at_once()
+    from web2shards.cli import main as command
+
+    command()
+
 
 if __name__ == "__main__":
     main()

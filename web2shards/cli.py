@@ -18,8 +18,8 @@ from typer.core import TyperGroup
 from core.errors import UserError
 from web2shards import dedup_commands, look_commands, machine_commands, mend_commands, recipe_commands, run_commands
 from web2shards.console import say, show_error
+from web2shards.signals import exit_code, interrupting, told
 
-INTERRUPTED = 130
 DEFECT = "This is a defect of web2shards: please report it with the lines above and the recipe."
 
 
@@ -28,15 +28,16 @@ class Commands(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         try:
-            return super().invoke(ctx)
+            with interrupting():
+                return super().invoke(ctx)
         except UserError as error:
             if debugging(ctx):
                 traceback.print_exc()
             show_error(error)
             raise typer.Exit(error.exit_code) from error
         except KeyboardInterrupt:
-            say("\n[bold]interrupted[/]: what is finished is kept; the same command goes on")
-            raise typer.Exit(INTERRUPTED) from None
+            say(f"\n[bold]{told()}[/]")
+            raise typer.Exit(exit_code()) from None
         except (typer.Exit, typer.Abort, BrokenPipeError):
             raise
         except Exception as error:
@@ -88,7 +89,7 @@ app.add_typer(dedup_commands.app, name="dedup", rich_help_panel="Recipes")
 
 
 def main() -> None:
-    """The entry point of the command `web2shards`."""
+    """The command line, once its modules are there."""
     # Before pyarrow is imported, which looks at it then (pipelines/memory.py says why).
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     # Modules and rows are many objects and no garbage: looking for it at every 700 of them took a tenth of the start, and

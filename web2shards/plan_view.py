@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 from web2shards.console import count, duration, grid, plain, results, size
 
 if TYPE_CHECKING:
+    from pipelines.placement import Placement
     from pipelines.preview import PassWork, Preview
     from pipelines.status import Status
 
 
-def show_preview(preview: Preview, as_json: bool) -> None:
-    """Prints what a run would do."""
+def show_preview(preview: Preview, as_json: bool, profile: str = "") -> None:
+    """Prints what a run would do; `profile` is the path of the cluster profile, if there is one."""
     if as_json:
         shared = [dataclasses.asdict(pipeline) for pipeline in preview.pipelines]
         _json(dataclasses.asdict(preview) | {
@@ -39,6 +40,7 @@ def show_preview(preview: Preview, as_json: bool) -> None:
         out.print(f"pipeline {number}: {plain(', '.join(pipeline.passes))}{why}")
     if preview.nothing:
         out.print("[green]nothing is to be computed: everything is up to date[/]")
+    _placement(preview, profile)
     _estimate(preview)
 
 
@@ -82,6 +84,40 @@ def _reasons(why: Mapping[str, int], parts: int) -> str:
     if len(ranked) == 1 and ranked[0][1] == parts:
         return plain(ranked[0][0])
     return "; ".join(f"{plain(reason)} ({count(number, 'part')})" for reason, number in ranked)
+
+
+def _placement(preview: Preview, profile: str) -> None:
+    """Where it would run, what starting costs there, how much runs at a time, and where exchange files go."""
+    out, told = results(), preview.placement
+    number = len(preview.pipelines)
+    where = f" at {told.master}" if told.master else ""
+    out.print(f"{told.runner}{plain(where)}: {_starting(told, number)}")
+    tasks = "as many tasks at a time as the engine decides" if told.parallelism is None else (
+        f"{count(told.parallelism, 'task')} at a time"
+    )  # fmt: skip
+    idle = 0 if told.parallelism is None or not number else told.parallelism - preview.parts
+    few = f", {idle:,} of them idle for want of parts" if idle > 0 else ""
+    out.print(f"  {tasks}{few}; workers: {plain(told.workers)}")
+    kind = "in the store" if told.exchange_in_store else "on a disk that all hosts must see" if told.shared else "on this disk"
+    out.print(f"  exchange files {kind}: {plain(told.exchange)}")
+    if profile:
+        command = f"web2shards doctor --cluster {profile} --out {preview.out}"
+        out.print(f"  [dim]no cluster was asked; `{plain(command)}` does[/]")
+
+
+def _starting(told: Placement, pipelines: int) -> str:
+    if not pipelines:
+        return "nothing is started"
+    number = count(pipelines, "pipeline")
+    if told.start is None or (waiting := told.waiting(pipelines)) is None:
+        return f"{number}; what starting one costs there was not measured"
+    server = f", after {_range(told.job_server)} for the run's own job server" if told.job_server else ""
+    in_all = f"; {_range(waiting)} in all" if pipelines > 1 or server else ""
+    return f"{number}, {_range(told.start)} to start each{server}{in_all}"
+
+
+def _range(seconds: tuple[float, float]) -> str:
+    return f"{seconds[0]:g} to {seconds[1]:g} s"
 
 
 def _estimate(preview: Preview) -> None:

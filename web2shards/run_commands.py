@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Generator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -58,8 +56,7 @@ def run(
         out=out or default_out(checked), workers=workers, limit=limit, **on(runner, cluster),
         runner_options=tuple(runner_options or ()), memory_bytes=round(worker_memory * 1e9),
     )  # fmt: skip
-    local = chosen.engine.local
-    with interrupted_by_term(not local), forking(local) as zygote, progress_for(verbose) as progress:
+    with forking(chosen.engine.local) as zygote, progress_for(verbose) as progress:
         result = run_again(checked, chosen, progress, zygote=zygote)
     show_result(result)
     if result.stats["records"]["total"] == 0:
@@ -82,37 +79,28 @@ def on(runner: str, cluster: str | None) -> dict[str, Any]:
     return {"runner": engine(runner, (), profile).runner, "cluster": profile}
 
 
-@contextlib.contextmanager
-def interrupted_by_term(wanted: bool) -> Generator[None]:
-    """SIGTERM counts as Ctrl-C, so that jobs on a cluster are cancelled when a service manager stops the command."""
-    import signal
-    import threading
-
-    def interrupt(number: int, frame: object) -> None:
-        raise KeyboardInterrupt
-
-    if not wanted or threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
 def plan(
     ctx: typer.Context, recipe: options.RecipeFile, out: options.Out = None, settings: options.Settings = None,
-    limit: options.Limit = None, as_json: options.AsJson = False, verbose: options.Verbose = False,
+    limit: options.Limit = None, workers: options.Workers = 0, runner: options.Runner = "",
+    cluster: options.ClusterFile = None, runner_options: options.RunnerOptions = None,
+    as_json: options.AsJson = False, verbose: options.Verbose = False,
 ) -> None:  # fmt: skip
-    """Say what a run would compute and why, what is there already, and what time and disk it may take."""
+    """Say what a run would compute and why, what is there already, where it would run, and what time and disk it may take.
+
+    No cluster is asked: `doctor --cluster` does that.
+    """
     options.remember(ctx, verbose)
     checked = checked_recipe(recipe, settings)
     from pipelines.preview import preview
+    from pipelines.run_options import RunOptions
     from web2shards import default_out
     from web2shards.plan_view import show_preview
 
-    show_preview(preview(checked, out or default_out(checked), limit), as_json)
+    chosen = RunOptions(
+        out=out or default_out(checked), workers=workers, limit=limit, **on(runner, cluster),
+        runner_options=tuple(runner_options or ()),
+    )  # fmt: skip
+    show_preview(preview(checked, chosen), as_json, cluster or "")
 
 
 def status(

@@ -81,23 +81,17 @@ class Processes:
         self._watcher.stdin.close()
         self._watcher.wait(30)
 
-<<<<<<< HEAD
+    @property
+    def watcher(self) -> int:
+        """The watcher's process."""
+        return self._watcher.pid
+
     def environment(self, more: Mapping[str, str] | None = None, host: Host = LOCAL) -> dict[str, str]:
         """What every process gets: the mark, temporary files and state in a folder of its host, this checkout on the path."""
         temporary = self.folder / (f"tmp-{host.name}" if host.prefix else "tmp")
         temporary.mkdir(exist_ok=True)
         foreign = ("FLINK_", "SPARK_", "HADOOP_", "AWS_")
         kept = {key: value for key, value in os.environ.items() if not key.startswith(foreign)}
-=======
-    @property
-    def watcher(self) -> int:
-        """The watcher's process."""
-        return self._watcher.pid
-
-    def environment(self, more: Mapping[str, str] | None = None) -> dict[str, str]:
-        """What every process gets: the mark, temporary files in the folder, and this checkout on the path."""
-        kept = {key: value for key, value in os.environ.items() if not key.startswith(("FLINK_", "SPARK_", "HADOOP_"))}
->>>>>>> s5-engines
         return {
             **kept, "WEB2SHARDS_ENGINES_MARK": self.mark, "TMPDIR": str(temporary), "PYTHONPATH": str(ROOT),
             "JDK_JAVA_OPTIONS": f"-Djava.io.tmpdir={temporary}", "COLUMNS": "200",

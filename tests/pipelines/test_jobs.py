@@ -31,12 +31,12 @@ import sys, time
 import apache_beam as beam
 from pipelines.cluster import Cluster
 from pipelines.runners import engine
-from web2shards.run_commands import interrupted_by_term
+from web2shards.signals import interrupting
 endpoint, out, pool = sys.argv[1:]
 options = [f"--job_endpoint={endpoint}", "--environment_type=EXTERNAL", f"--environment_config={pool}"]
 made = engine("portable", options, out=out)
 made.told = lambda text: print(text, flush=True)
-with interrupted_by_term(True), made.pipeline() as pipeline:
+with interrupting(), made.pipeline() as pipeline:
     pipeline | beam.Create([60]) | beam.Map(time.sleep)
 made.close()
 """

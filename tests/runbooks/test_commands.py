@@ -1,57 +1,156 @@
-"""The commands of runbooks, run as they stand there."""
+"""The commands, the Python and the YAML of runbooks, run as they stand there."""
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
-import shutil
-import subprocess
-import sys
+import signal
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
+import click
 import pytest
+import typer
 
-ROOT = Path(__file__).parents[2]
-RECIPE = """
-name: mine
-input: {warcs: crawl/*.warc.gz, part: 300kB}
-documents:
-  score: [text, language, exact]
-  keep:
-    - text.characters >= 200
-    - language.score >= 0.5
-    - duplicates.kept
-output:
-  text: {from: documents, samples: 50}
-"""
+from core import errors
+from pipelines.recipe import check_recipe
+from tests.pipelines.servers import worker_pool
+from web2shards.cli import app
+
+from .conftest import call
+from .pages import ROOT, RUNBOOKS, Command, blocks, commands, commands_of, text_of, unfenced
+
+#: Pages whose commands are run here, and whether a finished run lies in out/mine before.
+HERE = {
+    "local.md": False, "tuning.md": False, "commands.md": False, "debugging.md": True, "deduplication.md": False,
+    "faults.md": False, "resume-and-retry.md": True, "security.md": False, "takedown.md": True,
+}  # fmt: skip
+#: Pages whose commands need an object store or an engine.
+ELSEWHERE = {
+    "storage.md": "tests/storage/test_runbook.py", "flink.md": "tests/engines/test_runbooks.py",
+    "spark.md": "tests/engines/test_runbooks.py",
+}  # fmt: skip
+#: What makes a command shorter; and what is not of this machine.
+SHORTER = {("--inputs", "100000"): "40", ("--port", "50000"): "0"}
+BARE = r"^(    |\t)\s*([A-Z_]+=\S+ )*(web2shards|python|java|duckdb|docker|make|pip) "
+PAGES = sorted(path.name for path in RUNBOOKS.glob("*.md"))
 
 
-def commands(page: str) -> list[list[str]]:
-    """The commands of a page's blocks of shell, without comments."""
-    blocks = re.findall(r"^```sh\n(.*?)^```$", (ROOT / "runbooks" / page).read_text(encoding="utf-8"), re.M | re.S)
-    return [words for block in blocks for line in block.splitlines() if (words := shlex.split(line, comments=True))]
-
-
-@pytest.mark.parametrize("page", ["local.md", "tuning.md"])
-def test_every_command_works(page: str, tmp_path: Path) -> None:
-    (tmp_path / "crawl").mkdir()
-    shutil.copy(ROOT / "examples" / "web.warc.gz", tmp_path / "crawl")
-    (tmp_path / "recipe.yaml").write_text(RECIPE)
-    found = commands(page)
-    assert len(found) > 2
-    for words in found:
+def run(command: Command, folder: Path) -> None:
+    words = list(command.words)
+    for place, pair in enumerate(pairwise(command.words), 1):
+        words[place] = SHORTER.get(pair, words[place])
+    if words[1] == "worker-pool":
+        with worker_pool(folder / "logs") as (process, _):
+            pass
+        assert process.returncode == 0
+        return
+    if words[0] == "python":
+        done = call(ROOT, *words[1:], variables=dict(command.variables))
+    else:
         assert words[0] == "web2shards"
-        command = [sys.executable, "-m", "web2shards", *words[1:]]
-        done = subprocess.run(
-            command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=300
-        )
-        assert done.returncode == 0, f"{shlex.join(words)}\n{done.stderr}"
+        done = call(folder, "-m", *words, variables=dict(command.variables))
+    assert done.returncode == 0, f"{shlex.join(words)}\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
+
+
+@pytest.mark.parametrize("page", HERE)
+def test_every_command_works(page: str, world: Path, request: pytest.FixtureRequest) -> None:
+    if HERE[page]:
+        request.getfixturevalue("finished")
+    python = ""
+    ran = 0
+    for kind, block in blocks(page):
+        if kind == "python":
+            python += block
+            done = call(world, "-c", python)
+            assert done.returncode == 0, f"{python}\n{done.stderr}"
+        elif kind == "sh":
+            for command in commands_of(block):
+                if not command.not_run:
+                    run(command, world)
+                    ran += 1
+    assert ran > 0
+
+
+def test_every_command_is_run_or_marked() -> None:
+    """A page with commands is run here or by the test that is named; a command outside of blocks for the shell is run by none."""
+    for page in PAGES:
+        assert not re.search(BARE, unfenced(page), re.M), page
+        shown = commands(page)
+        if page in ELSEWHERE:
+            assert f'"{page}"' in (ROOT / ELSEWHERE[page]).read_text(), page
+        else:
+            assert page in HERE or all(command.not_run for command in shown), page
+    assert not HERE.keys() & ELSEWHERE.keys()
+    assert {*HERE, *ELSEWHERE} <= {*PAGES}
+
+
+@pytest.mark.parametrize("page", ["kubernetes.md", "dataflow.md"])
+def test_pages_that_are_not_run_say_so_and_why(page: str) -> None:
+    assert re.search(r"\*Not run( here: there is no|, and not offered:)", text_of(page))
+
+
+def known(words: list[str]) -> tuple[click.Command, list[str]]:
+    """The command that words name, and what is left of them."""
+    found: Any = typer.main.get_command(app)
+    while words and hasattr(found, "commands"):
+        assert words[0] in found.commands, words
+        found, words = found.commands[words[0]], words[1:]
+    return found, words
+
+
+def named() -> list[tuple[str, str]]:
+    """`web2shards …` between backticks, on all pages."""
+    pages = [*RUNBOOKS.glob("*.md"), ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]
+    found = [(page.name, text) for page in pages for text in re.findall(r"`web2shards ([^`]+)`", page.read_text("utf-8"))]
+    assert len(found) > 20
+    return found
+
+
+def test_commands_that_are_named_exist_with_their_options() -> None:
+    for page, text in named():
+        if text.startswith("COMMAND"):
+            continue
+        command, rest = known([word for word in shlex.split(text) if word != "…"])
+        options = {option for parameter in command.params for option in parameter.opts} | {"--help"}
+        unknown = [word for word in rest if word.startswith("-") and word.partition("=")[0] not in options]
+        assert unknown == [], (page, text)
+
+
+def test_the_table_of_commands_is_whole() -> None:
+    rows = re.findall(r"^\| `([a-z -]+?)(?: [A-Z\[][^`]*)?` \|", text_of("commands.md"), re.M)
+    top: Any = typer.main.get_command(app)
+    there = [
+        f"{name} {inner}".strip()
+        for name, command in top.commands.items() for inner in getattr(command, "commands", {"": command})
+    ]  # fmt: skip
+    assert sorted(rows) == sorted(there)
+
+
+def test_exit_codes_are_those_of_the_code() -> None:
+    rows = [int(number) for number in re.findall(r"^\| (\d+) \|", text_of("exit-codes.md"), re.M)]
+    classes = {kind.exit_code for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.UserError)}
+    assert rows == sorted({0, 128 + signal.SIGINT, 128 + signal.SIGTERM, *classes})
+
+
+@pytest.mark.parametrize("page", ["deduplication.md"])
+def test_recipes_of_pages_can_be_run(page: str, tmp_path: Path) -> None:
+    found = [block for kind, block in blocks(page) if kind == "yaml"]
+    assert found
+    for block in found:
+        lines = block.splitlines()
+        assert lines[0] == "documents:"
+        if not any("score:" in line for line in lines):
+            lines[1:1] = ["  score: [text, exact, minhash]", "  keep: [duplicates.kept]"]
+        path = tmp_path / "recipe.yaml"
+        path.write_text("name: a\ninput: {warcs: x.warc.gz}\n" + "\n".join(lines) + "\noutput: {text: {from: documents}}\n")
+        assert [str(problem) for problem in check_recipe(path)] == []
 
 
 def test_every_link_leads_somewhere() -> None:
     broken: list[str] = []
-    for page in [*(ROOT / "runbooks").glob("*.md"), ROOT / "README.md", ROOT / "docs" / "design.md"]:
+    for page in [*RUNBOOKS.glob("*.md"), ROOT / "README.md", ROOT / "docs" / "design.md"]:
         for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
             if "://" not in target and not (page.parent / target).exists():
                 broken.append(f"{page.name}: {target}")

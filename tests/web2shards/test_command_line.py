@@ -157,18 +157,6 @@ def test_what_nobody_expected_is_called_a_defect(cli: Cli, monkeypatch: pytest.M
     assert "This is a defect of web2shards" in result.stderr
 
 
-def test_ctrl_c(cli: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    import pipelines.status
-
-    def interrupt(out: str) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(pipelines.status, "status_of", interrupt)
-    result = cli("status", tmp_path)
-    assert result.exit_code == 130
-    assert "the same command goes on" in result.stderr
-
-
 @pytest.mark.parametrize("how", ["before", "after", "environment"])
 def test_tracebacks_on_request(cli: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, how: str) -> None:
     if how == "environment":

@@ -10,7 +10,8 @@ import pytest
 
 import web2shards
 from pipelines.estimate import Estimate
-from pipelines.preview import PassWork, Preview
+from pipelines.placement import placement
+from pipelines.preview import LayerWork, PassWork, Preview
 from pipelines.run import RunOptions, run
 from pipelines.status import status_of
 
@@ -176,3 +177,48 @@ def test_status_while_a_run_holds_the_folder(cli: Cli, out: Path) -> None:
     with Lease(str(out)):
         assert "running: process" in cli("status", out).stdout
     assert "running" not in cli("status", out).stdout
+
+
+def test_where_a_run_would_be_run(cli: Cli, recipe: Path, tmp_path: Path) -> None:
+    profile = tmp_path / "flink.yaml"
+    profile.write_text(
+        "runner: flink\nmaster: flink.nowhere:8081\nparallelism: 16\nenvironment: {type: EXTERNAL, address: 'localhost:50000'}\n"
+    )
+    told = cli("plan", recipe, "--out", tmp_path / "out", "--cluster", profile)
+    assert told.exit_code == 0, told.stderr
+    assert "pipeline 2: find duplicates, decide fates, write text (after the one before: how many rows" in told.stdout
+    assert "flink at flink.nowhere:8081: 2 pipelines, 20 to 25 s to start each" in told.stdout
+    assert "43 to 57 s in all" in told.stdout  # two pipelines, and the job server of the run's own
+    assert "16 tasks at a time, 11 of them idle for want of parts; workers: pools at localhost:50000 (EXTERNAL)" in told.stdout
+    assert f"exchange files on a disk that all hosts must see: {tmp_path}/out/tmp" in told.stdout
+    assert f"`web2shards doctor --cluster {profile} --out {tmp_path}/out`" in told.stdout
+    assert not (tmp_path / "out").exists()
+    here = cli("plan", recipe, "--out", tmp_path / "out", "--workers", "3").stdout
+    assert "direct: 2 pipelines" in here
+    assert "3 tasks at a time; workers: processes of this machine" in here
+    assert "doctor" not in here
+
+
+def test_a_plan_without_pipelines_starts_nothing(cli: Cli, recipe: Path, finished: Path) -> None:
+    told = cli("plan", recipe, "--out", finished, "--runner", "spark")
+    assert "spark at local[*]: nothing is started" in told.stdout
+    assert "idle" not in told.stdout
+
+
+def test_a_profile_that_is_wrong_has_no_plan(cli: Cli, recipe: Path, tmp_path: Path) -> None:
+    profile = tmp_path / "c.yaml"
+    profile.write_text("runner: flink\nmastr: x\n")
+    told = cli("plan", recipe, "--cluster", profile)
+    assert (told.exit_code, told.stdout) == (2, "")
+    assert "unknown key `mastr`" in told.stderr
+
+
+def test_pipelines_on_both_sides_of_an_election(tmp_path: Path) -> None:
+    work = [
+        PassWork("extract and score", 5, 5, layers=(LayerWork("page", {"new": 5}),)), PassWork("find duplicates", 5, 5),
+        PassWork("score 1", 5, 5, layers=(LayerWork("costly", {"missing": 5}),)), PassWork("decide fates", 5, 5),
+    ]  # fmt: skip
+    where = placement(RunOptions(str(tmp_path)))
+    found = Preview("a", "out", 5, 0, tuple(work), (), Estimate(None, None, 0, 0, 0), where).pipelines
+    assert [pipeline.passes for pipeline in found] == [(each.name,) for each in work]
+    assert [pipeline.why[:9] for pipeline in found] == ["", "how many ", "its score", "which row"]
