@@ -52,12 +52,13 @@ class Outputs:
             if index_method(store.path("shards", name)) == self._methods[name]:
                 retract_index(store.path("shards", name))
 
-    def writing(self) -> list[Pass]:
-        """The pass that writes what is wanted; none if nothing is."""
+    def writing(self, workers: int) -> list[Pass]:
+        """The pass in which so many workers write what is wanted; none if nothing is."""
         wanted = self.wanted
         methods = {name: self._methods[name] for name in wanted}
         steps: list[tuple[str, Json]] = [
-            ("count_samples", {}), ("plan_shards", {"methods": methods}), ("send_samples", {}), ("write_shard", {}),
+            ("count_samples", {}), ("plan_shards", {"methods": methods, "workers": workers}), ("send_samples", {}),
+            ("write_shard", {}),
         ]  # fmt: skip
         return [Pass(f"write {', '.join(wanted)}", "write_shard", len(self._parts), steps=tuple(steps))] if wanted else []
 

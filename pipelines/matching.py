@@ -23,7 +23,7 @@ from dedup.minhash import MinHash, band_hashes, group_salts, signature_words
 from pipelines.chunks import flat
 from pipelines.context import Context
 from pipelines.exchange import Mapped, Pointer, read_only_chunk, write_chunks
-from pipelines.partitions import chunks_by, groups_of, in_partitions, partition_of
+from pipelines.partitions import chunks_by, in_partitions, partition_of
 from pipelines.plan import Layer
 from pipelines.source_rows import Reader, Rows
 from pipelines.sources import EARLIER, PART, SHIFT, Source, near_layers, near_scorer
@@ -57,7 +57,7 @@ def read_rows(context: Context, ordinal: int) -> tuple[Source, pa.RecordBatch]:
 def collect(context: Context, args: dict[str, Any]) -> dict[str, Any]:
     """Packs the keys of one source by partition, and what the order of the election looks at.
 
-    `args` has `ordinal`, `source`, and `partitions` (of keys, of bands by layer; powers of two). Emits
+    `args` has `ordinal`, `source`, `partitions` (of keys, of bands by layer; powers of two) and `groups` of them. Emits
     ["exact", group] → pointer, ["bands", layer, group] → pointer, and ["edges"] → the source.
     """
     plan, source, ordinal = context.plan, Source.from_json(args["source"]), int(args["ordinal"])
@@ -91,11 +91,11 @@ def collect(context: Context, args: dict[str, Any]) -> dict[str, Any]:
     emit += edges_of(context, f"{ordinal:08d}-keys", joins)
     partitions = int(args["partitions"]["exact"])
     partition = partition_of(packed.column("k0").to_numpy(), partitions)
-    emit += send(context, f"{name}-keys", ["exact"], chunks_by(packed, partition, partitions // groups_of(partitions)), KEYS)
+    emit += send(context, f"{name}-keys", ["exact"], chunks_by(packed, partition, partitions // int(args["groups"]["exact"])), KEYS)
     for layer in near:
         joins, keys_, digests, numbers = _combined(near_scorer(layer), banded.pop(layer.name))
         emit += edges_of(context, f"{ordinal:08d}-{layer.name}", joins)
-        emit += _send_bands(context, f"{name}-{layer.name}-bands", layer, keys_, digests, numbers, args["partitions"])
+        emit += _send_bands(context, f"{name}-{layer.name}-bands", layer, keys_, digests, numbers, args)
     return {"emit": emit}
 
 
@@ -152,7 +152,7 @@ def send(
 def _match_exact(context: Context, args: dict[str, Any], group: int) -> list[list[Any]]:
     found = Mapped(context.store, map(Pointer.from_json, args["values"]))
     emit: list[list[Any]] = []
-    for i, batches in enumerate(in_partitions(found.batches, "k0", int(args["partitions"]["exact"]), group)):
+    for i, batches in enumerate(in_partitions(found.batches, "k0", *_split(args, "exact"), group)):
         joins, _ = _first_of_each(_one(batches, KEYS))
         emit += edges_of(context, f"keys-{group:08d}-{i:04d}", joins)
         found.forget()
@@ -178,7 +178,7 @@ def _match_bands(context: Context, args: dict[str, Any], layer: Layer, group: in
     verified = near_scorer(layer).verify != "none"
     found = Mapped(context.store, map(Pointer.from_json, args["values"]))
     emit: list[list[Any]] = []
-    for i, batches in enumerate(in_partitions(found.batches, "key", int(args["partitions"][layer.name]), group)):
+    for i, batches in enumerate(in_partitions(found.batches, "key", *_split(args, layer.name), group)):
         table = pa.Table.from_batches(batches, BANDS)
         arrays = [np.ascontiguousarray(table.column(name).to_numpy()) for name in BANDS.names]
         del table
@@ -229,12 +229,17 @@ def _combined(scorer: MinHash, pieces: list[tuple[U64, U64, U64]]) -> tuple[pa.R
     return joins, keys[first], digests[first], rows[first]
 
 
+def _split(args: dict[str, Any], name: str) -> tuple[int, int]:
+    """The partitions of keys or of a layer's bands, and their groups."""
+    return int(args["partitions"][name]), int(args["groups"][name])
+
+
 def _send_bands(
-    context: Context, name: str, layer: Layer, keys: U64, digests: U64, rows: U64, partitions: dict[str, int]
+    context: Context, name: str, layer: Layer, keys: U64, digests: U64, rows: U64, args: dict[str, Any]
 ) -> list[list[Any]]:  # fmt: skip
-    groups = groups_of(partitions[layer.name])
-    bounds, *arrays = buckets.scatter(keys, digests, rows, int(partitions[layer.name]).bit_length() - 1)
-    bounds = bounds[:: partitions[layer.name] // groups]
+    partitions, groups = _split(args, layer.name)
+    bounds, *arrays = buckets.scatter(keys, digests, rows, partitions.bit_length() - 1)
+    bounds = bounds[:: partitions // groups]
     batch = pa.RecordBatch.from_arrays([pa.array(array) for array in arrays], schema=BANDS)
     chunks = {g: batch.slice(bounds[g], bounds[g + 1] - bounds[g]) for g in range(groups) if bounds[g + 1] > bounds[g]}
     return send(context, name, ["bands", layer.name], chunks, BANDS)

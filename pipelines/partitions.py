@@ -16,6 +16,9 @@ U64 = npt.NDArray[np.uint64]
 I64 = npt.NDArray[np.int64]
 #: Groups of partitions; a partition is a group of its own where there are no more.
 MOST_GROUPS = 4096
+#: Pointers of an exchange: the DirectRunner holds them in the driver, at a kilobyte each. More where that is needed to give
+#: every worker some groups.
+MOST_POINTERS, GROUPS_A_WORKER = 1 << 19, 4
 
 
 def power(amount: int, each: int) -> int:
@@ -23,9 +26,10 @@ def power(amount: int, each: int) -> int:
     return 1 << (max(0, amount - 1) // each).bit_length()
 
 
-def groups_of(partitions: int) -> int:
-    """The groups of so many partitions; both are powers of two."""
-    return min(partitions, MOST_GROUPS)
+def most_groups(senders: int, workers: int) -> int:
+    """How many groups so many senders may send to, a power of two."""
+    wanted = max(MOST_POINTERS // max(1, senders), GROUPS_A_WORKER * workers, 1)
+    return min(MOST_GROUPS, 1 << (wanted.bit_length() - 1))
 
 
 def partition_of(keys: U64, partitions: int) -> I64:
@@ -50,9 +54,11 @@ def chunks_by(batch: pa.RecordBatch, partition: I64, together: int = 1) -> dict[
     return {int(g): batch.slice(bounds[i], bounds[i + 1] - bounds[i]) for i, g in enumerate(groups)}
 
 
-def in_partitions(batches: Sequence[pa.RecordBatch], column: str, partitions: int, group: int) -> Iterator[list[pa.RecordBatch]]:
+def in_partitions(
+    batches: Sequence[pa.RecordBatch], column: str, partitions: int, groups: int, group: int
+) -> Iterator[list[pa.RecordBatch]]:  # fmt: skip
     """The chunks of a group, whose rows are in the order of `partition_of` their `column`, as those of each partition."""
-    together = partitions // groups_of(partitions)
+    together = partitions // groups
     if together == 1:
         yield list(batches)
         return

@@ -223,7 +223,7 @@ class _Driver:
         outputs = Outputs(self.context, self.parts, method)
         wanted = outputs.wanted
         outputs.clear()
-        writing = outputs.writing()
+        writing = outputs.writing(self.passes.workers)
         deciding = ending.deciding(self.parts, method, wanted)
         results = self._elect([deciding, *writing])
         if results is None and missing:

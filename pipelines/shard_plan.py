@@ -22,6 +22,7 @@ from core.hashing import ID_TYPE, digest
 from pipelines.chunks import flat, orders_of
 from pipelines.context import Context
 from pipelines.exchange import Pointer, read_chunks, write_chunks
+from pipelines.partitions import most_groups
 from pipelines.plan import DUPLICATES, FATE, Plan
 from pipelines.recipe import Output
 from pipelines.view import Joined
@@ -33,8 +34,8 @@ Bools = npt.NDArray[np.bool_]
 I64 = npt.NDArray[np.int64]
 #: Parts send for themselves up to this many; more are dealt out to as many senders.
 MOST_SENDERS = 4096
-#: Shards are received one by one up to this many; more in runs, of which one holds at most so many samples or one shard.
-MOST_RUNS, MOST_RUN_SAMPLES = 4096, 4_000_000
+#: A run of several shards holds at most so many samples.
+MOST_RUN_SAMPLES = 4_000_000
 
 _ORDERED = pa.schema([
     ("row", pa.int64()), ("key", pa.uint64()), ("high", pa.uint64()), ("low", pa.uint64()), ("copy", pa.uint32()),
@@ -169,7 +170,8 @@ def plan_shards(context: Context, args: dict[str, Any]) -> dict[str, Any]:
     left_out, buckets = _overlap(read_chunks(Pointer.from_json(p) for value in senders for p in value["clusters"]))
     np.subtract.at(counts[1], buckets, 1)
     plans = [RankPlan(c, output.samples) for c in counts]
-    run = shards_a_run(sum(ranks.shards for ranks in plans), output.samples)
+    most = most_groups(len(senders), int(args["workers"]))
+    run = shards_a_run(sum(ranks.shards for ranks in plans), output.samples, most)
     of_runs = [RankPlan(c, output.samples * run) for c in counts]
     excluded = left_out if len(left_out) else None
     cuts: list[pa.RecordBatch] = []
@@ -203,9 +205,9 @@ def plan_shards(context: Context, args: dict[str, Any]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def shards_a_run(shards: int, samples: int) -> int:
-    """How many shards of so many samples one task receives, where there are so many shards."""
-    return max(1, min(-(-shards // MOST_RUNS), MOST_RUN_SAMPLES // samples))
+def shards_a_run(shards: int, samples: int, most: int) -> int:
+    """How many shards of so many samples one task receives, where there are so many shards and `most` runs are wanted."""
+    return max(1, min(-(-shards // most), MOST_RUN_SAMPLES // samples))
 
 
 def _samples_at(

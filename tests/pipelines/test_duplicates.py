@@ -153,7 +153,6 @@ def test_groups_of_partitions_give_the_same(
     monkeypatch.setattr("pipelines.deduplication.PARTITION_KEYS", 20)
     monkeypatch.setattr("pipelines.deduplication.PARTITION_ROWS", 20)
     monkeypatch.setattr("pipelines.deduplication.MOST_PARTITION_ROWS", 40)
-    monkeypatch.setattr("pipelines.deduplication.MOST_GROUPS", 4)
     monkeypatch.setattr("pipelines.partitions.MOST_GROUPS", 4)
     monkeypatch.setattr("pipelines.verification._SIGNATURES", 16)
     monkeypatch.setattr("dedup.large_buckets.match_in_pieces.__defaults__", (False, 5))

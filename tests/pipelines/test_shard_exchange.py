@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from core.hashing import ID_TYPE, digest
-from pipelines import shard_exchange, shard_plan
+from pipelines import partitions, shard_exchange, shard_plan
 from pipelines.chunks import in_order, orders_of, with_order
 from pipelines.exchange import Pointer
 from pipelines.shard_plan import Sender, sender_of, shards_a_run
@@ -45,14 +45,14 @@ def emitted(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[Any]]:
 
 
 @pytest.mark.parametrize(
-    ("senders", "runs", "slab", "slabs"), [(4096, 4096, 1, 8), (4096, 3, 1, 1), (2, 3, 1, 2), (1, 1, 20_000, 1), (3, 4096, 1, 0)]
+    ("senders", "runs", "slab", "slabs"), [(4096, 4096, 1, 8), (4096, 4, 1, 1), (2, 2, 1, 2), (1, 1, 20_000, 1), (3, 4096, 1, 0)]
 )
 def test_the_same_shards_however_samples_travel(
     tmp_path: Path, plain: dict[str, str], monkeypatch: pytest.MonkeyPatch, emitted: dict[str, list[Any]],
     senders: int, runs: int, slab: int, slabs: int,
 ) -> None:  # fmt: skip
     monkeypatch.setattr(shard_plan, "MOST_SENDERS", senders)
-    monkeypatch.setattr(shard_plan, "MOST_RUNS", runs)
+    monkeypatch.setattr(partitions, "MOST_GROUPS", runs)
     monkeypatch.setattr(shard_exchange, "MOST_SLAB_BYTES", slab)
     monkeypatch.setattr(shard_exchange, "MOST_SLABS", slabs)
     small_run(tmp_path / "out", recipe(settings=SETTINGS))
@@ -94,11 +94,14 @@ def test_parts_have_senders_of_their_own_until_they_are_many() -> None:
 
 
 @pytest.mark.parametrize(
-    ("shards", "samples", "run"),
-    [(0, 10_000, 1), (4096, 10_000, 1), (4097, 10_000, 2), (75_000, 10_000, 19), (10**6, 100_000, 40), (9000, 10**7, 1)],
+    ("shards", "samples", "most", "run"),
+    [
+        (0, 10_000, 4096, 1), (4096, 10_000, 4096, 1), (4097, 10_000, 4096, 2), (1000, 10_000, 512, 2), (75_000, 10_000, 4096, 19),
+        (10**6, 100_000, 4096, 40), (9000, 10**7, 4096, 1),
+    ],
 )
-def test_runs_of_shards(shards: int, samples: int, run: int) -> None:
-    assert shards_a_run(shards, samples) == run
+def test_runs_of_shards(shards: int, samples: int, most: int, run: int) -> None:
+    assert shards_a_run(shards, samples, most) == run
 
 
 def test_a_sender_travels_as_json() -> None:
