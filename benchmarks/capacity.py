@@ -26,10 +26,11 @@ WARCS, WARC_BYTES, PAGES = 90_000, 1.1e9, 3.0e9
 KEY_BYTES, BAND_BYTES, MEMBER_BYTES = 25, 24, 59
 #: The recipe's default.
 SAMPLES_A_SHARD = 10_000
-#: What travels: senders, groups of partitions of keys, of pairs and of members (pipelines/sources.py, partitions.py, elections.py).
-MOST_SOURCES, MOST_GROUPS, MEMBERS_A_PARTITION, PAIR_ROWS = 4096, 4096, 1_000_000, 1 << 20
+#: What travels: senders, groups of partitions on a thousand cores, members and rows of pairs in a partition (pipelines/sources.py,
+#: partitions.py, elections.py, deduplication.py).
+MOST_SOURCES, MOST_GROUPS, MEMBERS_A_PARTITION, PAIR_ROWS = 4096, 2048, 1_000_000, 1 << 20
 #: And of shards (pipelines/shard_plan.py, shard_exchange.py): senders, runs, and bytes of a merged chunk.
-MOST_SENDERS, MOST_RUNS, MERGED_BYTES = 4096, 4096, 4 << 20
+MOST_SENDERS, MERGED_BYTES = 4096, 4 << 20
 #: The share of rows that have company, as in the search for near-duplicates of the web (FineWeb: two thirds of a dump).
 COMPANY = 0.5
 #: Prices in dollars that large clouds ask, rounded: a core-hour (preemptible), a million PUTs, a million GETs, a TB for a month.
@@ -92,7 +93,7 @@ def passes(costs: Costs, dumps: int) -> list[Row]:
     extract = "extract and score"
     payload = costs.shard_bytes / max(1, costs.kept) * kept
     sources, senders = min(warcs, MOST_SOURCES), min(warcs, MOST_SENDERS)
-    runs = shards / -(-shards // MOST_RUNS)
+    runs = shards / -(-shards // MOST_GROUPS)
     pair_groups = max(MOST_GROUPS, pages / PAIR_ROWS)
     exchange = pages * (KEY_BYTES * costs.dedup_ways + BAND_BYTES * costs.bands + COMPANY * MEMBER_BYTES)
     groups = min(MOST_GROUPS, pages * (costs.bands + 1) / 2e6)
