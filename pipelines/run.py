@@ -145,12 +145,10 @@ class _Driver:
             again = broken_tasks(tasks, results)
             if again:
                 self.passes.run(Pass(f"{name} again", "map", len(again)), again)
-        if stage == 0:
-            self._mend_slices()
-        self._manifests(
-            [("documents", layer.name) for layer in self.context.plan.stage_layers(stage)]
-            + ([("documents", "page"), ("records", "record")] if stage == 0 else [])
-        )
+        mended = stage == 0 and self._mend_slices()
+        written = [("documents", layer.name) for layer in self.context.plan.stage_layers(stage)] if work or mended else []
+        written += [("records", "record")] if stage == 0 and (work or mended) else []
+        self._manifests(written + ([("documents", "page")] if stage == 0 else []))  # whose input's stamps may be new
 
     def _tell_of_idle_workers(self) -> None:
         """A small input in fewer parts than workers leaves some of them idle."""
@@ -177,9 +175,10 @@ class _Driver:
             "start_at": start_at, "bytes": work.part.size,
         }}  # fmt: skip
 
-    def _mend_slices(self) -> None:
-        """Reads slices again that began inside a payload: a slice's first record is where the one before it ended."""
-        for _ in range(len(self.parts)):
+    def _mend_slices(self) -> bool:
+        """Reads slices again that began inside a payload: a slice's first record is where the one before it ended. Whether
+        there was one."""
+        for round in range(len(self.parts)):
             pages = self.survey.footers("documents", "page")
             again: list[Json] = []
             for before, part in zip(self.parts, self.parts[1:], strict=False):
@@ -191,8 +190,9 @@ class _Driver:
                     work = PartWork(part, "its first record is elsewhere", {})
                     again.append(self._map_task(work, 0, start_at=int(expected)))
             if not again:
-                return
+                return round > 0
             self.passes.run(Pass("read slices again", "map", len(again)), again)
+        return True
 
     def _elect(self, then: Sequence[Pass] = ()) -> list[Json] | None:
         """Elects, with the passes `then` in the same pipeline; None, and nothing done, if the election is there."""
@@ -240,6 +240,7 @@ class _Driver:
         for table, layer in layers:
             stamps = self.survey.stamps if layer == "page" else None
             surveys.write_manifest(self.context.store, table, layer, self.survey.footers(table, layer, mend=False), stamps)
+        self.survey.forget()
 
     def _repair(self, error: StorageError) -> bool:
         """Sets a damaged layer file aside; False if the error is about something else."""
