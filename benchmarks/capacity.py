@@ -24,7 +24,13 @@ BEGIN, END = "<!-- written by benchmarks/capacity.py -->", "<!-- end of what it 
 WARCS, WARC_BYTES, PAGES = 90_000, 1.1e9, 3.0e9
 #: Bytes of one entry in the election's exchange files (pipelines/matching.py: KEYS, BANDS; elections.py: _DESCRIBED).
 KEY_BYTES, BAND_BYTES, MEMBER_BYTES = 25, 24, 59
-SAMPLES_A_SHARD = 100_000
+#: The recipe's default.
+SAMPLES_A_SHARD = 10_000
+#: What travels: senders, groups of partitions on a thousand cores, members and rows of pairs in a partition (pipelines/sources.py,
+#: partitions.py, elections.py, deduplication.py).
+MOST_SOURCES, MOST_GROUPS, MEMBERS_A_PARTITION, PAIR_ROWS = 4096, 2048, 1_000_000, 1 << 20
+#: And of shards (pipelines/shard_plan.py, shard_exchange.py): senders, runs, and bytes of a merged chunk.
+MOST_SENDERS, MERGED_BYTES = 4096, 4 << 20
 #: The share of rows that have company, as in the search for near-duplicates of the web (FineWeb: two thirds of a dump).
 COMPANY = 0.5
 #: Prices in dollars that large clouds ask, rounded: a core-hour (preemptible), a million PUTs, a million GETs, a TB for a month.
@@ -86,22 +92,28 @@ def passes(costs: Costs, dumps: int) -> list[Row]:
     by_page = {name: taken / costs.pages * pages / 3600 for name, taken in seconds.items()}
     extract = "extract and score"
     payload = costs.shard_bytes / max(1, costs.kept) * kept
-    sources = min(warcs, 4096)
+    sources, senders = min(warcs, MOST_SOURCES), min(warcs, MOST_SENDERS)
+    runs = shards / -(-shards // MOST_GROUPS)
+    pair_groups = max(MOST_GROUPS, pages / PAIR_ROWS)
     exchange = pages * (KEY_BYTES * costs.dedup_ways + BAND_BYTES * costs.bands + COMPANY * MEMBER_BYTES)
-    partitions = max(1.0, pages * (costs.bands + 1) / 2e6)
+    groups = min(MOST_GROUPS, pages * (costs.bands + 1) / 2e6)
+    # Keys to groups; pairs to partitions of pairs; their questions for signatures and shingles, and the answers; members.
+    matching = 2 * sources * groups + groups * pair_groups + 4 * sources * pair_groups
+    electing = 3 * sources * COMPANY * pages / MEMBERS_A_PARTITION
     writing = next(name for name in seconds if name.startswith("write "))
     return [
         {"pass": extract, "low": by_page[extract], "high": seconds[extract] / costs.input_bytes * input_bytes / 3600,
          "exchange": 0.0, "pointers": 0.0, "stored": layers, "files": warcs * len(costs.layer_bytes),
          "gets": input_bytes / BLOCK},
         {"pass": "find duplicates", "low": costs.signature_core_seconds * pages / 3600,
-         "high": 3 * costs.signature_core_seconds * pages / 3600, "exchange": exchange, "pointers": sources * partitions,
-         "stored": 0.0, "files": 3 * sources, "gets": warcs * 6 + sources * partitions},
+         "high": 3 * costs.signature_core_seconds * pages / 3600, "exchange": exchange, "pointers": matching + electing,
+         "stored": 0.0, "files": 6 * sources + 8 * groups, "gets": warcs * 6 + 2 * (matching + electing)},
         {"pass": "decide fates", "low": by_page["decide fates"], "high": 2 * by_page["decide fates"], "exchange": 0.0,
          "pointers": 0.0, "stored": costs.statistics_bytes_a_part * warcs, "files": 2 * warcs,
          "gets": warcs * len(costs.layer_bytes)},
         {"pass": "write shards", "low": by_page[writing], "high": 2 * by_page[writing], "exchange": payload,
-         "pointers": warcs * shards, "stored": payload, "files": 2 * shards, "gets": warcs * 6 + warcs * shards},
+         "pointers": max(senders * runs, payload / MERGED_BYTES), "stored": payload, "files": 2 * shards + senders,
+         "gets": warcs * 6 + 2 * max(senders * runs, payload / MERGED_BYTES)},
     ]  # fmt: skip
 
 
@@ -122,7 +134,7 @@ def tables(costs: Costs) -> list[str]:
         size = f"{_big(PAGES * dumps)} pages, {_bytes(WARC_BYTES * WARCS * dumps)} in {_big(WARCS * dumps)} WARCs"
         lines += ["", f"**{title}**: {size}", ""]
         lines += lines_of(
-            ["pass", "core-hours", "exchange files", "pointers, one hop", "kept on the store", "files", "reads"], body
+            ["pass", "core-hours", "exchange files", "pointers, at most", "kept on the store", "files", "reads"], body
         )
         lines += [
             "",

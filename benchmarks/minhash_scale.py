@@ -1,12 +1,16 @@
 """Clusters made-up signatures with planted clusters: time, memory by size, and whether what was planted is found.
 
     python benchmarks/minhash_scale.py [--sizes 1000000 10000000] [--giant 1000000]
+    python benchmarks/minhash_scale.py --large 100000000
 
 A quarter of the rows are copies of the row before the cluster, of which some values are others, so that clusters have
 2 to 9 rows, spread over the whole table; the rest are alone. A last table is one row a million times, each a little
 different. Times and memory (PSS of the whole process tree) are those of the command `web2shards dedup cluster`,
 Python's start, Beam and all; what the command says of the pass alone is kept as it says it (`told`).
 The table of signatures is on disk, 448 bytes a row.
+
+`--large` is a size that would take 90 GB of disk so: its signatures are of 4 bands of 6 values, a quarter of the keys, and its
+result is kept by itself (results/minhash_large.json).
 """
 
 from __future__ import annotations
@@ -25,7 +29,8 @@ from machine import begin, save, versions
 from memory import watch
 
 ROOT = Path(__file__).resolve().parent.parent
-PERMUTATIONS = 108
+#: Bands and rows of signatures: the command's default, and those of `--large`.
+DEFAULT, NARROW = (18, 6), (4, 6)
 STEP = 100_000
 #: Shares of values that a copy keeps.
 KEPT = (0.88, 1.0)
@@ -44,19 +49,19 @@ def families(rows: int, seed: int) -> np.ndarray:
     return family
 
 
-def write_table(path: Path, family: np.ndarray, seed: int) -> None:
-    """Signatures in which every row of a family is a copy of one, with some values changed."""
-    schema = pa.schema([("id", pa.binary(16)), ("signature", pa.binary(4 * PERMUTATIONS))])
+def write_table(path: Path, family: np.ndarray, seed: int, width: int) -> None:
+    """Signatures of `width` values in which every row of a family is a copy of one, with some values changed."""
+    schema = pa.schema([("id", pa.binary(16)), ("signature", pa.binary(4 * width))])
     with pq.ParquetWriter(path, schema, compression="none", use_dictionary=False) as writer:
         for start in range(0, len(family), STEP):
             mine = family[start : start + STEP]
             n = len(mine)
             # The original of a family is drawn anew from the family's number wherever it is needed.
-            words = mixed(mine.astype(np.uint64)[:, None] * np.uint64(PERMUTATIONS) + np.arange(PERMUTATIONS, dtype=np.uint64))
+            words = mixed(mine.astype(np.uint64)[:, None] * np.uint64(width) + np.arange(width, dtype=np.uint64))
             rng = np.random.default_rng([seed, start])
             copies = mine != np.arange(start, start + n)
             kept = np.where(copies, rng.uniform(*KEPT, n), 1.0)[:, None]
-            change = rng.random((n, PERMUTATIONS), np.float32) >= kept
+            change = rng.random((n, width), np.float32) >= kept
             words[change] = rng.integers(0, 2**32, int(change.sum()), np.uint32)
             ids = np.zeros((n, 2), np.uint64)
             ids[:, 0] = np.arange(start, start + n)
@@ -91,14 +96,16 @@ def found(out: Path, family: np.ndarray) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def cluster(name: str, family: np.ndarray, folder: Path) -> dict[str, Any]:
+def cluster(name: str, family: np.ndarray, folder: Path, shape: tuple[int, int] = DEFAULT) -> dict[str, Any]:
     table, out = folder / "signatures.parquet", folder / "out"
-    write_table(table, family, 1)
+    bands, rows = shape
+    write_table(table, family, 1, bands * rows)
     command = [sys.executable, "-m", "web2shards", "dedup", "cluster", str(table), "--out", str(out)]
+    command += ["--bands", str(bands), "--rows", str(rows)]
     usage = watch(command, cwd=ROOT, log=folder / "log")
     told = (folder / "log").read_text().splitlines()
     said = [line for line in told if "signatures" in line][:1]
-    result = {"rows": len(family), **usage.json(), **found(out, family), "told": said}
+    result = {"rows": len(family), "bands": bands, "rows a band": rows, **usage.json(), **found(out, family), "told": said}
     print(
         f"{name}: {usage.wall_seconds} s, {usage.cpu_seconds} s of processor time, {usage.peak_pss_mb:.0f} MB; "
         f"{result['copies found']:,} of {result['planted copies']:,} copies found"
@@ -110,11 +117,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", type=int, nargs="*", default=[1_000_000, 10_000_000])
     parser.add_argument("--giant", type=int, default=1_000_000, help="rows of the table of one cluster")
+    parser.add_argument("--large", type=int, default=0, help="rows of a table of narrow signatures, measured alone")
     given = parser.parse_args()
     DATA.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=DATA) as folder:
         cluster("not counted, compiles kernels", families(10_000, 1), Path(folder))
     results: dict[str, Any] = {**begin(), "versions": versions(["apache-beam", "numba", "numpy", "pyarrow"]), "runs": {}}
+    if given.large:
+        with tempfile.TemporaryDirectory(dir=DATA) as folder:
+            name = f"{given.large:,} rows"
+            results["runs"][name] = cluster(name, families(given.large, 1), Path(folder), NARROW)
+        save("minhash_large", results)
+        return
     tables = {f"{rows:,} rows": families(rows, 1) for rows in given.sizes}
     tables[f"one cluster of {given.giant:,}"] = np.zeros(given.giant, np.int64)
     for name, family in tables.items():

@@ -13,6 +13,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+import engine_tables
 from goals import Goal, extrapolated, goals, pass_seconds, value_at
 from machine import identity, load
 from shares import Share
@@ -154,7 +155,8 @@ def aims(found: Sequence[Goal]) -> list[str]:
     rows: list[list[str]] = []
     for goal in found:
         measured = NONE if goal.value is None else f"{number(goal.value)}{goal.unit}"
-        rows.append([goal.name, f"{'≥' if goal.least else '≤'} {goal.limit:,.0f}{goal.unit}", measured, goal.verdict])
+        limit = f"{goal.limit:,.0f}" if goal.limit == int(goal.limit) else str(goal.limit)
+        rows.append([goal.name, f"{'≥' if goal.least else '≤'} {limit}{goal.unit}", measured, goal.verdict])
     return lines_of(["Goal", "limit", "measured", ""], rows)
 
 
@@ -211,12 +213,13 @@ def rendered() -> str:
     """The text between the markers; a part whose results are not there is left out. SystemExit if machines are mixed."""
     whole, signed, grown = load("end_to_end") or {}, load("signatures"), load("minhash_scale")
     heuristic = next((entry for entry in load("heuristics") or [] if "peers" in entry), None)
-    copies = load("near_duplicates")
+    copies, engines, faults = load("near_duplicates"), load("engines") or {}, load("faults") or {}
     complete = {"long", "peers"} <= set(whole)
     parts = {f"end to end, {name}": part for name, part in (whole if complete else {}).items()}
     parts |= {
         name: part for name, part in (("signatures", signed), ("clusters", grown), ("quality filters", heuristic)) if part
     }  # fmt: skip
+    parts |= {f"engines, {name}": engines[name] for name in ("overhead",) if name in engines}
     one_machine(parts)
     blocks: list[list[str]] = []
     if parts:
@@ -224,8 +227,13 @@ def rendered() -> str:
     if complete:
         blocks += [jobs(whole), growth(whole)]
     blocks += [of(part) for of, part in ((signatures, signed), (scale, grown), (filters, heuristic), (near, copies)) if part]
+    if engines:
+        blocks.append(lines_of(*engine_tables.forms(engines)))
+    if faults.get("kills"):
+        blocks.append(lines_of(*engine_tables.kills(faults["kills"])))
     if parts:
-        blocks += [under_load(parts), aims(goals(whole, signed, grown))]
+        aimed = engine_tables.goals(engines["overhead"]) if "overhead" in engines else []
+        blocks += [under_load(parts), aims([*goals(whole, signed, grown), *aimed])]
     return "\n\n".join("\n".join(block) for block in blocks if block)
 
 

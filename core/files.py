@@ -68,6 +68,12 @@ def storage_errors(path: str | Path) -> Generator[None, None, None]:
     try:
         yield
     except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT) and "://" in str(path):
+            raise StorageError(
+                f"{path}: the disk is full on which its draft lies before it is uploaded",
+                "free space there, or put WEB2SHARDS_CACHE on a larger one, and run the same command again: "
+                "what is finished is kept",
+            ) from error
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise StorageError(
                 f"{path}: the disk is full",

@@ -44,7 +44,12 @@ def id_words(ids: pa.Array) -> tuple[U64, U64]:
 def splitmix64(x: U64) -> U64:
     """The splitmix64 finaliser: a bijection of uint64 whose output bits look random. Shape kept."""
     with np.errstate(over="ignore"):
-        z = x + np.uint64(0x9E3779B97F4A7C15)
+        return mixed(x + np.uint64(0x9E3779B97F4A7C15))
+
+
+def mixed(z: U64) -> U64:
+    """What `core.words.mix` makes of each value in kernels: splitmix64 without what it adds first. Shape kept."""
+    with np.errstate(over="ignore"):
         z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
         return z ^ (z >> np.uint64(31))

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -16,13 +17,16 @@ from typing import Any, TypeVar
 import pyarrow as pa
 import pyarrow.fs as pafs
 
-from core.errors import InputError
+from core.errors import InputError, StorageError
 from core.retries import Retries
 
+S = TypeVar("S")
 T = TypeVar("T")
 SCHEME = re.compile(r"^[a-zA-Z][a-zA-Z0-9+.-]+://")
 #: Attempts inside one call of the store's own client, for a page of a listing or a part of an upload.
 CLIENT_ATTEMPTS = 3
+#: So many calls wait for a store at the same time: as many as its client has connections (25, arrow's s3fs.cc).
+AT_ONCE = 24
 #: Seconds for a connection, and between two bytes of an answer.
 CONNECT_SECONDS, SILENT_SECONDS = 5.0, 20.0
 
@@ -126,6 +130,21 @@ def asked(what: str, call: Callable[[], T], size: int = 0) -> T:
     return Retries.from_environment().run(what, call, size)
 
 
+def at_once(call: Callable[[S], T], items: Sequence[S], far: bool) -> Iterator[T]:
+    """What `call` returns for each item, in their order; where they are `far`, many are asked for at the same time.
+
+    The first error in that order is raised, and what was not begun then is not begun.
+    """
+    if not far or len(items) < 2:
+        yield from map(call, items)
+        return
+    with ThreadPoolExecutor(min(AT_ONCE, len(items)), thread_name_prefix="storage") as threads:
+        try:
+            yield from threads.map(call, items)
+        finally:
+            threads.shutdown(cancel_futures=True)
+
+
 def look(uri: str) -> Look | None:
     """A remote file as its store tells, None if there is none."""
     store, path = file_system(uri)
@@ -147,3 +166,11 @@ def opened(store: pafs.FileSystem, path: str) -> tuple[pa.NativeFile, Look]:
         changed = store.get_file_info(path).mtime_ns
         stamp = "" if changed is None else str(changed)
     return file, Look(file.size(), stamp)
+
+
+def refused(uri: str, error: OSError) -> Exception:
+    """The error of a store that says no; those of this machine's disk, and bytes that are not as they were written, stay."""
+    if error.errno is not None or "checksums mismatch" in str(error):
+        return error
+    why = " ".join(str(error).split())[:400]
+    return StorageError(f"{uri}: the store refuses ({why})", "check the credentials, and that they may read and write there")

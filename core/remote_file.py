@@ -19,6 +19,29 @@ RANGE_BYTES = 8 << 20
 _GONE = re.compile("RESOURCE_NOT_FOUND|NO_SUCH_KEY|INVALID_RANGE|HTTP status (404|416)")
 
 
+class Ranges:
+    """A remote file open for reading by ranges; a context manager. Errors are the store's own; UnreachableError when it
+    stays away."""
+
+    def __init__(self, uri: str) -> None:
+        self.uri = uri
+        store, path = file_system(uri)
+        self._file, self.look = asked(f"{uri}: open", lambda: opened(store, path))
+
+    def read(self, at: int, size: int) -> bytes:
+        """`size` bytes from `at`, fewer where the file is shorter now."""
+        return asked(f"{self.uri}: bytes {at:,} to {at + size:,}", lambda: self._file.read_at(size, at), size)
+
+    def close(self) -> None:
+        self._file.close()
+
+    def __enter__(self) -> Ranges:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+
 class RemoteFile(io.RawIOBase):
     """A remote file. FileNotFoundError or another OSError if it cannot be opened, UnreachableError when its store stays
     away, InputError if it changes or is closed to us while it is read."""
@@ -26,8 +49,8 @@ class RemoteFile(io.RawIOBase):
     def __init__(self, uri: str) -> None:
         super().__init__()
         self.uri = uri
-        store, path = file_system(uri)
-        self._file, self._look = asked(f"{uri}: open", lambda: opened(store, path))
+        self._ranges = Ranges(uri)
+        self._look = self._ranges.look
         self._at = 0
 
     def size(self) -> int:
@@ -66,7 +89,7 @@ class RemoteFile(io.RawIOBase):
 
     def close(self) -> None:
         if not self.closed:
-            self._file.close()
+            self._ranges.close()
         super().close()
 
     def require_unchanged(self) -> None:
@@ -80,7 +103,7 @@ class RemoteFile(io.RawIOBase):
 
     def _range(self, at: int, size: int) -> bytes:
         try:
-            piece = asked(f"{self.uri}: bytes {at:,} to {at + size:,}", lambda: self._file.read_at(size, at), size)
+            piece = self._ranges.read(at, size)
         except FileNotFoundError:
             raise self._changed() from None
         except OSError as error:

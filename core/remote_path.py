@@ -1,41 +1,32 @@
 """Paths on an object store that are used like local ones: looked at, listed, read and deleted; `place` makes them.
 
-Who opens one, or hands it to a reader of files, gets a copy in a cache on this machine, named by the object's ETag: it
-is downloaded once, and never an old one. Objects are written whole by `upload` and `put`, which no rename is needed for.
+Who opens one, or hands it to a reader of files, gets a copy on this machine (`core.remote_cache`). Objects are written
+whole by `upload` and `put`, which no rename is needed for.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import os
 import shutil
 import stat
-import tempfile
-import time
-import uuid
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PosixPath
 from typing import IO, Any, TypeVar
 
-import pyarrow as pa
 import pyarrow.fs as pafs
 
 from core.errors import StorageError
-from core.remote import SCHEME, Look, asked, file_system, look, opened
-from core.retries import number_of
+from core.remote import SCHEME, Look, asked, file_system, opened, refused
+from core.remote_cache import cached
+from core.remote_cache import keep as remember
 
 T = TypeVar("T")
 PIECE = 8 << 20
 #: Stores whose objects are seen whole or not at all, and listed as soon as they are written.
 WRITABLE = ("s3://", "gs://")
-#: Where copies lie, and how many bytes of them are kept.
-CACHE_VARIABLE, CACHE_BYTES_VARIABLE = "WEB2SHARDS_CACHE", "WEB2SHARDS_CACHE_BYTES"
-CACHE_BYTES = 20 << 30
-#: A copy that was used this recently stays: a reader may be about to open it.
-RECENT_SECONDS = 600.0
 _DEEPEST = 8
 
 
@@ -234,95 +225,9 @@ def upload(local: Path, final: Path, keep: bool = True) -> None:
 
     found = _asked(uri, "upload", call, size)
     if keep and found.stamp:
-        copy = _copy(uri, found)
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.move(local, copy)
-        _make_room(copy.parent)
+        remember(local, uri, found)
     else:
         local.unlink()
-
-
-def cached(uri: str) -> Path:
-    """A copy of an object as it is now, on this machine. FileNotFoundError if there is no such object."""
-    for _ in range(3):
-        try:
-            found = look(uri)
-        except OSError as error:
-            raise _refused(uri, error) from error
-        if found is None:
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), uri)
-        copy = _copy(uri, found)
-        if found.stamp:
-            with contextlib.suppress(FileNotFoundError):
-                os.utime(copy)
-                return copy
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        draft = copy.with_name(f"{uuid.uuid4().hex}.draft")
-        try:
-            _download(uri, draft)
-            if look(uri) == found:
-                os.replace(draft, copy)
-                _make_room(copy.parent)
-                return copy
-        finally:
-            draft.unlink(missing_ok=True)
-    raise StorageError(f"{uri}: changes again and again while it is read", "run the same command when nobody else writes there")
-
-
-def cache_folder() -> Path:
-    """The folder of copies and drafts on this machine, for this user alone."""
-    given = os.environ.get(CACHE_VARIABLE)
-    folder = Path(given) if given else Path(tempfile.gettempdir(), f"web2shards-cache-{os.getuid()}")
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if folder.stat().st_uid != os.getuid() or folder.is_symlink():
-        raise StorageError(f"{folder}: belongs to another user", f"name a folder of your own by {CACHE_VARIABLE}")
-    return folder
-
-
-def local_scratch(uri: str) -> Path:
-    """A folder on this machine for what belongs to the objects below a URI and need not be seen elsewhere."""
-    return cache_folder() / "scratch" / hashlib.sha256(uri.encode()).hexdigest()[:24]
-
-
-def _copy(uri: str, found: Look) -> Path:
-    digest = hashlib.sha256(f"{uri}\n{found.size}\n{found.stamp}".encode()).hexdigest()[:32]
-    return cache_folder() / "copies" / f"{digest}-{uri.rpartition('/')[2][-80:]}"
-
-
-def _download(uri: str, to: Path) -> None:
-    store, path = file_system(uri)
-    try:
-        file, found = asked(f"{uri}: open", lambda: opened(store, path))
-        with file, to.open("xb") as sink:
-            for at in range(0, found.size, PIECE):
-                size = min(PIECE, found.size - at)
-                piece = asked(f"{uri}: bytes {at:,} to {at + size:,}", _range_of(file, at, size), size)
-                sink.write(piece)
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        raise _refused(uri, error) from error
-
-
-def _range_of(file: pa.NativeFile, at: int, size: int) -> Callable[[], bytes]:
-    return lambda: file.read_at(size, at)
-
-
-def _make_room(folder: Path) -> None:
-    """Removes the copies that were not used for longest, until they are as few bytes as the environment says."""
-    most = number_of(CACHE_BYTES_VARIABLE, CACHE_BYTES, 1 << 60)
-    found: list[tuple[float, int, Path]] = []
-    with contextlib.suppress(FileNotFoundError), os.scandir(folder) as entries:
-        for entry in entries:
-            with contextlib.suppress(FileNotFoundError):
-                told = entry.stat()
-                found.append((told.st_mtime, told.st_size, Path(entry.path)))
-    held = sum(size for _, size, _ in found)
-    for used, size, path in sorted(found):
-        if held <= most or time.time() - used < RECENT_SECONDS:
-            return
-        path.unlink(missing_ok=True)
-        held -= size
 
 
 def _stat(uri: str, info: pafs.FileInfo) -> Stat:
@@ -341,12 +246,4 @@ def _asked(uri: str, what: str, call: Callable[[pafs.FileSystem, str], T], size:
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise _refused(uri, error) from error
-
-
-def _refused(uri: str, error: OSError) -> Exception:
-    """The error of a store that says no; those of this machine's disk, and bytes that are not as they were written, stay."""
-    if error.errno is not None or "checksums mismatch" in str(error):
-        return error
-    why = " ".join(str(error).split())[:400]
-    return StorageError(f"{uri}: the store refuses ({why})", "check the credentials, and that they may read and write there")
+        raise refused(uri, error) from error

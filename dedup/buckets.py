@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from numba import njit, types
 
+from core.hashing import mixed
 from core.kernels import helper
 from core.words import mix
 
@@ -81,6 +82,11 @@ def match(keys: U64, digests: U64, rows: U64, stars: bool = False) -> tuple[U64,
     c, d = np.empty(pairs, np.uint64), np.empty(pairs, np.uint64)
     _match(*arguments, a, b, c, d, sizes)
     return a, b, c, d
+
+
+def digest_keys(digests: U64) -> U64:
+    """The bucket that all documents of each digest are in, beside those of the bands."""
+    return mixed(digests ^ _DIGEST_SALT)
 
 
 @helper

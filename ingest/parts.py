@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from core.errors import InputError
+from core.remote import at_once, is_remote
 from ingest.files import ByteSource, FoundFile, find_files, parquet_source
 from ingest.lines import is_packed
 from ingest.members import Gzip, Zstd, skippable_end
@@ -96,7 +97,11 @@ def list_parts(patterns: Sequence[str], *, format: str | None = None, part_bytes
                 f"{one.uri} and {other.uri} would both be called {one.name}",
                 "name them by one pattern that starts higher up, for instance with **, or rename one",
             )
-    return [part for file in files for part in _slices(file, format or format_of(file), part_bytes)]
+    def slices(file: FoundFile) -> list[Part]:
+        return list(_slices(file, format or format_of(file), part_bytes))
+
+    found = at_once(slices, files, any(is_remote(file.uri) for file in files))
+    return list(itertools.chain.from_iterable(found))
 
 
 def format_of(file: FoundFile) -> str:

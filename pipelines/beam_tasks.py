@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import platform
 import threading
 import traceback
 import uuid
@@ -22,12 +24,14 @@ from typing import Any
 import apache_beam as beam
 import xxhash
 
-from core.errors import ScorerError, UserError, error_to_json
+from core.errors import ScorerError, StorageError, UserError, error_to_json
 from core.files import storage_errors
 from core.remote_path import RemotePath, place, upload
-from pipelines.handshake import DRIVER, greet
+from pipelines.handshake import DRIVER, greet, settle_in
+from pipelines.jobs import driver_folder
 from pipelines.pool import MEMORY_BYTES, Executor, Pool, Task
 from pipelines.store import Store
+from pipelines.worker import LOG_BYTES, cut
 
 Json = dict[str, Any]
 
@@ -38,6 +42,8 @@ _EXECUTORS: dict[str, Executor] = {}
 _IDLE: dict[str, list[Pool]] = {}
 #: What the first task that failed in this process failed with, by run.
 _FAILED: dict[str, Json] = {}
+#: Where the pipelines whose steps this process has been given want their results.
+_RESULTS: set[str] = set()
 _LOCK = threading.Lock()
 
 
@@ -109,6 +115,8 @@ class _Do(beam.DoFn):
 
     def setup(self) -> None:
         """Once in each of an engine's workers."""
+        settle_in(self._setup.get(DRIVER))  # what is wrong with it cannot be told through the store: the engine tells it
+        _RESULTS.add(self._results)
         try:
             greet(self._setup.get(DRIVER), self._results)
         except UserError as error:
@@ -149,9 +157,20 @@ class _Do(beam.DoFn):
                     file.close()
             with storage_errors(final):
                 _finish(draft, final)
+        except StorageError as error:
+            placed = self._placed(error)
+            self._tell(placed, final)
+            raise placed from error
         except (Exception, KeyboardInterrupt) as error:
             self._tell(error, final)
             raise
+
+    def _placed(self, error: StorageError) -> StorageError:
+        """The error with the host whose disk it may be about, where that is not the driver's."""
+        driver, mine = self._setup.get(DRIVER), platform.node()
+        if driver is None or driver["host"] == mine:
+            return error
+        return StorageError(f"{error.message} (on the host {mine})", error.mend, error.path)
 
     def _tell(self, error: BaseException, final: Path) -> None:
         """Runners wrap exceptions in text of their own: a file brings the error to the driver as it is, or this process's
@@ -160,7 +179,7 @@ class _Do(beam.DoFn):
         if isinstance(error, UserError):
             told = error_to_json(error)
         _FAILED.setdefault(self._run, told)
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, UserError):  # a store that is away must not hide the error
             draft = self._draft(final).with_suffix(".failed")
             draft.write_text(json.dumps(told) + "\n", encoding="utf-8")
             _finish(draft, final)
@@ -194,7 +213,10 @@ def _executor(run: str, setup: Json, memory_bytes: int) -> Generator[Executor]:
     for old in stale:
         for finished in old:
             finished.close()
-    pool = pool or Pool(1, setup, memory_bytes=memory_bytes)
+    log = _log(setup)
+    if log is not None:
+        cut(log, LOG_BYTES)
+    pool = pool or Pool(1, setup, memory_bytes=memory_bytes, log=log)
     try:
         yield pool
     except BaseException:
@@ -204,10 +226,26 @@ def _executor(run: str, setup: Json, memory_bytes: int) -> Generator[Executor]:
         _IDLE.setdefault(run, []).append(pool)
 
 
+def _log(setup: Json) -> Path | None:
+    """Where the processes of a pool on a cluster log to: to the log of the worker that started it, which whoever started
+    that one bounds; where that is the driver, to a file beside the engine's log. None if there is neither."""
+    driver = setup.get(DRIVER)
+    if driver is not None and (driver["host"], driver["pid"]) == (platform.node(), os.getpid()):
+        return driver_folder(setup["root"]) / "logs" / "workers.log"
+    own = Path(os.path.realpath("/proc/self/fd/2"))
+    return own if driver is not None and own.is_file() else None
+
+
 def _named(task: Task) -> Json:
     """What tells a task from others, for who counts results: an engine may do a task twice."""
     text = json.dumps(task.args, sort_keys=True)
     return {"kind": task.kind, "bytes": int(task.args.get("bytes", 0)), "digest": xxhash.xxh3_64_hexdigest(text.encode())}
+
+
+def over() -> bool:
+    """Whether the runs are over whose steps this process has been given, as far as is to be seen: their results are gone."""
+    folders = [place(folder) for folder in _RESULTS]
+    return bool(folders) and not any(isinstance(folder, RemotePath) or folder.exists() for folder in folders)
 
 
 def end_idle() -> None:

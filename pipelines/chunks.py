@@ -61,6 +61,12 @@ def merge_samples(batches: Sequence[pa.RecordBatch], done: Callable[[], None] = 
         yield rows
 
 
+def in_order(batches: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
+    """The rows of batches made by `with_order` as one batch, in order, with their orders."""
+    order = argsort(np.concatenate([orders_of(batch) for batch in batches]))
+    return pa.concat_batches(batches).take(pa.array(order))
+
+
 def write_samples(folder: Path, payload: pa.Table, seed: int) -> str:
     """Writes a table with columns `id` and `text` in the order of the output; returns the path.
 

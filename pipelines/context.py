@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from core.errors import InputError
+from core.remote import at_once, is_remote
 from ingest.files import change_stamp, open_file
 from ingest.options import IngestOptions
 from ingest.parts import Part, list_parts
@@ -47,20 +48,26 @@ def input_parts(recipe: Recipe, limit: int | None = None) -> list[Part]:
 
 def _require_kind(recipe: Recipe, parts: Sequence[Part]) -> None:
     """InputError if a file is of another kind than the recipe's section says."""
-    for part in parts:
-        if recipe.input.table is not None:
+    if recipe.input.table is not None:
+        for part in parts:
             if part.format in ("warc", "wet"):
                 raise InputError(
                     f"{part.uri}: is a WARC, and the recipe reads tables (input.table)",
                     "name it under `input.warcs`, or give the path of a Parquet, JSONL or CSV file",
                 )
-        elif part.start == 0:
-            head = open_file(part.uri).read(6)
-            if head and not head.startswith(_WARC_BEGINNINGS):
-                raise InputError(
-                    f"{part.uri}: is no WARC or WET file (it begins with {head!r})",
-                    "name only WARCs, plain or under gzip or zstd; tables of texts go under `input.table`",
-                )
+        return
+    uris = [part.uri for part in parts if part.start == 0]
+    for uri, head in zip(uris, at_once(_head, uris, any(map(is_remote, uris))), strict=True):
+        if head and not head.startswith(_WARC_BEGINNINGS):
+            raise InputError(
+                f"{uri}: is no WARC or WET file (it begins with {head!r})",
+                "name only WARCs, plain or under gzip or zstd; tables of texts go under `input.table`",
+            )
+
+
+def _head(uri: str) -> bytes:
+    with open_file(uri) as file:
+        return file.read(6)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Any
 
 from pipelines.context import Context
 from pipelines.elections import to_describe
-from pipelines.matching import PARTITION_KEYS, PARTITION_ROWS
+from pipelines.partitions import most_groups, power
 from pipelines.passes import Passes
 from pipelines.progress import Pass
 from pipelines.sources import Source, near_layers, near_scorer
@@ -22,6 +22,10 @@ Steps = list[tuple[str, Json]]
 #: Rows whose clusters are found in one process, at 9 bytes each and about 28 for each that has company: below the 4 GB
 #: that a worker may take, even if each has.
 ROWS_IN_ONE_PROCESS = 100_000_000
+#: Keys that one partition should hold, at 25 bytes each.
+PARTITION_KEYS = 2_000_000
+#: Rows that one partition of candidate pairs should be about, and those that it may be where that keeps them few.
+PARTITION_ROWS, MOST_PARTITION_ROWS = 1 << 16, 1 << 20
 #: Rounds of stars in one pipeline.
 _ROUNDS = 3
 #: The name of the pass, and the steps that it may begin with.
@@ -38,7 +42,7 @@ def find_duplicates(
     if not sources:
         return []
     rows = sum(source.rows for source in sources)
-    tasks, steps = _until_edges(context, sources, rows)
+    tasks, steps = _until_edges(context, sources, rows, passes.workers)
     end: Steps = [("describe_members", {}), ("elect", {}), ("write_election", {"method": method})]
     whole = Pass(NAME, COLLECT[0], len(tasks), steps=(COLLECT, *steps, ("join_edges", {}), *end))
     if rows <= ROWS_IN_ONE_PROCESS:
@@ -57,7 +61,7 @@ def _over_large_graph(
     held = _held(passes.run(Pass(NAME, COLLECT[0], len(tasks), steps=(COLLECT, *steps, ("hold_edges", {}))), tasks))
     told = [value for _, value in held if isinstance(value, dict)]
     pointers = [value for _, value in held if not isinstance(value, dict)]
-    partitions = _power(rows, PARTITION_KEYS)
+    partitions = power(rows, PARTITION_KEYS)
     stars = _stars(passes, context, pointers, partitions)
     owners = {"emit": to_describe(told)}
     tasks = [
@@ -69,18 +73,20 @@ def _over_large_graph(
     return passes.run(Pass(f"{NAME}: elect", LABEL[0], len(tasks), steps=(LABEL, *end)), tasks, then)
 
 
-def _until_edges(context: Context, sources: Sequence[Source], rows: int) -> tuple[list[Json], Steps]:
+def _until_edges(context: Context, sources: Sequence[Source], rows: int, workers: int) -> tuple[list[Json], Steps]:
     """The tasks that collect keys, and the steps from them to edges."""
+    most = most_groups(len(sources), workers)
     near = near_layers(context.plan)
     ways = 1 + 2 * (len(context.plan.dedup_layers) - len(near))
-    partitions = {"exact": _power(rows * ways, PARTITION_KEYS)}
-    partitions |= {layer.name: _power(rows * (near_scorer(layer).bands + 1), PARTITION_KEYS) for layer in near}
-    pairs = {layer.name: _power(rows, PARTITION_ROWS) for layer in near}
+    partitions = {"exact": power(rows * ways, PARTITION_KEYS)}
+    partitions |= {layer.name: power(rows * (near_scorer(layer).bands + 1), PARTITION_KEYS) for layer in near}
+    split = {"partitions": partitions, "groups": {name: min(number, most) for name, number in partitions.items()}}
+    pairs = {layer.name: pair_partitions(rows, most) for layer in near}
     tasks = [
-        {"kind": "collect_keys", "args": {"ordinal": i, "source": source.to_json(), "partitions": partitions}}
+        {"kind": "collect_keys", "args": {"ordinal": i, "source": source.to_json(), **split}}
         for i, source in enumerate(sources)
     ]  # fmt: skip
-    steps: Steps = [("match_keys", {"pair_partitions": pairs})]
+    steps: Steps = [("match_keys", {**split, "pair_partitions": pairs})]
     if any(near_scorer(layer).verify != "none" for layer in near):
         steps += [("gather_pairs", {}), ("send_signatures", {}), ("verify_pairs", {})]
     if any(near_scorer(layer).verify == "jaccard" for layer in near):
@@ -130,6 +136,6 @@ def _held(results: Sequence[Json]) -> list[list[Any]]:
     return list({str(pair): pair for result in results for pair in result.get("held", [])}.values())
 
 
-def _power(amount: int, each: int) -> int:
-    """The power of two that leaves at most `each` for one."""
-    return 1 << (max(0, amount - 1) // each).bit_length()
+def pair_partitions(rows: int, most: int) -> int:
+    """How many partitions the candidate pairs of so many rows are gathered in, a power of two: `most` unless they got too large."""
+    return max(min(power(rows, PARTITION_ROWS), most), power(rows, MOST_PARTITION_ROWS))

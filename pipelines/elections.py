@@ -25,7 +25,8 @@ from pipelines.chunks import flat
 from pipelines.context import Context
 from pipelines.exchange import Pointer, read_chunks, write_chunks
 from pipelines.layers import LayerWriter
-from pipelines.matching import EDGES, ROWS, chunks_by, read_rows, send
+from pipelines.matching import EDGES, ROWS, read_rows, send
+from pipelines.partitions import chunks_by
 from pipelines.plan import DUPLICATES, IDENTITY, IDENTITY_SCHEMA
 from pipelines.source_rows import Reader
 from pipelines.sources import PART, SHIFT, TABLE, Source, by_source, dense_places, places_of

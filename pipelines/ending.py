@@ -13,6 +13,7 @@ from ingest.parts import Part
 from pipelines.context import Context
 from pipelines.progress import Pass, Progress
 from pipelines.shard_notes import note_shards, whole_index
+from pipelines.shard_plan import sender_of
 from pipelines.shards import sample_schema, shards_fingerprint
 from sharding.features import features_of
 from sharding.index import Index, index_method, make_index, retract_index, unlisted, write_index
@@ -51,12 +52,13 @@ class Outputs:
             if index_method(store.path("shards", name)) == self._methods[name]:
                 retract_index(store.path("shards", name))
 
-    def writing(self) -> list[Pass]:
-        """The pass that writes what is wanted; none if nothing is."""
+    def writing(self, workers: int) -> list[Pass]:
+        """The pass in which so many workers write what is wanted; none if nothing is."""
         wanted = self.wanted
         methods = {name: self._methods[name] for name in wanted}
         steps: list[tuple[str, Json]] = [
-            ("count_samples", {}), ("plan_shards", {"methods": methods}), ("send_samples", {}), ("write_shard", {}),
+            ("count_samples", {}), ("plan_shards", {"methods": methods, "workers": workers}), ("send_samples", {}),
+            ("write_shard", {}),
         ]  # fmt: skip
         return [Pass(f"write {', '.join(wanted)}", "write_shard", len(self._parts), steps=tuple(steps))] if wanted else []
 
@@ -74,7 +76,8 @@ class Outputs:
     def _write_index(self, name: str, results: Sequence[Json]) -> Index:
         context, output = self._context, self._context.recipe.output[name]
         folder = context.store.path("shards", name)
-        shards = list({r["shard"]["name"]: ShardInfo(**r["shard"]) for r in results if "shard" in r}.values())
+        written = (ShardInfo(**shard) for result in results for shard in result.get("written", []))
+        shards = list({shard.name: shard for shard in written}.values())
         left_out = max((int(r["left_out"]) for r in results if "left_out" in r), default=0)
         with storage_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
@@ -102,7 +105,8 @@ class Outputs:
 
 def deciding(parts: Sequence[Part], method: str, outputs: Sequence[str]) -> Pass:
     """The pass that decides the fates of parts, for these outputs to be written after it."""
-    return Pass(FATES, "decide_fates", len(parts), steps=(("decide_fates", {"method": method, "outputs": list(outputs)}),))
+    args = {"method": method, "outputs": list(outputs), "parts": len(parts)}
+    return Pass(FATES, "decide_fates", len(parts), steps=(("decide_fates", args),))
 
 
 def fate_tasks(pass_: Pass, parts: Sequence[Part]) -> list[Json]:
@@ -113,6 +117,10 @@ def fate_tasks(pass_: Pass, parts: Sequence[Part]) -> list[Json]:
 
 def count_tasks(parts: Sequence[Part], outputs: Sequence[str]) -> list[Json]:
     """The tasks of `writing` where it comes first."""
+    of_senders: dict[str, list[str]] = {}
+    for part in parts:
+        of_senders.setdefault(sender_of(part.name, len(parts)), []).append(part.name)
     return [
-        {"kind": "count_samples", "args": {"key": ["count", output, part.name]}} for output in outputs for part in parts
+        {"kind": "count_samples", "args": {"key": ["count", output, sender], "values": names}}
+        for output in outputs for sender, names in of_senders.items()
     ]  # fmt: skip

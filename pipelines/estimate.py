@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from core.remote import is_remote
-from core.remote_path import cache_folder, place
+from core.remote_cache import cache_folder
+from core.remote_path import place
 from ingest.parts import Part
 from pipelines.layers import Footer
 

@@ -8,8 +8,11 @@ from __future__ import annotations
 import contextlib
 import errno
 import functools
+import json
 import os
 import platform
+import subprocess
+import sys
 import uuid
 from collections.abc import Mapping, Sequence
 from importlib import metadata
@@ -18,7 +21,10 @@ from typing import Any
 
 import xxhash
 
-from core.errors import ClusterError
+from core.errors import ClusterError, UserError
+from core.remote import file_system
+from core.remote_path import RemotePath, place, put
+from core.retries import PATIENCE_VARIABLE
 from pipelines.doctor import ROOMS
 
 Json = dict[str, Any]
@@ -27,6 +33,8 @@ _VARIABLES = {
     "access_key_env": "AWS_ACCESS_KEY_ID", "secret_key_env": "AWS_SECRET_ACCESS_KEY", "session_token_env": "AWS_SESSION_TOKEN",
 }  # fmt: skip
 _HOME = Path(__file__).resolve().parent.parent
+#: A process that tries paths on object stores has so long.
+FAR_SECONDS = 20.0
 #: The key of a task's setup that holds what its worker has to agree with.
 DRIVER = "driver"
 
@@ -81,8 +89,18 @@ def differences(mine: Mapping[str, Any], other: Mapping[str, Any]) -> list[tuple
     return found
 
 
-def try_paths(read: Sequence[str], write: str, proof: str) -> dict[str, str]:
-    """What cannot be done here, by path: read files, see the file `proof`, write a file into the folder `write`."""
+def try_paths(read: Sequence[str], write: str, proof: str, storage: Mapping[str, Any] | None = None) -> dict[str, str]:
+    """What cannot be done here, by path: read files, see the file `proof`, write a file into the folder `write`.
+
+    What lies on object stores is tried by a process of its own, which finds them as a worker would: by `storage`.
+    """
+    far = [path for path in (*read, write) if "://" in path]
+    near = [path for path in read if path not in far]
+    wrong = _try(near, "" if write in far else write, proof)
+    return wrong | _try_far(read, write, far, storage) if far else wrong
+
+
+def _try(read: Sequence[str], write: str, proof: str) -> dict[str, str]:
     wrong: dict[str, str] = {}
     for path in [*read, *([proof] if proof else [])]:
         try:
@@ -90,18 +108,49 @@ def try_paths(read: Sequence[str], write: str, proof: str) -> dict[str, str]:
         except Exception as error:
             wrong[path] = _why(error)
     if write and write not in wrong:
-        trial = Path(write, f".probe-{uuid.uuid4().hex}")
+        trial = place(write) / f".probe-{uuid.uuid4().hex}"
         try:
-            trial.write_bytes(b"web2shards")
+            if isinstance(trial, RemotePath):
+                put(trial, b"web2shards")
+            else:
+                trial.write_bytes(b"web2shards")
             trial.unlink()
         except OSError as error:
             wrong[write] = f"{_why(error)}, as user {os.getuid()}"
+        except UserError as error:
+            wrong[write] = error.message.removeprefix(f"{trial}: ")
     return wrong
 
 
-def _read(uri: str) -> None:
-    from ingest.files import file_system
+def _try_far(read: Sequence[str], write: str, far: Sequence[str], storage: Mapping[str, Any] | None) -> dict[str, str]:
+    asked = {"read": [path for path in read if path in far], "write": write if write in far else "", "storage": storage}
+    environment = {
+        PATIENCE_VARIABLE: "5", **os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p),
+    }  # fmt: skip
+    try:
+        done = subprocess.run(
+            [sys.executable, "-P", "-m", "pipelines.handshake"], input=json.dumps(asked).encode(), capture_output=True,
+            env=environment, timeout=FAR_SECONDS, check=False,
+        )  # fmt: skip
+        return json.loads(done.stdout)
+    except subprocess.TimeoutExpired:
+        return dict.fromkeys(far, f"no answer in {FAR_SECONDS:.0f} s")
+    except (OSError, ValueError) as error:
+        return dict.fromkeys(far, _why(error))
 
+
+def _main() -> None:
+    """Tries paths on object stores: JSON in, JSON out."""
+    asked = json.load(sys.stdin)
+    try:
+        use_storage(asked["storage"], "there")
+        wrong = _try(asked["read"], asked["write"], "")
+    except UserError as error:
+        wrong = dict.fromkeys(filter(None, [*asked["read"], asked["write"]]), f"{error.message}; {error.mend}")
+    json.dump(wrong, sys.stdout)
+
+
+def _read(uri: str) -> None:
     store, path = file_system(uri)
     with store.open_input_file(path) as file:
         file.read(1)
@@ -127,7 +176,9 @@ def use_storage(storage: Mapping[str, Any] | None, where: str) -> None:
                 f"set {name} there: on workers, in the environment of the worker-pool or of the engine",
             )
         os.environ[known] = os.environ[name]
-    for key, known in (("endpoint", ("AWS_ENDPOINT_URL",)), ("region", ("AWS_REGION", "AWS_DEFAULT_REGION"))):
+    # Each has two names, of which one goes before the other.
+    names = {"endpoint": ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"), "region": ("AWS_REGION", "AWS_DEFAULT_REGION")}
+    for key, known in names.items():
         for variable in known if storage.get(key) else ():
             os.environ[variable] = storage[key]
 
@@ -135,6 +186,15 @@ def use_storage(storage: Mapping[str, Any] | None, where: str) -> None:
 def greeting(storage: Mapping[str, Any] | None) -> Json:
     """What the driver sends with every task."""
     return {**identity(), "pid": os.getpid(), "folder": os.getcwd(), "storage": dict(storage) if storage else None}
+
+
+def settle_in(driver: Json | None) -> None:
+    """On a worker, before all else: object stores and relative paths are found as the driver finds them."""
+    if driver is None or (identity()["host"] == driver["host"] and os.getpid() == driver["pid"]):
+        return
+    use_storage(driver["storage"], f"on the worker {identity()['host']}")
+    with contextlib.suppress(OSError):  # relative paths start where the command runs
+        os.chdir(driver["folder"])
 
 
 def greet(driver: Json | None, folder: str) -> None:
@@ -146,12 +206,12 @@ def greet(driver: Json | None, folder: str) -> None:
     wrong = differences(driver, mine)
     if wrong:
         raise ClusterError(f"the worker {mine['host']} " + "; and it ".join(told for told, _ in wrong), wrong[0][1])
-    if mine["host"] != driver["host"] or os.getpid() != driver["pid"]:
-        use_storage(driver["storage"], where)
-        with contextlib.suppress(OSError):  # relative paths start where the command runs
-            os.chdir(driver["folder"])
     if "://" not in folder and not Path(folder).is_dir():
         raise ClusterError(
             f"{folder}: is not to be seen {where}: the out folder is on this machine's own disk",
             "give an --out that all hosts see under the same path: a shared file system, or an object store",
         )
+
+
+if __name__ == "__main__":
+    _main()

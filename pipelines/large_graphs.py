@@ -14,7 +14,8 @@ from dedup.stars import U64, both_ways, downwards, large_star, partition_of, sma
 from pipelines.context import Context
 from pipelines.elections import MEMBERS, send_members
 from pipelines.exchange import Pointer, read_chunks
-from pipelines.matching import EDGES, chunks_by, edges, send
+from pipelines.matching import EDGES, edges, send
+from pipelines.partitions import chunks_by
 
 Json = dict[str, Any]
 

@@ -74,7 +74,7 @@ class LayerWriter:
         self._pending: list[pa.RecordBatch] = []
         self._pending_rows = self._pending_bytes = 0
         self._temporary = store.temporary(self.final.name)
-        with storage_errors(self._temporary):
+        with storage_errors(self.final if store.remote else self._temporary):
             self._writer = pq.ParquetWriter(
                 self._temporary, self.schema, compression="zstd", compression_level=1, write_page_checksum=True,
                 use_dictionary=_dictionary_columns(self.schema),  # pyright: ignore[reportArgumentType] - a list is fine

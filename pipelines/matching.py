@@ -18,10 +18,12 @@ import pyarrow.compute as pc
 from core.hashing import ID_TYPE, splitmix64
 from dedup import buckets
 from dedup.election import edges_from_keys, keys_of
+from dedup.large_buckets import match_in_pieces
 from dedup.minhash import MinHash, band_hashes, group_salts, signature_words
 from pipelines.chunks import flat
 from pipelines.context import Context
-from pipelines.exchange import Pointer, read_chunks, write_chunks
+from pipelines.exchange import Mapped, Pointer, read_only_chunk, write_chunks
+from pipelines.partitions import chunks_by, in_partitions, partition_of
 from pipelines.plan import Layer
 from pipelines.source_rows import Reader, Rows
 from pipelines.sources import EARLIER, PART, SHIFT, Source, near_layers, near_scorer
@@ -29,10 +31,6 @@ from pipelines.sources import EARLIER, PART, SHIFT, Source, near_layers, near_sc
 Step = Callable[[Context, dict[str, Any]], dict[str, Any]]
 U64 = npt.NDArray[np.uint64]
 I64 = npt.NDArray[np.int64]
-#: Keys that one partition should hold, at 25 bytes each.
-PARTITION_KEYS = 2_000_000
-#: Rows that one partition of candidate pairs should be about.
-PARTITION_ROWS = 1 << 16
 
 KEYS = pa.schema([("way", pa.uint8()), ("k0", pa.uint64()), ("k1", pa.uint64()), ("row", pa.uint64())])
 BANDS = pa.schema([("key", pa.uint64()), ("digest", pa.uint64()), ("row", pa.uint64())])
@@ -52,16 +50,15 @@ def _rows_name(ordinal: int) -> str:
 
 def read_rows(context: Context, ordinal: int) -> tuple[Source, pa.RecordBatch]:
     """A source that was collected, and what the order of the election looks at (ROWS)."""
-    path = context.store.scratch("exchange", _rows_name(ordinal))
-    (batch,) = read_chunks([Pointer(str(path), 0)])
+    batch = read_only_chunk(context.store.scratch("exchange", _rows_name(ordinal)))
     return Source.from_json(json.loads((batch.schema.metadata or {})[_SOURCE])), batch
 
 
 def collect(context: Context, args: dict[str, Any]) -> dict[str, Any]:
     """Packs the keys of one source by partition, and what the order of the election looks at.
 
-    `args` has `ordinal`, `source`, and `partitions` (of keys, of bands by layer; powers of two). Emits
-    ["exact", partition] → pointer, ["bands", layer, partition] → pointer, and ["edges"] → the source.
+    `args` has `ordinal`, `source`, `partitions` (of keys, of bands by layer; powers of two) and `groups` of them. Emits
+    ["exact", group] → pointer, ["bands", layer, group] → pointer, and ["edges"] → the source.
     """
     plan, source, ordinal = context.plan, Source.from_json(args["source"]), int(args["ordinal"])
     ways = [f"{layer.name}.{f.name}" for layer in plan.dedup_layers for f in layer.scorer.schema if f.type == ID_TYPE]
@@ -92,12 +89,13 @@ def collect(context: Context, args: dict[str, Any]) -> dict[str, Any]:
     name = f"election-{ordinal:08d}"
     joins, packed = _first_of_each(_one(keys, KEYS))
     emit += edges_of(context, f"{ordinal:08d}-keys", joins)
-    partition = partition_of(packed.column("k0").to_numpy(), int(args["partitions"]["exact"]))
-    emit += send(context, f"{name}-keys", ["exact"], chunks_by(packed, partition), KEYS)
+    partitions = int(args["partitions"]["exact"])
+    partition = partition_of(packed.column("k0").to_numpy(), partitions)
+    emit += send(context, f"{name}-keys", ["exact"], chunks_by(packed, partition, partitions // int(args["groups"]["exact"])), KEYS)
     for layer in near:
         joins, keys_, digests, numbers = _combined(near_scorer(layer), banded.pop(layer.name))
         emit += edges_of(context, f"{ordinal:08d}-{layer.name}", joins)
-        emit += _send_bands(context, f"{name}-{layer.name}-bands", layer, keys_, digests, numbers, args["partitions"])
+        emit += _send_bands(context, f"{name}-{layer.name}-bands", layer, keys_, digests, numbers, args)
     return {"emit": emit}
 
 
@@ -114,7 +112,7 @@ def hands_on_edges(step: Step) -> Step:
 
 @hands_on_edges
 def match(context: Context, args: dict[str, Any]) -> dict[str, Any]:
-    """Joins rows of equal keys inside one partition.
+    """Joins rows of equal keys inside a group of partitions, one after the other.
 
     Emits ["edges"] → pointer, and for bands ["pairs", layer, partition] → pointer to candidate pairs.
     """
@@ -151,30 +149,14 @@ def send(
     return [[[*key, destination], pointer.to_json()] for destination, pointer in pointers.items()]
 
 
-def partition_of(keys: U64, partitions: int) -> I64:
-    """Partition by the top bits of the key; `partitions` is a power of two."""
-    bits = partitions.bit_length() - 1
-    return (keys >> np.uint64(64 - bits)).astype(np.int64) if bits else np.zeros(len(keys), np.int64)
-
-
-def chunks_by(batch: pa.RecordBatch, partition: I64) -> dict[int, pa.RecordBatch]:
-    """The rows of a batch by partition, in their order; only partitions that have some."""
-    if len(batch) == 0:
-        return {}
-    counts = np.bincount(partition)
-    found = np.flatnonzero(counts)
-    bounds = [0, *np.cumsum(counts[found]).tolist()]
-    if len(found) == 1:
-        return {int(found[0]): batch}
-    narrow = partition.astype(np.uint16) if len(counts) <= 1 << 16 else partition  # sorted by radix
-    batch = batch.take(pa.array(np.argsort(narrow, kind="stable")))
-    return {int(p): batch.slice(bounds[i], bounds[i + 1] - bounds[i]) for i, p in enumerate(found)}
-
-
-def _match_exact(context: Context, args: dict[str, Any], partition: int) -> list[list[Any]]:
-    table = pa.Table.from_batches(read_chunks(map(Pointer.from_json, args["values"])), KEYS)
-    joins, _ = _first_of_each(_one(table.to_batches(), KEYS))
-    return edges_of(context, f"keys-{partition:08d}", joins)
+def _match_exact(context: Context, args: dict[str, Any], group: int) -> list[list[Any]]:
+    found = Mapped(context.store, map(Pointer.from_json, args["values"]))
+    emit: list[list[Any]] = []
+    for i, batches in enumerate(in_partitions(found.batches, "k0", *_split(args, "exact"), group)):
+        joins, _ = _first_of_each(_one(batches, KEYS))
+        emit += edges_of(context, f"keys-{group:08d}-{i:04d}", joins)
+        found.forget()
+    return emit
 
 
 def _first_of_each(packed: pa.RecordBatch) -> tuple[pa.RecordBatch, pa.RecordBatch]:
@@ -192,18 +174,24 @@ def _first_of_each(packed: pa.RecordBatch) -> tuple[pa.RecordBatch, pa.RecordBat
     return edges(a & ~_DEAD, b & ~_DEAD), packed if first.all() else packed.filter(pa.array(first))
 
 
-def _match_bands(context: Context, args: dict[str, Any], layer: Layer, partition: int) -> list[list[Any]]:
-    table = pa.Table.from_batches(read_chunks(map(Pointer.from_json, args["values"])), BANDS)
-    arrays = [np.ascontiguousarray(table.column(name).to_numpy()) for name in BANDS.names]
-    del table
+def _match_bands(context: Context, args: dict[str, Any], layer: Layer, group: int) -> list[list[Any]]:
     verified = near_scorer(layer).verify != "none"
-    a, b, c, d = buckets.match(arrays[0], arrays[1], arrays[2], stars=not verified)
-    name = f"bands-{layer.name}-{partition:08d}"
-    if not verified:
-        return edges_of(context, name, edges(np.concatenate([a, c]), np.concatenate([b, d])))
-    emit = edges_of(context, name, edges(a, b))
-    chunks = chunks_by(edges(c, d), partition_of(splitmix64(c), int(args["pair_partitions"][layer.name])))
-    return emit + send(context, f"election-{name}-pairs", ["pairs", layer.name], chunks, EDGES)
+    found = Mapped(context.store, map(Pointer.from_json, args["values"]))
+    emit: list[list[Any]] = []
+    for i, batches in enumerate(in_partitions(found.batches, "key", *_split(args, layer.name), group)):
+        table = pa.Table.from_batches(batches, BANDS)
+        arrays = [np.ascontiguousarray(table.column(name).to_numpy()) for name in BANDS.names]
+        del table
+        found.forget()
+        for j, (a, b, c, d) in enumerate(match_in_pieces(arrays[0], arrays[1], arrays[2], stars=not verified)):
+            name = f"bands-{layer.name}-{group:08d}-{i:04d}-{j:06d}"
+            if not verified:
+                emit += edges_of(context, name, edges(np.concatenate([a, c]), np.concatenate([b, d])))
+                continue
+            emit += edges_of(context, name, edges(a, b))
+            chunks = chunks_by(edges(c, d), partition_of(splitmix64(c), int(args["pair_partitions"][layer.name])))
+            emit += send(context, f"election-{name}-pairs", ["pairs", layer.name], chunks, EDGES)
+    return emit
 
 
 def _columns(layer: Layer) -> list[str]:
@@ -241,13 +229,19 @@ def _combined(scorer: MinHash, pieces: list[tuple[U64, U64, U64]]) -> tuple[pa.R
     return joins, keys[first], digests[first], rows[first]
 
 
+def _split(args: dict[str, Any], name: str) -> tuple[int, int]:
+    """The partitions of keys or of a layer's bands, and their groups."""
+    return int(args["partitions"][name]), int(args["groups"][name])
+
+
 def _send_bands(
-    context: Context, name: str, layer: Layer, keys: U64, digests: U64, rows: U64, partitions: dict[str, int]
+    context: Context, name: str, layer: Layer, keys: U64, digests: U64, rows: U64, args: dict[str, Any]
 ) -> list[list[Any]]:  # fmt: skip
-    bits = int(partitions[layer.name]).bit_length() - 1
-    bounds, *arrays = buckets.scatter(keys, digests, rows, bits)
+    partitions, groups = _split(args, layer.name)
+    bounds, *arrays = buckets.scatter(keys, digests, rows, partitions.bit_length() - 1)
+    bounds = bounds[:: partitions // groups]
     batch = pa.RecordBatch.from_arrays([pa.array(array) for array in arrays], schema=BANDS)
-    chunks = {p: batch.slice(bounds[p], bounds[p + 1] - bounds[p]) for p in range(1 << bits) if bounds[p + 1] > bounds[p]}
+    chunks = {g: batch.slice(bounds[g], bounds[g + 1] - bounds[g]) for g in range(groups) if bounds[g + 1] > bounds[g]}
     return send(context, name, ["bands", layer.name], chunks, BANDS)
 
 

@@ -36,6 +36,7 @@ class Passes:
         self._counting: Counting | FromFiles | None = None
         self._ahead: Ahead | None = None
         self._shared = False  # Beam may be half imported when it is interrupted, and is not to be asked again
+        self.workers = options.worker_count
         self.seconds: dict[str, float] = {}
         self.work: dict[str, Json] = {}
         self.scorers: dict[str, list[float]] = {}

@@ -96,19 +96,19 @@ class _Worker:
 
 class Pool:
     """`workers` processes forked from one zygote (a new one if none is given), which opens the scorers of `setup`
-    (pipelines.context). While `stopped` is set, a `run` ends within a second, its tasks unfinished."""
+    (pipelines.context). What they say is added to the file `log`, or goes into a new one in `folder`. While `stopped` is
+    set, a `run` ends within a second, its tasks unfinished."""
 
     def __init__(
-        self, workers: int, setup: dict[str, Any], *, folder: Path | None = None,
+        self, workers: int, setup: dict[str, Any], *, folder: Path | None = None, log: Path | None = None,
         stuck_seconds: float = STUCK_SECONDS, memory_bytes: int = MEMORY_BYTES, zygote: Zygote | None = None,
     ) -> None:  # fmt: skip
         self.workers = workers
         self.stuck_seconds, self.memory_bytes = stuck_seconds, memory_bytes
-        self._own_folder = tempfile.TemporaryDirectory(prefix="web2shards-") if folder is None else None
-        self.folder = Path(self._own_folder.name) if self._own_folder else folder or Path()
-        log = self.folder / "workers.log"
-        with storage_errors(log):
-            self._log = open(log, "wb")  # noqa: SIM115 - lives as long as the pool
+        self._own_folder = tempfile.TemporaryDirectory(prefix="web2shards-") if folder is None and log is None else None
+        self.log = log or Path(self._own_folder.name if self._own_folder else folder or "", "workers.log")
+        with storage_errors(self.log):
+            self._log = open(self.log, "wb" if log is None else "ab")  # noqa: SIM115 - lives as long as the pool
         self._process = zygote or spawned(self._log.fileno())
         self._control = self._process.control
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it died: `run` says so
@@ -178,7 +178,7 @@ class Pool:
             raise ScorerError(
                 f"{again.kind} of {_part_name(again)}: its worker died {count} times ({why})",
                 "allow more with --worker-memory, and fewer --workers so that it is there" if why.startswith(_TOO_BIG)
-                else f"read {self.folder / 'workers.log'}, and report the input file",
+                else f"read {self.log}, and report the input file",
             )  # fmt: skip
         fresh = self._fork()
         selector.register(fresh.channel, selectors.EVENT_READ, fresh)
@@ -298,7 +298,7 @@ class Pool:
 
     def _log_tail(self) -> str:
         self._log.flush()
-        return (self.folder / "workers.log").read_text(errors="replace")[-2000:]
+        return self.log.read_text(errors="replace")[-2000:]
 
 
 def _part_name(task: Task) -> str:

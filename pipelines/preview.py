@@ -112,7 +112,7 @@ def preview(recipe: Recipe, options: RunOptions) -> Preview:
     """What `run` would do with these arguments. InputError without input, StorageError for another run's folder."""
     out, limit = options.out, options.limit
     where = placement(options)
-    options.reach_stores()
+    options.engine.use_storage()
     plan = compile_plan(recipe)
     every = input_parts(recipe)
     parts = every[:limit] if limit is not None else every

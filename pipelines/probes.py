@@ -21,7 +21,7 @@ from core.errors import ClusterError, UserError
 from pipelines import jobs
 from pipelines.cluster import EMBED, Cluster
 from pipelines.doctor import Probe
-from pipelines.handshake import Json, differences, identity
+from pipelines.handshake import FAR_SECONDS, Json, differences, identity
 
 #: Java that Beam 2.77's job servers, Flink 1.20 and Spark 3.5 run on; 17 is what the runbooks were run with.
 LEAST_JAVA, BEST_JAVA = 11, 17
@@ -181,16 +181,17 @@ def _pools(cluster: Cluster, out: str, inputs: Sequence[str]) -> Iterator[Probe]
         return
     with _proof(out) as proof:
         for address in cluster.pools:
-            yield _pool(address, out, inputs, proof)
+            yield _pool(address, out, inputs, proof, cluster.storage.model_dump() if cluster.storage else None)
 
 
-def _pool(address: str, out: str, inputs: Sequence[str], proof: str) -> Probe:
+def _pool(address: str, out: str, inputs: Sequence[str], proof: str, storage: Json | None = None) -> Probe:
     name = "worker pool"
     closed = _connect(address)
     if closed:
         mend = f"start `web2shards worker-pool --port {address.rpartition(':')[2]}` on every host of the engine"
         return Probe(name, "failed", f"no worker pool answers at {address} ({closed})", mend)
-    answer = asked_pool(address, [_whole(path) for path in inputs], _whole(out) if proof else "", proof)
+    write = _whole(out) if proof or "://" in out else ""
+    answer = asked_pool(address, [_whole(path) for path in inputs], write, proof, storage)
     if isinstance(answer, str):
         mend = "`web2shards worker-pool` tells versions, bounds logs, and stops no neighbour's workers"
         return Probe(name, "warning", f"{address}: {answer}", mend)
@@ -204,6 +205,8 @@ def _pool(address: str, out: str, inputs: Sequence[str], proof: str) -> Probe:
     if answer["wrong"]:
         told = "; ".join(f"{path}: {why}" for path, why in answer["wrong"].items())
         mend = "all hosts must see input and out folder under the same paths, and the pool's user may use them"
+        if any("://" in path for path in answer["wrong"]):
+            mend = "start it with the store's credentials in its environment (runbooks/storage.md), where the store can be reached"
         return Probe(name, "failed", f"{where}: {told}", mend)
     busy = sum(worker["code"] is None for worker in answer["workers"])
     if busy >= answer["most"]:
@@ -213,14 +216,17 @@ def _pool(address: str, out: str, inputs: Sequence[str], proof: str) -> Probe:
     return Probe(name, "ok", f"{where}: {versions}, {busy} of at most {answer['most']} workers, logs in {answer['logs']}")
 
 
-def asked_pool(address: str, read: Sequence[str] = (), write: str = "", proof: str = "") -> Json | str:
+def asked_pool(
+    address: str, read: Sequence[str] = (), write: str = "", proof: str = "", storage: Json | None = None
+) -> Json | str:  # fmt: skip
     """What a worker pool says, or why it says nothing."""
     import grpc
 
     from pipelines.worker_pool import ask
 
+    far = FAR_SECONDS if any("://" in path for path in (*read, write)) else 0.0
     try:
-        return ask(address, read, write, proof)
+        return ask(address, read, write, proof, storage, 10.0 + far)
     except grpc.RpcError as error:
         if error.code() == grpc.StatusCode.UNIMPLEMENTED:
             return "a worker pool of Beam's own"

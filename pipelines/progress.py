@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from core.errors import UserError
 from pipelines.ahead import Ahead
 from pipelines.pool import Executor, Pool, Task
 
@@ -193,7 +194,7 @@ class FromFiles(Following):
         self._looked = time.monotonic()
         if self._folder is None:
             return
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, UserError):  # a store that is away is seen at the next look
             for path in sorted(path for path in self._folder.glob("*.jsonl") if path.name not in self._read):
                 self._take(path)
                 self._read.add(path.name)

@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from core.errors import StorageError
 from ingest.parts import Part
 from pipelines.context import Context, input_patterns
+from pipelines.passes import Passes
+from pipelines.progress import Pass
 from pipelines.recipe_show import show_recipe
 from pipelines.runfile import versions
-from pipelines.summaries import read_statistics, report_plan, statistics_path
+from pipelines.summaries import merged, report_plan
 from reports.check_sums import ensure
 from reports.facts import Output, RunFacts, ScorerTime, Timing
 from reports.html import render
@@ -23,9 +24,17 @@ from reports.statistics import Collector
 Json = dict[str, Any]
 
 
-def write_report(context: Context, parts: Sequence[Part], timing: Json, outputs: Mapping[str, Json]) -> Json:
+#: The driver merges the statistics of so many parts by itself; of more, tasks merge those of as many parts or more each.
+MOST_ALONE, PARTS_A_TASK = 1024, 64
+_MOST_TASKS = 1024
+
+
+def write_report(
+    context: Context, passes: Passes, parts: Sequence[Part], timing: Json, outputs: Mapping[str, Json]
+) -> Json:  # fmt: skip
     """Writes report/stats.json and report/index.html; returns the former. CheckError if the numbers do not add up."""
-    documents, records = merged_statistics(context, parts)
+    idle = not timing["passes"]
+    documents, records = merged_statistics(context, passes, [part.name for part in parts])
     recipe = context.recipe
     scorers = {f"scorer {layer.name}": str(layer.scorer.version) for layer in context.plan.layers}
     patterns, _ = input_patterns(recipe)
@@ -41,7 +50,7 @@ def write_report(context: Context, parts: Sequence[Part], timing: Json, outputs:
         for name, entry in outputs.items() for split, total in sorted(entry["totals"].items())
     ]  # fmt: skip
     path = context.store.path("report", "stats.json")
-    if not timing["passes"]:
+    if idle:
         # Nothing had to be done: the report keeps the times of the run that did it.
         timing = _earlier_timing(path) or timing
     stats = publish(facts, [documents], records=records, outputs=shown, timing=Timing(
@@ -66,17 +75,20 @@ def _earlier_timing(path: Path) -> Json | None:
         return None
 
 
-def merged_statistics(context: Context, parts: Sequence[Part]) -> tuple[Collector, RecordCounts]:
-    """All parts' statistics, merged in the order of their names."""
+def merged_statistics(context: Context, passes: Passes, parts: Sequence[str]) -> tuple[Collector, RecordCounts]:
+    """All parts' statistics. Of many parts they are merged as a tree, by a pass: one takes some milliseconds to read."""
+    if len(parts) <= MOST_ALONE:
+        return merged(context, parts)
+    size = max(PARTS_A_TASK, -(-len(parts) // _MOST_TASKS))
+    tasks = [
+        {"kind": "merge_statistics", "args": {"number": number, "parts": list(parts[first : first + size])}}
+        for number, first in enumerate(range(0, len(parts), size))
+    ]  # fmt: skip
+    results = passes.run(Pass("merge statistics", "merge_statistics", len(tasks)), tasks)
+    by_number = {result["number"]: result["merged"] for result in results}
     documents, records = Collector(report_plan(context.plan)), RecordCounts()
-    for part in parts:
-        path = statistics_path(context.store, part.name)
-        try:
-            value = read_statistics(path)
-            documents.merge(Collector.from_json(value["documents"]))
-            records.merge(RecordCounts.from_json(value["records"]))
-        except (OSError, ValueError, KeyError) as error:
-            raise StorageError(
-                f"{path}: the statistics are missing or damaged ({error})", "run the same command again", str(path)
-            ) from error
+    for number in range(len(tasks)):
+        of_documents, of_records = by_number[number]
+        documents.merge(Collector.from_json(of_documents))
+        records.merge(RecordCounts.from_json(of_records))
     return documents, records

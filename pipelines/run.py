@@ -47,8 +47,7 @@ def run(
     `stored` are parts that were read before: then the input is not looked at, and may be gone.
     `zygote`, which stays the caller's to close, is the process to fork workers from; without one it is started.
     """
-    _ = options.engine  # an engine that there is not is told before anything is made
-    options.reach_stores()
+    options.engine.use_storage()  # an engine that there is not is told before anything is made
     plan = compile_plan(recipe)
     parts = input_parts(recipe, options.limit) if stored is None else stored
     require_same_recipe(options.out, recipe)
@@ -110,7 +109,7 @@ class _Driver:
             raise AssertionError("unreachable")
         from pipelines.reporting import write_report
 
-        stats = write_report(self.context, self.parts, self._timing(history), outputs)
+        stats = write_report(self.context, self.passes, self.parts, self._timing(history), outputs)
         write_run(self.context, self.parts, self.options.limit, history, timing=self.timing,
                   passes=self.passes.seconds, work=self.passes.work)  # fmt: skip
         return RunResult(self.options.out, stats, self.passes.seconds, outputs)
@@ -145,6 +144,8 @@ class _Driver:
             again = broken_tasks(tasks, results)
             if again:
                 self.passes.run(Pass(f"{name} again", "map", len(again)), again)
+            for w in work:
+                self._wrote(w)
         mended = stage == 0 and self._mend_slices()
         written = [("documents", layer.name) for layer in self.context.plan.stage_layers(stage)] if work or mended else []
         written += [("records", "record")] if stage == 0 and (work or mended) else []
@@ -194,6 +195,13 @@ class _Driver:
             self.passes.run(Pass("read slices again", "map", len(again)), again)
         return True
 
+    def _wrote(self, work: PartWork) -> None:
+        for layer in work.layers:
+            self.survey.wrote("documents", layer, [work.part.name])
+        if work.ingest:
+            self.survey.wrote("documents", "page", [work.part.name])
+            self.survey.wrote("records", "record", [work.part.name])
+
     def _elect(self, then: Sequence[Pass] = ()) -> list[Json] | None:
         """Elects, with the passes `then` in the same pipeline; None, and nothing done, if the election is there."""
         done = surveys.election_done(self.context, self.survey, self.elected)
@@ -201,7 +209,10 @@ class _Driver:
         if done:
             return None
         results = find_duplicates(self.passes, self.context, self.sources(), self.elected, then)
-        self._manifests([("documents", IDENTITY), *([("documents", DUPLICATES)] if self.context.plan.dedup_layers else [])])
+        layers = [IDENTITY, *([DUPLICATES] if self.context.plan.dedup_layers else [])]
+        for layer in layers:
+            self.survey.wrote("documents", layer, [part.name for part in self.parts])
+        self._manifests([("documents", layer) for layer in layers])
         return results
 
     def _end(self) -> dict[str, Json]:
@@ -212,7 +223,7 @@ class _Driver:
         outputs = Outputs(self.context, self.parts, method)
         wanted = outputs.wanted
         outputs.clear()
-        writing = outputs.writing()
+        writing = outputs.writing(self.passes.workers)
         deciding = ending.deciding(self.parts, method, wanted)
         results = self._elect([deciding, *writing])
         if results is None and missing:
@@ -221,6 +232,7 @@ class _Driver:
         elif results is None and writing:
             results = self.passes.run(writing[0], ending.count_tasks(self.parts, wanted))
         if results is not None:
+            self.survey.wrote("documents", FATE, [part.name for part in self.parts])
             self._manifests([("documents", FATE)])
         return outputs.finish(results or [], self.progress)
 

@@ -10,7 +10,6 @@ from typing import Any
 from core.errors import StorageError
 from core.remote_path import place
 from pipelines.cluster import Cluster
-from pipelines.handshake import use_storage
 from pipelines.pool import MEMORY_BYTES
 from pipelines.runfile import read_run
 from pipelines.runners import Engine, engine
@@ -40,11 +39,6 @@ class RunOptions:
     def engine(self) -> Engine:
         name = "" if self.cluster is not None and self.runner == "direct" else self.runner
         return engine(name, self.runner_options, self.cluster, self.out)
-
-    def reach_stores(self) -> None:
-        """Tells this process what the profile says of object stores: input and out folder may be there."""
-        if self.cluster is not None and self.cluster.storage is not None:
-            use_storage(self.cluster.storage.model_dump(), "here")
 
     @property
     def worker_count(self) -> int:

@@ -56,6 +56,13 @@ class Engine:
         """Whether pipelines run in this process."""
         return self.cluster is None
 
+    def use_storage(self) -> None:
+        """Finds object stores as the profile says. ClusterError if a variable that it names is not set."""
+        if self.cluster is not None and self.cluster.storage is not None:
+            from pipelines.handshake import use_storage
+
+            use_storage(self.cluster.storage.model_dump(), "here")
+
     def greet(self, setup: Json, tasks: Sequence[Mapping[str, Any]]) -> Json:
         """The setup that tasks get, with what a worker has to agree with before it does one."""
         if self.cluster is None:

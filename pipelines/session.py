@@ -144,8 +144,7 @@ class Session:
         """All that is logged goes to the log file, nothing to the screen."""
         root = logging.getLogger()
         handlers, level = root.handlers[:], root.level
-        file = logging.FileHandler(self.log, encoding="utf-8")
-        file.setFormatter(logging.Formatter("%(asctime)s %(levelname).1s %(name)s %(message)s"))
+        file = _to_file(self.log)
         root.handlers[:] = [file]
         root.setLevel(logging.INFO)
         try:
@@ -168,17 +167,29 @@ class Session:
 @contextlib.contextmanager
 def _tracebacks_to(log: Path) -> Generator[None]:
     """A worker prints the traceback of each DoFn that fails, and its threads end in errors when the runner hangs up: here
-    that would come upon the user's screen."""
+    that would come upon the user's screen. They go on, and log so, for a moment after their job has ended."""
     from apache_beam.runners.worker import sdk_worker
 
     def hung_up(told: threading.ExceptHookArgs) -> None:
         logging.getLogger("worker").info("a thread ended: %r", told.exc_value)
 
     before = threading.excepthook
+    beam, handler = logging.getLogger("apache_beam"), _to_file(log)
     with open(log, "a", encoding="utf-8", buffering=1) as file:
+        beam.addHandler(handler)
+        beam.propagate = False
         sdk_worker.sys = types.SimpleNamespace(stderr=file)  # all that the module uses sys for
         threading.excepthook = hung_up
         try:
             yield
         finally:
             sdk_worker.sys, threading.excepthook = sys, before
+            beam.propagate = True
+            beam.removeHandler(handler)
+            handler.close()
+
+
+def _to_file(log: Path) -> logging.FileHandler:
+    file = logging.FileHandler(log, encoding="utf-8")
+    file.setFormatter(logging.Formatter("%(asctime)s %(levelname).1s %(name)s %(message)s"))
+    return file

@@ -15,7 +15,8 @@ from pathlib import Path
 from core.errors import LeaseError
 from core.files import storage_errors, sync
 from core.remote import is_remote
-from core.remote_path import RemotePath, local_scratch, place, put, remove_tree, upload
+from core.remote_cache import local_scratch, new_draft
+from core.remote_path import RemotePath, place, put, remove_tree, upload
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,8 @@ class Store:
 
     def temporary(self, name: str) -> Path:
         """A path on this machine that no other attempt uses; its folder exists."""
+        if self.remote:
+            return new_draft(name)
         folder = self.local("tmp", f"g{self.generation}", "drafts")
         with storage_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)

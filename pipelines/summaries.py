@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
 
+from core.errors import StorageError
 from core.hashing import seeded_keys
 from core.scorer import CUT, MASK
 from dedup.election import DUPLICATES as DUPLICATES_SCHEMA
@@ -21,6 +23,7 @@ from pipelines.fates import judge
 from pipelines.layers import Footer, LayerWriter, layer_path, read_footer
 from pipelines.map_pass import audited
 from pipelines.plan import DUPLICATES, EDITED, FATE, FATE_SCHEMA, IDENTITY, Plan
+from pipelines.shard_plan import sender_of
 from pipelines.store import Store
 from pipelines.view import Columns, Joined
 from reports.plan import ColumnPlan, ReportPlan, RulePlan, Threshold
@@ -90,11 +93,33 @@ def read_statistics(path: Path) -> dict[str, Any]:
     raise ValueError("their digest is another")
 
 
+def merged(context: Context, parts: Sequence[str]) -> tuple[Collector, RecordCounts]:
+    """The statistics of several parts. StorageError if one's are missing or damaged."""
+    documents, records = Collector(report_plan(context.plan)), RecordCounts()
+    for part in parts:
+        path = statistics_path(context.store, part)
+        try:
+            value = read_statistics(path)
+            documents.merge(Collector.from_json(value["documents"]))
+            records.merge(RecordCounts.from_json(value["records"]))
+        except (OSError, ValueError, KeyError) as error:
+            raise StorageError(
+                f"{path}: the statistics are missing or damaged ({error})", "run the same command again", str(path)
+            ) from error
+    return documents, records
+
+
+def merge_statistics(context: Context, args: dict[str, Any]) -> dict[str, Any]:
+    """Merges the statistics of some parts, for the driver."""
+    documents, records = merged(context, args["parts"])
+    return {"number": args["number"], "merged": [documents.to_json(), records.to_json()]}
+
+
 def decide_fates(context: Context, args: dict[str, Any]) -> dict[str, Any]:
-    """Writes `documents/fate` and the statistics of one part unless they are there; emits ["count", output, part] for
-    the outputs that are to be written."""
+    """Writes `documents/fate` and the statistics of one part unless they are there; emits ["count", output, sender] →
+    the part for the outputs that are to be written."""
     part = str(args["key"][1])
-    emit = [[["count", output, part], None] for output in args["outputs"]]
+    emit = [[["count", output, sender_of(part, int(args["parts"]))], part] for output in args["outputs"]]
     fate, page = (read_footer(layer_path(context.store, "documents", layer, part)) for layer in (FATE, "page"))
     if are_decided(context.store, part, args["method"], fate, page):
         return {"part": part, "emit": emit}

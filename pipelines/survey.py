@@ -7,7 +7,7 @@ when the input it was read from is unchanged.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 import xxhash
 
 from core.errors import StorageError
+from core.remote import at_once, is_remote
 from core.remote_path import Stats
 from ingest.parts import Part
 from ingest.read import slice_digest
@@ -54,6 +55,8 @@ class Survey:
     stamps: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
     #: Files that no manifest vouches for and that were read whole: size and time of change by path.
     _read: dict[Path, tuple[int, int]] = field(default_factory=dict[Path, tuple[int, int]])
+    #: Files that this run wrote since it last looked at them, by table, layer and part: they are not read whole.
+    _written: set[tuple[str, str, str]] = field(default_factory=set[tuple[str, str, str]])
     #: True: what was read of the input is taken as it is, and the input is not looked at (it may be gone).
     frozen: bool = False
     #: The manifest of the pages, which all questions need: its size, time and number, what it holds, whether it is sound.
@@ -62,34 +65,36 @@ class Survey:
     def footers(self, table: str, layer: str, *, mend: bool = True) -> dict[str, Footer | None]:
         """The footer of every part, None where there is no sound file. A manifest that says otherwise is mended.
 
-        A file that is as the manifest says is believed; any other is read whole: it was changed behind the run's back,
-        or the run that wrote it was killed before its manifest.
+        A file that is as the manifest says is believed, and so is one that this run wrote; any other is read whole: it
+        was changed behind the run's back, or the run that wrote it was killed before its manifest.
         """
         folder = self.store.path(table, layer)
         stats = Stats(folder)
         manifest, sound = self.pages_manifest(stats) if layer == "page" else _read_manifest(folder / MANIFEST)
         found: dict[str, Footer | None] = {}
         stale = not sound
+        looks: list[tuple[Path, tuple[int, int], bool]] = []
         for part in self.parts:
             path = layer_path(self.store, table, layer, part.name)
+            wrote = (table, layer, part.name) in self._written
+            self._written.discard((table, layer, part.name))
+            found[part.name] = None
             try:
                 stat = stats[path.name]
             except FileNotFoundError:
-                found[part.name] = None
                 continue
             entry = manifest.get(part.name)
             if entry is not None and entry["bytes"] == stat.st_size and entry["changed"] == stat.st_mtime_ns:
                 found[part.name] = Footer(**entry["footer"])
                 continue
-            try:
-                found[part.name] = read_footer(path)
-                if self._read.get(path) != (stat.st_size, stat.st_mtime_ns):
-                    check_seal(path)
-                    self._read[path] = (stat.st_size, stat.st_mtime_ns)
+            seen = stat.st_size, stat.st_mtime_ns
+            looks.append((path, seen, wrote or self._read.get(path) == seen))
+        for (path, seen, _), footer in zip(looks, at_once(_looked_at, looks, self.store.remote), strict=True):
+            if isinstance(footer, StorageError):
+                self._set_aside(path, footer)
+            else:
+                found[path.name.removesuffix(".parquet")], self._read[path] = footer, seen
                 stale = True
-            except StorageError as error:
-                self._set_aside(path, error)
-                found[part.name] = None
         if mend and stale and layer != "page" and self.store.generation and any(found.values()):
             write_manifest(self.store, table, layer, found)  # of pages it holds the input's stamps, which a pass adds
         return found
@@ -110,11 +115,27 @@ class Survey:
         """Has manifests read again: this run has written them, perhaps within one tick of a store's clock."""
         self._pages = None
 
+    def wrote(self, table: str, layer: str, parts: Iterable[str]) -> None:
+        """Tasks of this run have just written a layer's files of these parts."""
+        self._written.update((table, layer, part) for part in parts)
+
     def _set_aside(self, path: Path, error: StorageError) -> None:
         self.damaged.append(error.message)
         if self.store.generation:
             self.store.check_lease()
             path.unlink(missing_ok=True)
+
+
+def _looked_at(look: tuple[Path, tuple[int, int], bool]) -> Footer | StorageError | None:
+    """The footer of a file, which is read whole unless it is known to be sound; or what is wrong with it."""
+    path, _, sound = look
+    try:
+        footer = read_footer(path)
+        if not sound:
+            check_seal(path)
+        return footer
+    except StorageError as error:
+        return error
 
 
 def write_manifest(
@@ -156,12 +177,16 @@ def survey_stage(context: Context, survey: Survey, stage: int, elected: str = ""
     records = survey.footers("records", "record")
     layers = {layer.name: survey.footers("documents", layer.name) for layer in plan.stage_layers(stage)}
     before = survey.pages_manifest()[0] if stage == 0 else {}
+    files = {(part.uri, part.format): part for part in survey.parts} if stage == 0 and not survey.frozen else {}
+    far = any(is_remote(part.uri) for part in files.values())
+    stamps = dict(zip(files, at_once(context.stamp, list(files.values()), far), strict=True))
     work: list[PartWork] = []
     for part in survey.parts:
         ingest = ""
         if stage == 0:
             known = before.get(part.name, {}).get("input")
-            stamp = survey.stamps[part.name] = known if survey.frozen and known else context.stamp(part)
+            seen = known if survey.frozen and known else stamps.get((part.uri, part.format)) or context.stamp(part)
+            stamp = survey.stamps[part.name] = seen
             unchanged = known == stamp
             ingest = _ingest_reason(context.plan, part, pages[part.name], records[part.name], unchanged)
         todo: dict[str, str] = {}

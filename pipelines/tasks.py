@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from core.errors import UserError, error_to_json
-from pipelines import elections, large_graphs, map_pass, matching, shards, summaries, verification
+from pipelines import elections, large_graphs, map_pass, matching, shard_exchange, shard_plan, summaries, verification
 from pipelines.context import Context
 from pipelines.memory import give_back
 from pipelines.notes import NoteBook, SilentNotes
@@ -42,10 +42,11 @@ _PLAIN: Mapping[str, _Work] = {
     "elect": elections.elect,
     "write_election": elections.write,
     "decide_fates": summaries.decide_fates,
-    "count_samples": shards.count,
-    "plan_shards": shards.plan_shards,
-    "send_samples": shards.send,
-    "write_shard": shards.receive,
+    "merge_statistics": summaries.merge_statistics,
+    "count_samples": shard_plan.count,
+    "plan_shards": shard_plan.plan_shards,
+    "send_samples": shard_exchange.send,
+    "write_shard": shard_exchange.receive,
 }
 
 

@@ -20,7 +20,7 @@ from core.hashing import splitmix64
 from dedup.minhash import agreement, clear, jaccard, signature_words
 from pipelines.chunks import flat
 from pipelines.context import Context
-from pipelines.exchange import Made, Mapped, Pointer, read_chunks, write_chunks
+from pipelines.exchange import Made, Mapped, Pointer, read_chunks, read_only_chunk, write_chunks
 from pipelines.matching import EDGES, distinct, edges, edges_of, hands_on_edges, read_rows, send
 from pipelines.plan import Layer
 from pipelines.source_rows import Reader
@@ -30,6 +30,8 @@ U64 = npt.NDArray[np.uint64]
 I64 = npt.NDArray[np.int64]
 #: So many shingles, or about, are in memory at a time.
 _SHINGLES = 8_000_000
+#: So many signatures, or about, are in memory at a time.
+_SIGNATURES = 1 << 18
 #: A table of so many places is made without looking at how many of them are asked for, at 4 bytes each.
 _TABLE_ROWS = 1 << 22
 _WANTED = pa.schema([("row", pa.uint64())])
@@ -87,12 +89,13 @@ def verify(context: Context, args: dict[str, Any]) -> dict[str, Any]:
     layer, partition = context.plan.by_name[rest[0]], int(rest[1])
     scorer = near_scorer(layer)
     a, b = _pairs(context, "signatures", layer.name, partition)
-    batches = read_chunks(Pointer.from_json(pointer) for pointer, _, _ in args["values"])
-    table = pa.Table.from_batches(batches)
-    rows = table.column("row").to_numpy()
-    words, _ = signature_words(flat(table.column("signature")))
-    left, right = _places(rows, a, b)
-    equal = agreement(words, left, right)
+    found = Mapped(context.store, (Pointer.from_json(pointer) for pointer, _, _ in args["values"]))
+    rows = np.concatenate([batch.column("row").to_numpy() for batch in found.batches])
+    signatures = [batch.column("signature") for batch in found.batches]
+    if len(rows) > _SIGNATURES:
+        order = np.argsort(a)  # so that a slab of pairs asks for few rows
+        a, b = a[order], b[order]
+    equal = _agreement(found, signatures, *_places(rows, a, b))
     verdict = clear(equal, scorer.permutations, scorer.threshold)
     near = verdict > 0
     doubt = verdict == 0
@@ -104,6 +107,21 @@ def verify(context: Context, args: dict[str, Any]) -> dict[str, Any]:
     if doubt.any():
         emit += _ask(context, "shingles", layer.name, partition, a[doubt], b[doubt])
     return {"emit": emit}
+
+
+def _agreement(found: Mapped, signatures: Sequence[pa.Array], left: I64, right: I64) -> npt.NDArray[np.integer]:
+    """How many values of the signatures at `left` and `right` are equal; not more of them in memory than _SIGNATURES."""
+    if sum(map(len, signatures)) <= _SIGNATURES:
+        words, _ = signature_words(flat(pa.chunked_array(signatures)))
+        return agreement(words, left, right)
+    equal: list[npt.NDArray[np.integer]] = []
+    for low in range(0, len(left), _SIGNATURES // 2):
+        sides = [side[low : low + _SIGNATURES // 2] for side in (left, right)]
+        wanted = distinct(np.concatenate(sides))
+        words, _ = signature_words(flat(pa.chunked_array(_taken(signatures, wanted))))
+        equal.append(agreement(words, *(np.searchsorted(wanted, side) for side in sides)))
+        found.forget()
+    return np.concatenate(equal)
 
 
 @hands_on_edges
@@ -134,7 +152,7 @@ def settle(context: Context, args: dict[str, Any]) -> dict[str, Any]:
     _, *rest = args["key"]
     layer, partition = context.plan.by_name[rest[0]], int(rest[1])
     a, b = _pairs(context, "shingles", layer.name, partition)
-    found = Mapped(map(Pointer.from_json, args["values"]))
+    found = Mapped(context.store, map(Pointer.from_json, args["values"]))
     rows = np.concatenate([batch.column("row").to_numpy() for batch in found.batches])
     sets = [batch.column("shingles") for batch in found.batches]
     sizes = np.concatenate([pc.list_value_length(one).to_numpy() for one in sets])
@@ -143,7 +161,7 @@ def settle(context: Context, args: dict[str, Any]) -> dict[str, Any]:
     near = np.empty(len(a), bool)
     for low, high in _slabs_of(sizes[left] + sizes[right]):
         wanted = distinct(np.concatenate([left[low:high], right[low:high]]))
-        offsets, hashes = _taken(sets, wanted)
+        offsets, hashes = _sets(sets, wanted)
         places = (np.searchsorted(wanted, side[low:high]) for side in (left, right))
         near[low:high] = jaccard(offsets, hashes, *places) >= threshold
         found.forget()
@@ -156,13 +174,18 @@ def _slabs_of(sizes: I64) -> Iterator[tuple[int, int]]:
     yield from pairwise([0, *ends.tolist(), len(sizes)] if len(sizes) else [])
 
 
-def _taken(sets: Sequence[pa.Array], wanted: I64) -> tuple[I64, npt.NDArray[np.uint32]]:
+def _sets(arrays: Sequence[pa.Array], wanted: I64) -> tuple[I64, npt.NDArray[np.uint32]]:
     """The sets at places (ascending) in several arrays that are taken for one: offsets and values."""
-    bounds = np.cumsum([0, *map(len, sets)])
-    cuts = np.searchsorted(wanted, bounds)
-    pieces = [sets[i].take(pa.array(wanted[cuts[i] : cuts[i + 1]] - bounds[i])) for i in range(len(sets)) if cuts[i] < cuts[i + 1]]
-    lists = pa.concat_arrays(pieces)
+    lists = pa.concat_arrays(_taken(arrays, wanted))
     return np.ascontiguousarray(lists.offsets.to_numpy()), np.ascontiguousarray(lists.values.to_numpy())
+
+
+def _taken(arrays: Sequence[pa.Array], wanted: I64) -> list[pa.Array]:
+    """The values at places (ascending) in several arrays that are taken for one."""
+    bounds = np.cumsum([0, *map(len, arrays)])
+    cuts = np.searchsorted(wanted, bounds)
+    spans = [(i, wanted[cuts[i] : cuts[i + 1]] - bounds[i]) for i in range(len(arrays)) if cuts[i] < cuts[i + 1]]
+    return [arrays[i] if len(at) == len(arrays[i]) else arrays[i].take(pa.array(at)) for i, at in spans]
 
 
 def _ask(context: Context, kind: str, layer: str, partition: int, a: U64, b: U64) -> list[list[Any]]:
@@ -181,8 +204,7 @@ def _pairs_name(kind: str, layer: str, partition: int) -> str:
 
 def _pairs(context: Context, kind: str, layer: str, partition: int) -> tuple[U64, U64]:
     """The pairs that `_ask` wrote down."""
-    path = context.store.scratch("exchange", _pairs_name(kind, layer, partition))
-    (batch,) = read_chunks([Pointer(str(path), 0)])
+    batch = read_only_chunk(context.store.scratch("exchange", _pairs_name(kind, layer, partition)))
     return batch.column("a").to_numpy(), batch.column("b").to_numpy()
 
 

@@ -15,6 +15,7 @@ import logging
 import os
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -22,6 +23,8 @@ from pathlib import Path
 LOGS = "WEB2SHARDS_WORKER_LOGS"
 #: Such a worker's log is cut at this size.
 LOG_BYTES = 16 << 20
+#: Every so many seconds a worker looks whether its run is over, and ends once it has seen that so often.
+LOOK_SECONDS, LOOKS = 10.0, 3
 
 
 def main() -> None:
@@ -49,6 +52,7 @@ def main() -> None:
         if arguments.pooled >= 0:
             os.write(arguments.pooled, b"1")
             os.close(arguments.pooled)
+        threading.Thread(target=end_when_over, name="over", daemon=True).start()
         harness.run()
         code = 0
     except BaseException:
@@ -57,6 +61,19 @@ def main() -> None:
         logging.shutdown()
         sys.stderr.flush()
         os._exit(code)  # threads that wait for a runner that is gone do not keep it
+
+
+def end_when_over(every: float = LOOK_SECONDS) -> None:
+    """Ends this process once its run is over. Beam on Flink may keep a worker when its job has ended: after a TaskManager was
+    lost, the worker of the second attempt stayed on the one that was left."""
+    seen = 0
+    while seen < LOOKS:
+        time.sleep(every)
+        tasks = sys.modules.get("pipelines.beam_tasks")
+        seen = seen + 1 if tasks is not None and tasks.over() else 0
+    logging.getLogger(__name__).info("its run is over: the worker ends")
+    logging.shutdown()
+    os._exit(0)
 
 
 def _control(provision: str, worker_id: str) -> str:
@@ -84,8 +101,6 @@ def _log_to_file(worker_id: str) -> None:
 
 
 def _cut_now_and_then(path: Path) -> None:
-    import threading
-
     def look() -> None:
         while True:
             time.sleep(5)

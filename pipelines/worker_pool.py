@@ -2,7 +2,9 @@
 
 Beam's own pool (apache_beam/runners/worker/worker_pool_main.py) listens on every interface, stops workers by ids that
 TaskManagers share, and gives workers a pipe for output that nobody reads; this one does none of that. A worker ends when
-its runner closes the control stream, and when the pool ends, however that does.
+its runner closes the control stream, and when the pool ends, however that does. A runner waits without an end for a worker
+that it has asked for (ExternalEnvironmentFactory in github.com/apache/beam, runners/java-fn-execution): so one that dies
+before it has reached the runner is started again, by the next pool at the address too, and the runner is told at last.
 """
 
 # Beam's own types are loose.
@@ -16,6 +18,7 @@ import json
 import os
 import queue
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -43,16 +46,17 @@ STATUS = "/web2shards.WorkerPool/Status"
 #: So many logs of workers that have ended are kept.
 LOGS_KEPT = 100
 STOP_SECONDS = 5.0
-#: A worker that is killed before it has reached the runner is started so often: a runner waits for it without an end
-#: (ExternalEnvironmentFactory in github.com/apache/beam, runners/java-fn-execution).
+#: A worker that ends before it has reached the runner is started so often.
 STARTS = 3
+#: What is asked for and not there yet stands in files beside the logs, for the pool that comes after this one.
+_ASKED = ".asked"
 _LOOK_SECONDS = 0.5
 _MOST_REQUEST_BYTES = 1 << 20
 
 
 @dataclass
 class Worker:
-    """A worker: its process, its log, the runner's address, where it tells that it has reached it, and when it began."""
+    """A worker: its process, its log, the runner's address, where it tells that it has `reached` it, and when it began."""
 
     id: str
     process: subprocess.Popen[bytes]
@@ -60,7 +64,19 @@ class Worker:
     control: str
     heard: int
     starts: int = 1
+    reached: bool = False
     began: float = field(default_factory=time.time)
+
+    def hear(self) -> None:
+        """Looks whether it has told that it has reached the runner."""
+        with contextlib.suppress(BlockingIOError):
+            if not self.reached and os.read(self.heard, 1):
+                self.reached = True
+                self.forget()
+
+    def forget(self) -> None:
+        """Nobody needs to start it again."""
+        self.log.with_suffix(_ASKED).unlink(missing_ok=True)
 
     def told(self) -> Json:
         return {
@@ -98,7 +114,8 @@ class WorkerPool(services.BeamFnExternalWorkerPoolServicer):
     def status(self, request: bytes, context: Any) -> bytes:
         """Who this pool is, what its workers do, and what of the paths asked for cannot be used here."""
         asked: Mapping[str, Any] = json.loads(request) if len(request) <= _MOST_REQUEST_BYTES else {}
-        wrong = try_paths([str(p) for p in asked.get("read", [])], str(asked.get("write", "")), str(asked.get("proof", "")))
+        read, write, proof = [str(p) for p in asked.get("read", [])], str(asked.get("write", "")), str(asked.get("proof", ""))
+        wrong = try_paths(read, write, proof, asked.get("storage"))
         workers = [worker.told() for worker in [*self._workers, *self._ended]]
         told = {"logs": str(self.logs), "most": self.most, "workers": workers, "wrong": wrong}
         return json.dumps({**current_identity(), **told}).encode()
@@ -119,6 +136,7 @@ class WorkerPool(services.BeamFnExternalWorkerPoolServicer):
         server.start()
         ready(self.address)
         try:
+            self._start_what_was_asked()
             while not self._stop.is_set():
                 self._look()
         finally:
@@ -137,21 +155,44 @@ class WorkerPool(services.BeamFnExternalWorkerPoolServicer):
                 answer.set_result(self._start(worker_id, control))
             except OSError as error:
                 answer.set_result(f"the worker pool on {self.address} cannot start a worker: {error}")
-        for worker in [w for w in self._workers if w.process.poll() is not None]:
-            self._workers.remove(worker)
-            self._ended.append(worker)
-            self._say(f"worker {worker.id} (process {worker.process.pid}) ended with code {worker.process.returncode}")
-            reached = os.read(worker.heard, 1)  # empty at once if it said nothing
-            os.close(worker.heard)
-            if worker.process.returncode < 0 and not reached and worker.starts < STARTS and not self._stop.is_set():
-                with contextlib.suppress(OSError):
-                    self._start(worker.id, worker.control, worker.starts + 1)
-        for worker in self._workers:
-            cut(worker.log, self.log_bytes)
+        for worker in list(self._workers):
+            ended = worker.process.poll() is not None  # before it is heard, so that its last word is
+            worker.hear()
+            if ended:
+                self._bury(worker)
+            else:
+                cut(worker.log, self.log_bytes)
         while len(self._ended) > LOGS_KEPT:
             old = self._ended.pop(0).log
             for path in (old, old.with_name(old.name + ".1")):
                 path.unlink(missing_ok=True)
+
+    def _bury(self, worker: Worker) -> None:
+        self._workers.remove(worker)
+        self._ended.append(worker)
+        os.close(worker.heard)
+        self._say(f"worker {worker.id} (process {worker.process.pid}) ended with code {worker.process.returncode}")
+        if worker.reached:
+            return
+        if answers(worker.control):
+            if worker.starts < STARTS:
+                with contextlib.suppress(OSError):
+                    self._start(worker.id, worker.control, worker.starts + 1)
+            else:
+                self._say(f"worker {worker.id} ended {STARTS} times before it reached {worker.control}: its task fails")
+                threading.Thread(target=hang_up, args=(worker.id, worker.control), name="hang up", daemon=True).start()
+        worker.forget()
+
+    def _start_what_was_asked(self) -> None:
+        """Starts the workers that a pool at this address had been asked for when it ended, if their runners still wait."""
+        for path in sorted(self.logs.glob("*" + _ASKED)):
+            with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+                asked = json.loads(path.read_text())
+                if asked["address"] != self.address:  # a neighbour's, whose logs are in the same folder
+                    continue
+                path.unlink()
+                if answers(asked["control"]):
+                    self._start(asked["id"], asked["control"], asked["starts"])
 
     def _start(self, worker_id: str, control: str, starts: int = 1) -> str:
         """Starts a worker; returns what is wrong, empty if nothing is."""
@@ -162,7 +203,10 @@ class WorkerPool(services.BeamFnExternalWorkerPoolServicer):
             )
         self._count += 1
         log = self.logs / f"worker-{safe(worker_id)}-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}-{self._count}.log"
+        asked = {"id": worker_id, "control": control, "address": self.address, "starts": starts}
+        log.with_suffix(_ASKED).write_text(json.dumps(asked))
         heard, tells = os.pipe()
+        os.set_blocking(heard, False)
         command = [sys.executable, "-P", "-m", "pipelines.worker", f"--id={worker_id}", f"--control_endpoint={control}"]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
         try:
@@ -173,6 +217,7 @@ class WorkerPool(services.BeamFnExternalWorkerPoolServicer):
                 )  # fmt: skip
         except OSError:
             os.close(heard)
+            log.with_suffix(_ASKED).unlink(missing_ok=True)
             raise
         finally:
             os.close(tells)
@@ -190,6 +235,26 @@ class WorkerPool(services.BeamFnExternalWorkerPoolServicer):
             except subprocess.TimeoutExpired:
                 worker.process.kill()
                 worker.process.wait()
+
+
+def answers(control: str) -> bool:
+    """Whether a runner still listens at the address where its control is."""
+    host, _, port = control.rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), 2).close()
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def hang_up(worker_id: str, control: str) -> None:
+    """Opens a worker's control stream and closes it: the runner takes the worker for lost, and waits no longer."""
+    from apache_beam.runners.worker.worker_id_interceptor import WorkerIdInterceptor
+
+    with contextlib.suppress(grpc.RpcError), grpc.insecure_channel(control) as channel:
+        stub = services.BeamFnControlStub(grpc.intercept_channel(channel, WorkerIdInterceptor(worker_id)))
+        for _ in stub.Control(iter(()), timeout=STOP_SECONDS):
+            pass
 
 
 def _bind(server: grpc.Server, host: str, port: int) -> int:
@@ -212,8 +277,10 @@ def serve(host: str, port: int, logs: Path, most: int, say: Callable[[str], None
     say("worker pool stopped, and its workers with it")
 
 
-def ask(address: str, read: Sequence[str] = (), write: str = "", proof: str = "", seconds: float = 10.0) -> Json:
+def ask(
+    address: str, read: Sequence[str] = (), write: str = "", proof: str = "", storage: Json | None = None, seconds: float = 10.0,
+) -> Json:  # fmt: skip
     """What the pool at an address says of itself. grpc.RpcError if none answers, or it is none of this module."""
-    request = json.dumps({"read": list(read), "write": write, "proof": proof}).encode()
+    request = json.dumps({"read": list(read), "write": write, "proof": proof, "storage": storage}).encode()
     with grpc.insecure_channel(address) as channel:
         return json.loads(channel.unary_unary(STATUS)(request, timeout=seconds))

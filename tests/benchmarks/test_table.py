@@ -96,6 +96,25 @@ def test_results_of_two_machines_are_refused(results: dict[str, Any]) -> None:
         table.rendered()
 
 
+def test_engines_stand_by_form_with_hashes_costs_and_kills(results: dict[str, Any]) -> None:
+    run = {"seconds": 3.4, "sha256": "0123456789abcdef", "same": True}
+    results["engines"] = {
+        "same_bytes": {"runs": {"demo": {"direct, 1 worker": run, "flink-local": run, "spark-local": {**run, "same": False}}}},
+        "overhead": part(cpu_over_direct={"flink": 1.234, "spark": 1.5}, two_over_one={"direct": 1.9, "flink": 1.4}),
+    }
+    kill = {"runner": "flink", "victim": "pool", "struck": True, "again": [], "wrong": []}
+    results["faults"] = {"kills": [
+        kill, {**kill, "victim": "driver", "again": [0]}, {**kill, "wrong": ["hangs"]}, {**kill, "struck": False},
+    ]}  # fmt: skip
+    lines = table.rendered().splitlines()
+    assert cells(lines, "Flink `[local]`")[1:] == ["3 s, 01234567", "yes", "1.23×", "1.40×"]
+    assert cells(lines, "Spark `local[2]`")[2:] == ["no", "1.50×", "–"]
+    assert cells(lines, "Flink, 2 TaskManagers")[1:] == ["–", "–", "–", "–"]
+    assert cells(lines, "Flink |")[1:] == ["0", "0", "0", "2", "0", "1", "1", "1", "1"]
+    assert cells(lines, "CPU a page on Spark")[1:] == ["≤ 1.4×", "1.50×", "missed by 7%"]
+    assert cells(lines, "two tasks at a time against one on Flink")[1:] == ["≥ 1.5×", "1.40×", "missed by 7%"]
+
+
 def test_a_part_that_was_measured_under_load_is_named(results: dict[str, Any]) -> None:
     assert "other work" not in table.rendered()
     results["end_to_end"]["dev"] |= {"loaded": True, "load_before": 2.5}

@@ -19,6 +19,8 @@ FLINK_JAR = ENGINES / "jars" / "flink-1.20-job-server.jar"
 SPARK_JAR = ENGINES / "jars" / "spark-3-job-server.jar"
 #: A cluster profile, as it is written into a file.
 Profile = dict[str, Any]
+#: What a pool with a small disk of its own calls its host.
+SMALL = "small-disk"
 FORWARD = Path(__file__).with_name("forward.py")
 
 #: Flink reads and writes private fields of these packages.
@@ -83,6 +85,8 @@ class Pools:
     host: Host = LOCAL
     count: int = 2
     port: int = field(default_factory=free_port)
+    #: The size of the disk that the cache of the first has for itself, as tmpfs takes it, on a host named SMALL; "": none.
+    disk: str = ""
     started: dict[int, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def start(self) -> Pools:
@@ -95,11 +99,19 @@ class Pools:
         return self
 
     def start_pool(self, port: int) -> None:
-        """Starts the pool of a port (again)."""
+        """Starts the pool of a port (again), with a cache of its own."""
         name = f"pool-{self.host.name}-{port}"
-        self.started[port] = self.processes.start(
-            name, [sys.executable, "-m", "web2shards", "worker-pool", "--port", port, "--logs", self.logs(port)], host=self.host
-        )
+        words = [sys.executable, "-m", "web2shards", "worker-pool", "--port", port, "--logs", self.logs(port)]
+        cache = self.cache(port)
+        cache.mkdir(exist_ok=True)
+        if self.disk and port == next(iter(self.started), port):
+            apart = f"mount -t tmpfs -o size={self.disk} tmpfs {cache} && hostname {SMALL} && exec \"$@\""
+            words = ["unshare", "--mount", "--uts", "sh", "-c", apart, "sh", *words]
+        self.started[port] = self.processes.start(name, words, host=self.host, more={"WEB2SHARDS_CACHE": str(cache)})
+
+    def cache(self, port: int) -> Path:
+        """Where the workers of a pool keep copies and drafts of what lies on an object store."""
+        return self.processes.folder / f"cache-{self.host.name}-{port}"
 
     def logs(self, port: int) -> Path:
         """Where the pool of a port keeps the logs of its workers."""
@@ -130,8 +142,13 @@ class Flink:
         return self
 
     def wait(self, workers: int) -> None:
-        """Waits until so many TaskManagers have registered."""
-        wait_for(f"a Flink cluster of {workers} TaskManagers", lambda: self.overview().get("taskmanagers") == workers, 90)
+        """Waits until so many TaskManagers have registered, and no other, dead one is taken for alive."""
+        living = sorted(name for name, process in self.workers.items() if process.poll() is None)
+        wait_for(f"a Flink cluster of {workers} TaskManagers", lambda: len(living) == workers and self._registered() == living, 90)
+
+    def _registered(self) -> list[str]:
+        told = asked(f"http://{self.host.address}:{self.rest}/taskmanagers", self.host)
+        return sorted(manager["id"] for manager in told.get("taskmanagers", []))
 
     def overview(self) -> dict[str, Any]:
         """What the JobManager says of the cluster; nothing while it does not answer."""

@@ -29,17 +29,23 @@ def processes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processes]:
         yield started
 
 
-@pytest.fixture(scope="module", params=["flink-local", "spark-local", "flink-cluster", "spark-cluster"])
+ENGINES = ["flink-local", "spark-local", "flink-cluster", "spark-cluster"]
+
+
+def running(name: str, started: Processes) -> Engine:
+    """An engine by its name, whose processes are `started`."""
+    if name.endswith("local"):
+        return Engine(name, started, clusters.local_flink() if name == "flink-local" else clusters.local_spark())
+    pools = clusters.Pools(started).start()
+    cluster = (clusters.Flink if name == "flink-cluster" else clusters.Spark)(started).start()
+    return Engine(name, started, {**cluster.profile(), **pools.profile()})
+
+
+@pytest.fixture(scope="module", params=ENGINES)
 def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     """Each engine in turn, as long as a module's tests on it take."""
-    name: str = request.param
-    with Processes(tmp_path_factory.mktemp(name)) as started:
-        if name.endswith("local"):
-            yield Engine(name, started, clusters.local_flink() if name == "flink-local" else clusters.local_spark())
-        else:
-            pools = clusters.Pools(started).start()
-            cluster = (clusters.Flink if name == "flink-cluster" else clusters.Spark)(started).start()
-            yield Engine(name, started, {**cluster.profile(), **pools.profile()})
+    with Processes(tmp_path_factory.mktemp(request.param)) as started:
+        yield running(request.param, started)
 
 
 @pytest.fixture(scope="session")

@@ -68,10 +68,11 @@ class Processes:
 
     folder: Path
     mark: str = field(default_factory=lambda: f"web2shards-engines-{uuid.uuid4().hex}")
+    #: What is added to the environment of all that is started from here on.
+    more: dict[str, str] = field(default_factory=dict[str, str])
 
     def __enter__(self) -> Processes:
         self.folder.mkdir(parents=True, exist_ok=True)
-        (self.folder / "tmp").mkdir(exist_ok=True)
         self._watcher = subprocess.Popen([sys.executable, "-c", _WATCHER, self.mark], stdin=subprocess.PIPE, start_new_session=True)
         return self
 
@@ -80,12 +81,21 @@ class Processes:
         self._watcher.stdin.close()
         self._watcher.wait(30)
 
-    def environment(self, more: Mapping[str, str] | None = None) -> dict[str, str]:
-        """What every process gets: the mark, temporary files in the folder, and this checkout on the path."""
-        kept = {key: value for key, value in os.environ.items() if not key.startswith(("FLINK_", "SPARK_", "HADOOP_"))}
+    @property
+    def watcher(self) -> int:
+        """The watcher's process."""
+        return self._watcher.pid
+
+    def environment(self, more: Mapping[str, str] | None = None, host: Host = LOCAL) -> dict[str, str]:
+        """What every process gets: the mark, temporary files and state in a folder of its host, this checkout on the path."""
+        temporary = self.folder / (f"tmp-{host.name}" if host.prefix else "tmp")
+        temporary.mkdir(exist_ok=True)
+        foreign = ("FLINK_", "SPARK_", "HADOOP_", "AWS_")
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(foreign)}
         return {
-            **kept, "WEB2SHARDS_ENGINES_MARK": self.mark, "TMPDIR": str(self.folder / "tmp"), "PYTHONPATH": str(ROOT),
-            "JDK_JAVA_OPTIONS": f"-Djava.io.tmpdir={self.folder / 'tmp'}", "COLUMNS": "200", **(more or {}),
+            **kept, "WEB2SHARDS_ENGINES_MARK": self.mark, "TMPDIR": str(temporary), "PYTHONPATH": str(ROOT),
+            "JDK_JAVA_OPTIONS": f"-Djava.io.tmpdir={temporary}", "COLUMNS": "200",
+            "XDG_STATE_HOME": str(temporary / "state"), "AWS_EC2_METADATA_DISABLED": "true", **self.more, **(more or {}),
         }  # fmt: skip
 
     def start(
@@ -95,7 +105,7 @@ class Processes:
         with open(self.folder / f"{name}.out", "ab") as log:
             return subprocess.Popen(
                 [*host.prefix, *map(str, words)], stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
-                env=self.environment(more), cwd=cwd or self.folder, start_new_session=True,
+                env=self.environment(more, host), cwd=cwd or self.folder, start_new_session=True,
             )  # fmt: skip
 
     def said(self, name: str) -> str:
@@ -113,13 +123,13 @@ def wait_for(what: str, there: Callable[[], bool], seconds: float = 60.0) -> flo
     return time.monotonic() - began
 
 
-def listens(port: int, host: Host = LOCAL) -> bool:
-    """Whether something accepts connections on a host's loopback."""
-    probe = f"import socket; socket.create_connection(('127.0.0.1', {port}), 1)"
+def listens(port: int, host: Host = LOCAL, address: str = "127.0.0.1") -> bool:
+    """Whether something accepts connections on a host, on its loopback if no address is given."""
+    probe = f"import socket; socket.create_connection(({address!r}, {port}), 1)"
     if host.prefix:
         return subprocess.run([*host.prefix, sys.executable, "-c", probe], stderr=subprocess.DEVNULL, check=False).returncode == 0
     try:
-        socket.create_connection(("127.0.0.1", port), 1).close()
+        socket.create_connection((address, port), 1).close()
     except OSError:
         return False
     return True

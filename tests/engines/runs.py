@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,21 +42,22 @@ class Job:
     settings: tuple[str, ...] = ()
 
     def start(
-        self, processes: Processes, out: Path, profile: Profile | None = None, *, workers: int = 2, host: Host = LOCAL,
-        more: Sequence[str] = (),
+        self, processes: Processes, out: Path | str, profile: Profile | None = None, *, workers: int = 2, host: Host = LOCAL,
+        more: Sequence[str] = (), environment: Mapping[str, str] | None = None,
     ) -> subprocess.Popen[bytes]:  # fmt: skip
         """Starts it, on DirectRunner if no profile is given; what it says goes to `<name of out>.out`."""
+        name = Path(out).name
         words = [sys.executable, "-m", "web2shards", "run", self.recipe, "--out", str(out), "--workers", str(workers)]
         words += [word for setting in self.settings for word in ("--set", setting)]
         if profile is not None:
-            path = processes.folder / f"{out.name}.yaml"
+            path = processes.folder / f"{name}.yaml"
             path.write_text(json.dumps(profile, indent=1))  # JSON is YAML
             words += ["--cluster", str(path)]
-        (processes.folder / f"{out.name}.out").unlink(missing_ok=True)
-        return processes.start(out.name, [*words, *more], host=host, cwd=ROOT)
+        (processes.folder / f"{name}.out").unlink(missing_ok=True)
+        return processes.start(name, [*words, *more], host=host, more=environment, cwd=ROOT)
 
     def run(
-        self, processes: Processes, out: Path, profile: Profile | None = None, *, workers: int = 2, host: Host = LOCAL,
+        self, processes: Processes, out: Path | str, profile: Profile | None = None, *, workers: int = 2, host: Host = LOCAL,
         more: Sequence[str] = (), seconds: float = 600,
     ) -> Done:  # fmt: skip
         """Runs it to its end, with `more` words; one that takes longer than `seconds` is ended, with code -999."""
@@ -66,9 +68,14 @@ class Job:
         except subprocess.TimeoutExpired:
             kill(process)
             code = -999
-        return Done(code, processes.said(out.name), time.monotonic() - began)
+        return Done(code, processes.said(Path(out).name), time.monotonic() - began)
 
 
 def shards(out: Path) -> dict[str, str]:
     """sha256 of every shard."""
     return {name: digest for name, digest in contents(out).items() if name.endswith(".tar")}
+
+
+def digest(found: dict[str, str]) -> str:
+    """One sha256 of the lines `<sha256>  <name>` of all shards by name, as `sha256sum` writes them."""
+    return hashlib.sha256("".join(f"{of}  {name}\n" for name, of in sorted(found.items())).encode()).hexdigest()

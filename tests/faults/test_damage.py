@@ -7,6 +7,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from random import Random
@@ -15,7 +16,7 @@ import pyarrow as pa
 import pytest
 
 from core.errors import StorageError
-from pipelines.exchange import Pointer, read_chunks, write_chunks
+from pipelines.exchange import read_chunks, read_only_chunk, write_chunks
 from pipelines.layers import check_seal
 from pipelines.store import Store
 from tests.faults.injected import damage_exchange, flip
@@ -128,14 +129,37 @@ def test_any_bit_of_an_exchange_file_counts(tmp_path: Path) -> None:
     assert [batch.equals(chunks[n]) for n, batch in zip(chunks, read_chunks(pointers.values()), strict=True)] == [True] * 3
     path = Path(pointers[3].path)
     data = path.read_bytes()
+    last = pointers[900]
     rng = Random(1)
-    for hurt in [*(flip(data, rng) for _ in range(400)), *(data[:n] for n in range(0, len(data), 53)), data + b"\0"]:
+    hurt_chunks = [
+        data[: p.start] + flip(data[p.start : p.end], rng) + data[p.end :] for p in pointers.values() for _ in range(150)
+    ]
+    for hurt in [*hurt_chunks, *(data[:n] for n in range(0, last.end, 53))]:
         path.write_bytes(hurt)
         with pytest.raises(StorageError, match=r"some\.arrow: the exchange file is damaged"):
             read_chunks(pointers.values())
     path.write_bytes(data)
-    with pytest.raises(StorageError, match="is damaged"):
-        read_chunks([Pointer(str(path), 3)])
+    for wrong in (replace(last, end=last.end - 8), replace(last, start=0), replace(last, end=1 << 40), replace(last, start=-8)):
+        with pytest.raises(StorageError, match="is damaged"):
+            read_chunks([wrong])
+
+
+def test_any_bit_of_an_exchange_file_that_is_known_by_name_counts(tmp_path: Path) -> None:
+    (tmp_path / "lease").mkdir()
+    (tmp_path / "lease" / "00000001.json").touch()
+    batch = pa.RecordBatch.from_pydict({"a": list(range(40))})
+    (pointer,) = write_chunks(Store(str(tmp_path), 1), "one.arrow", {7: batch}, batch.schema).values()
+    path = Path(pointer.path)
+    assert read_only_chunk(path).equals(batch)
+    data = path.read_bytes()
+    rng = Random(2)
+    tail = data[pointer.end :].lstrip(b"\0")  # what lies between is nobody's
+    hurt_tails = [data[: -len(tail)] + flip(tail, rng) for _ in range(200)]
+    hurt_chunks = [flip(data[: pointer.end], rng) + data[pointer.end :] for _ in range(200)]
+    for hurt in [*hurt_tails, *hurt_chunks, *(data[:n] for n in range(0, len(data), 11)), data + b"\0"]:
+        path.write_bytes(hurt)
+        with pytest.raises(StorageError, match=r"one\.arrow: the exchange file is damaged"):
+            read_only_chunk(path)
 
 
 @pytest.mark.parametrize("what", ["rows", "keys", "payload", "counts", "cuts"])

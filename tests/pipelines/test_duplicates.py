@@ -143,6 +143,23 @@ def test_small_partitions_give_the_same(
     assert clusters(tmp_path / "out") == clusters(finished)
 
 
+@pytest.mark.parametrize("verify", ["jaccard", "none"])
+def test_groups_of_partitions_give_the_same(
+    table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verify: str
+) -> None:  # fmt: skip
+    """As for a table whose partitions are too many to send to each; and for one bucket that is too large for a partition."""
+    settings = f"{{threshold: 0.8, verify: {verify}}}"
+    run(near(table, settings=settings, part="5kB"), RunOptions(str(tmp_path / "one"), inline=True))
+    monkeypatch.setattr("pipelines.deduplication.PARTITION_KEYS", 20)
+    monkeypatch.setattr("pipelines.deduplication.PARTITION_ROWS", 20)
+    monkeypatch.setattr("pipelines.deduplication.MOST_PARTITION_ROWS", 40)
+    monkeypatch.setattr("pipelines.partitions.MOST_GROUPS", 4)
+    monkeypatch.setattr("pipelines.verification._SIGNATURES", 16)
+    monkeypatch.setattr("dedup.large_buckets.match_in_pieces.__defaults__", (False, 5))
+    run(near(table, settings=settings, part="5kB"), RunOptions(str(tmp_path / "out"), inline=True))
+    assert clusters(tmp_path / "out") == clusters(tmp_path / "one")
+
+
 @pytest.mark.parametrize("sources", [1, 3, 1000])
 def test_parts_that_are_put_together_give_the_same(
     finished: Path, table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sources: int

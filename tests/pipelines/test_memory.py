@@ -19,7 +19,7 @@ def test_rows_come_back_after_their_pages_are_let_go(tmp_path: Path) -> None:
     chunk = pa.RecordBatch.from_pydict({"text": texts})
     with Lease(str(tmp_path)) as lease:
         pointers = write_chunks(lease.store, "x.arrow", {0: chunk, 7: chunk.slice(3, 2)}, chunk.schema)
-        mapped = Mapped(pointers.values())
+        mapped = Mapped(lease.store, pointers.values())
         for _ in range(2):
             assert [batch.column("text").to_pylist() for batch in mapped.batches] == [texts, texts[3:5]]
             mapped.forget()

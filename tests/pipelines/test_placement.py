@@ -80,7 +80,7 @@ def test_the_profiles_store_is_known_before_anything_is_looked_at(tmp_path: Path
             look(recipe, options)
         assert not (tmp_path / "out").exists()
     monkeypatch.setenv("CRAWL_KEY", "abc")
-    options.reach_stores()
+    options.engine.use_storage()
     assert [os.environ[name] for name in ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_REGION")] == [
         "http://127.0.0.1:9", "abc", "here",
     ]  # fmt: skip

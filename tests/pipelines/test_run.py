@@ -196,3 +196,19 @@ def test_a_run_is_two_pipelines(tmp_path: Path, pipelines: list[list[str]]) -> N
     assert pipelines == [["decide fates"], ["decide fates", "write text, second"], ["write second"]]
     fresh = small_run(tmp_path / "fresh", recipe(settings=[*both, 'documents.keep+={keep: "duplicates.size <= 50"}']))
     assert hashes(Path(fresh.out)) == hashes(out)
+
+
+def test_statistics_of_many_parts_are_merged_as_a_tree(
+    finished: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = small_run(finished).stats
+    monkeypatch.setattr("pipelines.reporting.MOST_ALONE", 2)
+    monkeypatch.setattr("pipelines.reporting.PARTS_A_TASK", 3)
+    result = small_run(out)
+    assert list(result.passes) == ["merge statistics"]
+    assert result.stats == before
+    damaged = min((out / "statistics").glob("*.json"))
+    monkeypatch.setattr("pipelines.survey.fates_missing", lambda *_: [])
+    damaged.write_bytes(damaged.read_bytes()[:-30])
+    with pytest.raises(StorageError, match="the statistics are missing or damaged"):
+        small_run(out)

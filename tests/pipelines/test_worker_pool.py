@@ -5,6 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +25,17 @@ from pipelines.worker_pool import STARTS, ask
 from .runs import hashes, small_run
 from .servers import alive, python, wait_until, worker_pool
 
-NOWHERE = "127.0.0.1:9"  # a worker for it waits a minute for a control that does not come
+NOWHERE = "127.0.0.1:9"
 
 
-def start(address: str, worker_id: str, control: str = NOWHERE) -> str:
+@pytest.fixture
+def control() -> Iterator[str]:
+    """A runner that does not answer: a worker waits a minute for it."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield f"127.0.0.1:{listening.getsockname()[1]}"
+
+
+def start(address: str, worker_id: str, control: str) -> str:
     """Asks a pool for a worker as an engine does; returns what it refuses it for."""
     with grpc.insecure_channel(address) as channel:
         request = messages.StartWorkerRequest(worker_id=worker_id, control_endpoint=endpoints_pb2.ApiServiceDescriptor(url=control))
@@ -64,21 +75,74 @@ def killed_for_good(address: str, *kept: int) -> bool:
     return len([one for one in told if one["code"] is not None]) == STARTS
 
 
-def test_a_worker_that_is_killed_before_it_reached_the_runner_is_started_again(tmp_path: Path) -> None:
+def test_a_worker_that_is_killed_before_it_reached_the_runner_is_started_again(tmp_path: Path, control: str) -> None:
     """The runner would wait for it without an end."""
     with worker_pool(tmp_path / "logs") as (_, address):
-        assert start(address, "1-1") == ""
+        assert start(address, "1-1", control) == ""
         (first,) = living(address)
         os.kill(first["pid"], signal.SIGKILL)
         wait_until(lambda: [w["id"] for w in living(address) if w["pid"] != first["pid"]] == ["1-1"])
         wait_until(lambda: killed_for_good(address))
         assert not living(address)
+        assert not list((tmp_path / "logs").glob("*.asked"))
 
 
-def test_workers_with_one_id_are_neighbours(tmp_path: Path) -> None:
+def test_a_worker_whose_runner_is_gone_is_not_started_again(tmp_path: Path) -> None:
     with worker_pool(tmp_path / "logs") as (_, address):
-        assert start(address, "1-1") == ""
-        assert start(address, "1-1") == ""
+        assert start(address, "1-1", NOWHERE) == ""
+        (first,) = living(address)
+        os.kill(first["pid"], signal.SIGKILL)
+        wait_until(lambda: not living(address))
+        assert start(address, "2-1", NOWHERE) == ""
+        assert [w["id"] for w in living(address)] == ["2-1"]
+
+
+class Control(services.BeamFnControlServicer):
+    """A runner that only notes whose control streams were opened, and closed."""
+
+    def __init__(self) -> None:
+        self.closed: list[str] = []
+
+    def Control(self, request_iterator: Any, context: Any) -> Any:
+        assert list(request_iterator) == []
+        self.closed.append(dict(context.invocation_metadata())["worker_id"])
+        return iter(())
+
+
+def test_a_runner_whose_worker_does_not_come_waits_no_longer(tmp_path: Path) -> None:
+    server, runner = grpc.server(ThreadPoolExecutor(2)), Control()
+    services.add_BeamFnControlServicer_to_server(runner, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    try:
+        with worker_pool(tmp_path / "logs") as (_, address):
+            assert start(address, "1-1", f"127.0.0.1:{port}") == ""
+            wait_until(lambda: killed_for_good(address))
+            wait_until(lambda: runner.closed == ["1-1"])
+    finally:
+        server.stop(0)
+
+
+def test_a_pool_starts_the_workers_that_a_killed_one_was_asked_for(tmp_path: Path, control: str) -> None:
+    logs = tmp_path / "logs"
+    with worker_pool(logs) as (first, address):
+        assert start(address, "1-1", control) == ""
+        assert start(address, "2-1", NOWHERE) == ""
+        first.send_signal(signal.SIGKILL)
+        first.wait()
+    (logs / "worker-x.asked").write_text('{"id": "3-1", "control": "' + control + '", "address": "127.0.0.1:1", "starts": 1}')
+    (logs / "worker-y.asked").write_text('{"id":')
+    with worker_pool(logs, "--port", address.rpartition(":")[2]) as (_, again):
+        assert again == address
+        assert [w["id"] for w in wait_until(lambda: living(address))] == ["1-1"]
+        assert "2-1" not in {w["id"] for w in ask(address)["workers"]}
+    assert (logs / "worker-x.asked").exists()
+
+
+def test_workers_with_one_id_are_neighbours(tmp_path: Path, control: str) -> None:
+    with worker_pool(tmp_path / "logs") as (_, address):
+        assert start(address, "1-1", control) == ""
+        assert start(address, "1-1", control) == ""
         first, second = living(address)
         assert first["log"] != second["log"]
         stop(address, "1-1")
@@ -87,19 +151,19 @@ def test_workers_with_one_id_are_neighbours(tmp_path: Path) -> None:
         assert alive(second["pid"])
 
 
-def test_no_more_workers_than_allowed(tmp_path: Path) -> None:
+def test_no_more_workers_than_allowed(tmp_path: Path, control: str) -> None:
     with worker_pool(tmp_path / "logs", "--max-workers", "1") as (_, address):
-        assert start(address, "a") == ""
-        assert "has 1 workers, and starts no more" in start(address, "b")
+        assert start(address, "a", control) == ""
+        assert "has 1 workers, and starts no more" in start(address, "b", control)
         wait_until(lambda: killed_for_good(address))
-        assert start(address, "c") == ""
+        assert start(address, "c", control) == ""
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
-def test_workers_end_with_their_pool(tmp_path: Path, number: int) -> None:
+def test_workers_end_with_their_pool(tmp_path: Path, control: str, number: int) -> None:
     with worker_pool(tmp_path / "logs") as (process, address):
-        start(address, "a")
-        start(address, "b")
+        start(address, "a", control)
+        start(address, "b", control)
         pids = [w["pid"] for w in living(address)]
         assert len(pids) == 2
         process.send_signal(number)
@@ -125,8 +189,6 @@ def test_it_listens_on_loopback_only(tmp_path: Path) -> None:
 def test_a_port_that_is_taken(tmp_path: Path) -> None:
     with worker_pool(tmp_path / "logs") as (_, address):
         port = address.rpartition(":")[2]
-        import subprocess
-
         other = python("-m", "web2shards", "worker-pool", "--port", port, "--logs", str(tmp_path), stderr=subprocess.PIPE)
         _, said = other.communicate(timeout=60)
         assert other.returncode == 8
@@ -155,10 +217,27 @@ def test_a_log_is_cut_while_it_is_written(tmp_path: Path) -> None:
     assert log.read_bytes() == b"c" * 10
 
 
+def test_a_worker_ends_when_its_run_is_over(tmp_path: Path) -> None:
+    """An engine may keep it, though its job has ended."""
+    code = (
+        "import sys, time, pipelines.beam_tasks as tasks, pipelines.worker as worker\n"
+        "assert not tasks.over()\n"
+        "tasks._RESULTS.add(sys.argv[1])\n"
+        "print('ready', flush=True)\n"
+        "worker.end_when_over(0.2)\n"
+    )
+    (tmp_path / "results").mkdir()
+    process = python("-c", code, str(tmp_path / "results"), stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(1.5)
+    (tmp_path / "results").rmdir()
+    assert process.wait(30) == 0
+
+
 def test_a_worker_asks_the_runner_where_control_is(tmp_path: Path) -> None:
     """PROCESS and DOCKER: the worker's log says which control it was told of."""
-    from concurrent.futures import ThreadPoolExecutor
-
     from apache_beam.portability.api import beam_provision_api_pb2 as provision
     from apache_beam.portability.api import beam_provision_api_pb2_grpc as provisions
 

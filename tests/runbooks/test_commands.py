@@ -82,7 +82,7 @@ def test_every_command_is_run_or_marked() -> None:
     assert {*HERE, *ELSEWHERE} <= {*PAGES}
 
 
-@pytest.mark.parametrize("page", ["kubernetes.md", "dataflow.md"])
+@pytest.mark.parametrize("page", ["kubernetes.md", "yarn.md", "dataflow.md"])
 def test_pages_that_are_not_run_say_so_and_why(page: str) -> None:
     assert re.search(r"\*Not run( here: there is no|, and not offered:)", text_of(page))
 

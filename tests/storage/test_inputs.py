@@ -14,11 +14,15 @@ import pyarrow.parquet as pq
 import pytest
 
 from core.errors import InputError, UnreachableError
+from core.remote import AT_ONCE, at_once
 from core.retries import PATIENCE_VARIABLE
 from ingest.files import OVERLAP, ByteSource, change_stamp, find_files, open_file
 from ingest.options import IngestOptions
 from ingest.parts import list_parts
 from ingest.read import open_part, slice_digest
+from pipelines.context import input_parts
+from pipelines.recipe import load_recipe
+from tests.pipelines.runs import EXAMPLES, RECIPE
 from tests.storage.conftest import S3
 from tests.storage.faulty import Fault, Proxy, Rule, every, first
 
@@ -201,3 +205,38 @@ def test_a_table_whose_store_goes_away_is_not_taken_for_damaged(s3: S3, monkeypa
     s3.stop()
     with pytest.raises(UnreachableError, match="no answer"):
         list(batches)
+
+
+def test_many_are_asked_for_at_the_same_time_and_come_in_order() -> None:
+    waiting, most = [0], [0]
+    lock = threading.Lock()
+
+    def call(item: int) -> int:
+        with lock:
+            waiting[0] += 1
+            most[0] = max(most[0], waiting[0])
+        time.sleep(0.02 * (item % 3))
+        with lock:
+            waiting[0] -= 1
+        if item in (70, 90):
+            raise InputError(f"{item}", "")
+        return item
+
+    assert list(at_once(call, range(60), far=True)) == list(range(60))
+    assert 2 < most[0] <= AT_ONCE
+    came: list[int] = []
+    with pytest.raises(InputError, match="70"):
+        came.extend(at_once(call, range(60, 5000), far=True))
+    assert waiting[0] == 0  # no thread is left behind
+
+
+def test_the_heads_of_many_files_are_looked_at_together(s3: S3, through: Through) -> None:
+    """One that is no WARC is told by name, the first of several."""
+    for i in range(40):
+        s3.put(f"many/{i:02d}.warc.gz", b"not a WARC" if i in (20, 30) else (EXAMPLES / "web.warc.gz").read_bytes())
+    slow = through(lambda request: Fault(slow=5_000) if ".warc.gz" in request.path else None)  # 0.1 s and more each
+    began = time.monotonic()
+    with pytest.raises(InputError, match=r"s3://crawl/many/20\.warc\.gz: is no WARC"):
+        input_parts(load_recipe(RECIPE.format(warcs="[s3://crawl/many/*.warc.gz]"), ["input.part=1GB"]))
+    assert len(slow.faults) > 30
+    assert time.monotonic() - began < 0.1 * len(slow.faults) / 2

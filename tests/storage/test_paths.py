@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from core.errors import InputError, StorageError, UnreachableError
-from core.remote_path import CACHE_BYTES_VARIABLE, RemotePath, Stats, cached, place, put, remove_tree, upload
+from core.remote_cache import CACHE_BYTES_VARIABLE, cached
+from core.remote_path import RemotePath, Stats, place, put, remove_tree, upload
 from core.retries import PATIENCE_VARIABLE, Retries, passes
 from tests.storage.conftest import S3
 from tests.storage.faulty import Fault, Proxy, Rule, every, first
@@ -98,14 +99,14 @@ def test_a_copy_is_downloaded_once_and_never_an_old_one(s3: S3, through: Through
 
 
 def test_copies_are_bounded(s3: S3, monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
-    from core import remote_path
+    from core import remote_cache
 
     monkeypatch.setenv(CACHE_BYTES_VARIABLE, "2500")
     for i in range(4):
         s3.put(f"out/{i}", bytes([i]) * 1_000)
     kept = [cached(f"{ROOT}/{i}") for i in range(4)]
     assert all(path.exists() for path in kept)  # somebody may be about to read them
-    monkeypatch.setattr(remote_path, "RECENT_SECONDS", 0.0)
+    monkeypatch.setattr(remote_cache, "RECENT_SECONDS", 0.0)
     for i, path in enumerate(kept):
         os.utime(path, (1, 100 if i == 0 else i))
     s3.put("out/4", b"4" * 1_000)

@@ -292,3 +292,16 @@ def test_a_killed_run_is_gone_on_with(s3: S3, tmp_path: Path) -> None:
 def test_stores_that_cannot_hold_an_out_folder_are_refused(out: str) -> None:
     with pytest.raises(StorageError, match="an out folder is a local path, or a URI"):
         remote_run(recipe(), out)
+
+
+def test_what_a_run_wrote_it_does_not_read_again(s3: S3, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The driver asks for footers alone; files of a run that was killed before its manifests are read whole."""
+    read: list[Path] = []
+    monkeypatch.setattr("pipelines.survey.check_seal", read.append)
+    made = remote_recipe(s3)
+    remote_run(made)
+    assert read == []
+    for manifest in out_of(s3).glob("documents/*/_layer.json"):
+        manifest.unlink()
+    remote_run(made)
+    assert {path.parent.name for path in read} >= {"page", "language", "fate"}

@@ -1,0 +1,255 @@
+"""Plans shards as tasks: count samples by sender, then find the first sample of every run of shards.
+
+Samples stand in the order of a seeded hash of their id over the whole output (`sharding.order`), and every shard but the
+last of a split holds exactly `samples`. A sender is a part or, where there are many, those whose names hash alike; a run of
+shards is one or, where there are many, as many as one task writes: so what travels stays within senders × runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import xxhash
+
+from core.addresses import url_hosts
+from core.hashing import ID_TYPE, digest
+from pipelines.chunks import flat, orders_of
+from pipelines.context import Context
+from pipelines.exchange import Pointer, read_chunks, write_chunks
+from pipelines.partitions import most_groups
+from pipelines.plan import DUPLICATES, FATE, Plan
+from pipelines.recipe import Output
+from pipelines.view import Joined
+from sharding.index import index_method, retract_index
+from sharding.order import BUCKETS, ORDER, Orders, RankPlan, Samples, prefixes, samples_of
+from sharding.split import SPLITS, is_validation
+
+Bools = npt.NDArray[np.bool_]
+I64 = npt.NDArray[np.int64]
+#: Parts send for themselves up to this many; more are dealt out to as many senders.
+MOST_SENDERS = 4096
+#: A run of several shards holds at most so many samples.
+MOST_RUN_SAMPLES = 4_000_000
+
+_ORDERED = pa.schema([
+    ("row", pa.int64()), ("key", pa.uint64()), ("high", pa.uint64()), ("low", pa.uint64()), ("copy", pa.uint32()),
+])  # fmt: skip
+_COUNTS = pa.schema([("split", pa.uint8()), ("bucket", pa.int64()), ("count", pa.int64())])
+_CLUSTERS = pa.schema([("cluster", ID_TYPE), ("validation", pa.bool_()), ("bucket", pa.int64())])
+_CUTS = pa.schema([("split", pa.uint8()), ("key", pa.uint64()), ("high", pa.uint64()), ("low", pa.uint64()), ("copy", pa.uint32())])
+
+
+@dataclass(frozen=True)
+class Sender:
+    """What `plan_shards` hands to a sender: its `parts` with their rows, which it counts as one after the other, where its
+    samples are by split, and the first sample of each run of shards (`cuts`, of all splits)."""
+
+    parts: tuple[tuple[str, int], ...]
+    samples: dict[str, list[Any]]
+    cuts: list[Any]
+    runs: tuple[int, ...]
+    run: int
+    overlap: list[Any] | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "parts": self.parts, "samples": self.samples, "cuts": self.cuts, "runs": self.runs, "run": self.run,
+            "overlap": self.overlap,
+        }  # fmt: skip
+
+    @staticmethod
+    def from_json(value: dict[str, Any]) -> Sender:
+        parts = tuple((str(name), int(rows)) for name, rows in value["parts"])
+        return Sender(parts, value["samples"], value["cuts"], tuple(value["runs"]), int(value["run"]), value["overlap"])
+
+    @property
+    def names(self) -> list[str]:
+        return [name for name, _ in self.parts]
+
+    def cuts_of(self, code: int) -> Orders:
+        """The first samples of the runs of a split but its first."""
+        (cuts,) = read_chunks([Pointer.from_json(self.cuts)])
+        return orders_of(cuts.filter(pc.equal(cuts.column("split"), code)), "")
+
+    def samples_of(self, context: Context) -> Iterator[tuple[int, Orders, I64]]:
+        """Code, orders and rows of the samples of each split, without those that are left out of it."""
+        excluded: pa.Array | None = None
+        if self.overlap is not None:
+            (overlap,) = read_chunks([Pointer.from_json(self.overlap)])
+            excluded = overlap.column("cluster")
+        for code in range(len(SPLITS)):
+            if str(code) in self.samples:
+                yield code, *_samples_at(context, self.names, self.samples, code, excluded)
+
+
+def sender_of(part: str, parts: int) -> str:
+    """The sender of a part, where there are so many parts."""
+    return part if parts <= MOST_SENDERS else f"{xxhash.xxh3_64_intdigest(part.encode()) % MOST_SENDERS:05d}"
+
+
+def count(context: Context, args: dict[str, Any]) -> dict[str, Any]:
+    """The samples of a sender's parts in their order, by split, in an exchange file; emits ["plan", output] → pointers.
+
+    Counts are by bucket of the order; clusters that have samples in more than one place go along, so that
+    `plan_shards` can leave out what would stand on both sides of the validation split.
+    """
+    _, name, sender = args["key"]
+    output = context.recipe.output[name]
+    spread = _clusters_may_spread(context.plan, output)
+    parts: list[tuple[str, int]] = []
+    ids: list[pa.Array] = [pa.array([], ID_TYPE)]
+    repeats: list[npt.NDArray[np.int64]] = [np.zeros(0, np.int64)]
+    sides: list[Bools] = [np.zeros(0, bool)]
+    clusters: list[pa.Array] = [pa.array([], ID_TYPE)]
+    columns = [f"{FATE}.kept", f"{FATE}.repeat", "page.url", *([f"{DUPLICATES}.cluster", f"{DUPLICATES}.size"] if spread else [])]
+    for part in sorted(args["values"]):
+        rows = 0
+        with Joined(context.store, part, columns) as view:
+            for batch in view.batches():
+                kept = np.asarray(batch[f"{FATE}.kept"].to_numpy(zero_copy_only=False), bool)
+                repeats.append(np.where(kept, batch[f"{FATE}.repeat"].to_numpy(zero_copy_only=False), 0).astype(np.int64))
+                hosts = url_hosts(pc.if_else(pa.array(kept), batch["page.url"], None))
+                sides.append(is_validation(hosts, batch["id"], output.validation, context.recipe.seed))
+                ids.append(batch["id"])
+                rows += len(kept)
+                if spread:
+                    many = pc.greater(batch[f"{DUPLICATES}.size"].fill_null(1), 1)
+                    clusters.append(pc.if_else(many, batch[f"{DUPLICATES}.cluster"], None))
+        parts.append((part, rows))
+    validation = np.concatenate(sides)
+    samples = samples_of(pa.concat_arrays(ids), np.concatenate(repeats), context.recipe.seed)
+    chunks: dict[int, pa.RecordBatch] = {}
+    counted: list[pa.RecordBatch] = []
+    for code in range(len(SPLITS)):
+        mine = validation[samples.rows] == bool(code)
+        if not mine.any():
+            continue
+        chunks[code] = _ordered(samples, mine)
+        buckets, numbers = np.unique(prefixes(samples.orders[mine]), return_counts=True)
+        counted.append(pa.RecordBatch.from_arrays(
+            [pa.array(np.full(len(buckets), code, np.uint8)), pa.array(buckets), pa.array(numbers.astype(np.int64))], schema=_COUNTS
+        ))  # fmt: skip
+    prefix = f"{name}-{digest(sender).hex()}"
+    pointers = write_chunks(context.store, f"{prefix}-samples.arrow", chunks, _ORDERED)
+    counts = pa.Table.from_batches(counted, _COUNTS).combine_chunks().to_batches()
+    counts_at = write_chunks(context.store, f"{prefix}-counts.arrow", {0: counts[0]} if counts else {}, _COUNTS, "zstd")
+    shared: dict[int, Pointer] = {}
+    if spread and len(samples):
+        of_samples = pa.concat_arrays(clusters).take(pa.array(samples.rows))
+        known = np.asarray(of_samples.is_valid())
+        batch = pa.RecordBatch.from_arrays(
+            [of_samples.drop_null(), pa.array(validation[samples.rows][known]), pa.array(prefixes(samples.orders)[known])],
+            schema=_CLUSTERS,
+        )
+        shared = write_chunks(context.store, f"{prefix}-clusters.arrow", {0: batch} if len(batch) else {}, _CLUSTERS)
+    return {"emit": [[["plan", name], {
+        "sender": sender, "parts": parts, "samples": {str(k): p.to_json() for k, p in pointers.items()},
+        "counts": [p.to_json() for p in counts_at.values()], "clusters": [p.to_json() for p in shared.values()],
+    }]]}  # fmt: skip
+
+
+def plan_shards(context: Context, args: dict[str, Any]) -> dict[str, Any]:
+    """From all counts, the first sample of every run of shards; takes the old index back. Emits ["send", output, sender] →
+    Sender."""
+    name = args["key"][1]
+    output = context.recipe.output[name]
+    folder = context.store.path("shards", name)
+    if index_method(folder) != args["methods"][name]:  # a late attempt leaves the new index alone
+        context.store.check_lease()
+        retract_index(folder)
+    senders = sorted(args["values"], key=lambda value: value["sender"])
+    counts = np.zeros((len(SPLITS), BUCKETS), np.int64)
+    for batch in read_chunks(Pointer.from_json(p) for value in senders for p in value["counts"]):
+        np.add.at(counts, (batch.column("split").to_numpy(), batch.column("bucket").to_numpy()), batch.column("count").to_numpy())
+    left_out, buckets = _overlap(read_chunks(Pointer.from_json(p) for value in senders for p in value["clusters"]))
+    np.subtract.at(counts[1], buckets, 1)
+    plans = [RankPlan(c, output.samples) for c in counts]
+    most = most_groups(len(senders), int(args["workers"]))
+    run = shards_a_run(sum(ranks.shards for ranks in plans), output.samples, most)
+    of_runs = [RankPlan(c, output.samples * run) for c in counts]
+    excluded = left_out if len(left_out) else None
+    cuts: list[pa.RecordBatch] = []
+    for code, ranks in enumerate(of_runs):
+        border: list[Orders] = []
+        for value in senders:
+            if str(code) in value["samples"]:
+                names = [part for part, _ in value["parts"]]
+                orders, _ = _samples_at(context, names, value["samples"], code, excluded, ranks)
+                border.append(orders)
+        found = ranks.cuts(border)
+        cuts.append(pa.RecordBatch.from_arrays(
+            [pa.array(np.full(len(found), code, np.uint8)), *(pa.array(found[n]) for n in ORDER.names or ())], schema=_CUTS
+        ))  # fmt: skip
+    planned = pa.Table.from_batches(cuts, _CUTS).combine_chunks().to_batches() or [pa.RecordBatch.from_pylist([], schema=_CUTS)]
+    where = write_chunks(context.store, f"{name}-cuts.arrow", {0: planned[0]}, _CUTS)[0].to_json()
+    overlap: list[Any] | None = None
+    if excluded is not None:
+        schema = pa.schema([("cluster", ID_TYPE)])
+        batch = pa.RecordBatch.from_arrays([excluded], schema=schema)
+        overlap = write_chunks(context.store, f"{name}-overlap.arrow", {0: batch}, schema)[0].to_json()
+    runs = tuple(ranks.shards for ranks in of_runs)
+    return {
+        "emit": [
+            [["send", name, value["sender"]],
+             Sender(value["parts"], value["samples"], where, runs, run, overlap).to_json()]
+            for value in senders if value["samples"]
+        ],
+        "output": name, "shards": [ranks.shards for ranks in plans], "samples": [ranks.total for ranks in plans],
+        "left_out": len(buckets),
+    }  # fmt: skip
+
+
+def shards_a_run(shards: int, samples: int, most: int) -> int:
+    """How many shards of so many samples one task receives, where there are so many shards and `most` runs are wanted."""
+    return max(1, min(-(-shards // most), MOST_RUN_SAMPLES // samples))
+
+
+def _samples_at(
+    context: Context, parts: Sequence[str], samples: dict[str, list[Any]], code: int, excluded: pa.Array | None,
+    ranks: RankPlan | None = None,
+) -> tuple[Orders, I64]:  # fmt: skip
+    """A sender's samples of one split: their orders and rows; those of excluded clusters left out of validation; only those
+    near borders if `ranks` is given."""
+    (batch,) = read_chunks([Pointer.from_json(samples[str(code)])])
+    orders, rows = orders_of(batch, ""), batch.column("row").to_numpy()
+    keep = np.ones(len(orders), bool)
+    if excluded is not None and code == 1:
+        clusters: list[pa.Array] = []
+        for part in parts:
+            with Joined(context.store, part, [f"{DUPLICATES}.cluster"]) as view:
+                clusters += [columns[f"{DUPLICATES}.cluster"] for columns in view.batches()]
+        mine = pa.concat_arrays(clusters).take(pa.array(rows))
+        keep &= ~np.asarray(pc.is_in(mine, value_set=excluded).to_numpy(zero_copy_only=False), bool)
+    if ranks is not None:
+        keep &= ranks.in_borders(orders)
+    return orders[keep], rows[keep]
+
+
+def _overlap(batches: Sequence[pa.RecordBatch]) -> tuple[pa.Array, npt.NDArray[np.int64]]:
+    """Clusters that have samples on both sides, and the buckets of their validation samples."""
+    if not batches:
+        return pa.array([], ID_TYPE), np.zeros(0, np.int64)
+    table = pa.Table.from_batches(batches).combine_chunks()
+    validation = table.filter(table.column("validation"))
+    train = table.filter(pc.invert(table.column("validation")))
+    both = validation.filter(pc.is_in(validation.column("cluster"), value_set=flat(train.column("cluster").unique())))
+    return flat(both.column("cluster").unique()), both.column("bucket").to_numpy()
+
+
+def _clusters_may_spread(plan: Plan, output: Output) -> bool:
+    """Whether several members of a cluster can be samples: there is an election, and no rule that keeps one only."""
+    only_one = any(rule.text == f"{DUPLICATES}.kept" for rule in plan.rules)
+    return bool(plan.dedup_layers) and output.validation > 0 and not only_one
+
+
+def _ordered(samples: Samples, mine: Bools) -> pa.RecordBatch:
+    orders = samples.orders[mine]
+    return pa.RecordBatch.from_arrays(
+        [pa.array(samples.rows[mine]), *(pa.array(np.ascontiguousarray(orders[n])) for n in ORDER.names or ())], schema=_ORDERED
+    )
