@@ -18,6 +18,7 @@ from pipelines.estimate import Estimate, estimate
 from pipelines.placement import Placement, placement
 from pipelines.plan import Plan, compile_plan
 from pipelines.recipe import Recipe
+from pipelines.recipe_warnings import warnings_of
 from pipelines.run_options import RunOptions
 from pipelines.runfile import read_run, require_same_recipe
 from pipelines.shard_notes import whole_index
@@ -84,6 +85,7 @@ class Preview:
     placement: Placement
     damaged: tuple[str, ...] = ()
     left_out: int = 0
+    warnings: tuple[str, ...] = ()
 
     @property
     def nothing(self) -> bool:
@@ -122,7 +124,7 @@ def preview(recipe: Recipe, options: RunOptions) -> Preview:
     return Preview(
         recipe.name, out, len(parts), sum(part.size for part in parts), passes, tuple(_changes(history, plan)),
         estimate(out, history, parts, passes, survey.footers("documents", "page")), where,
-        tuple(survey.damaged), len(every) - len(parts),
+        tuple(survey.damaged), len(every) - len(parts), warnings_of(recipe),
     )  # fmt: skip
 
 

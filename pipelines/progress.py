@@ -154,8 +154,16 @@ class Counting(Following):
         self._inner.close()
 
 
+#: How long a pass that another one has followed is waited for: results of other hosts may come into sight late.
+LATE_SECONDS = 10.0
+
+
 class FromFiles(Following):
-    """Counts tasks from the results that they leave in a folder: what is done where they run elsewhere."""
+    """Counts tasks from the results that they leave in a folder: what is done where they run elsewhere.
+
+    Times of files say nothing of their order, as hosts' clocks differ. A pass is over when all its tasks are counted; what
+    is seen of later passes before that waits, for LATE_SECONDS at most.
+    """
 
     def __init__(self, progress: Progress, every: float = 1.0) -> None:
         super().__init__(progress)
@@ -163,14 +171,17 @@ class FromFiles(Following):
         self._folder: Path | None = None
         self._read: set[str] = set()
         self._done: set[str] = set()
+        self._waiting: list[tuple[int, Mapping[str, Any]]] = []
+        self._waits_since: float | None = None
         self._looked = 0.0
 
     def begin(self, passes: Sequence[Pass], folder: Path) -> None:
         self._folder, self._read, self._done = folder, set(), set()
+        self._waiting, self._waits_since = [], None
         super().begin(passes, folder)
 
     def end(self) -> dict[str, float]:
-        self._look()
+        self._look(last=True)
         return super().end()
 
     def tell(self) -> None:
@@ -178,16 +189,17 @@ class FromFiles(Following):
             self._look()
         super().tell()
 
-    def _look(self) -> None:
-        """Reads the results that came since the last look, in the order in which they were written."""
+    def _look(self, last: bool = False) -> None:
+        """Reads the results that came since the last look, and counts them in the order of their passes."""
         self._looked = time.monotonic()
         if self._folder is None:
             return
         with contextlib.suppress(OSError, UserError):  # a store that is away is seen at the next look
-            found = [path for path in self._folder.glob("*.jsonl") if path.name not in self._read]
-            for path in sorted(found, key=lambda path: (path.stat().st_mtime_ns, path.name)):
+            for path in sorted(path for path in self._folder.glob("*.jsonl") if path.name not in self._read):
                 self._take(path)
                 self._read.add(path.name)
+        with self._lock:
+            self._settle(last)
 
     def _take(self, path: Path) -> None:
         for line in path.read_text(encoding="utf-8").splitlines():
@@ -196,8 +208,33 @@ class FromFiles(Following):
             if "kind" not in task or task["digest"] in self._done:  # a task that the engine did twice counts once
                 continue
             self._done.add(task["digest"])
+            self._waiting.append((self._place(task["kind"]), result))
+
+    def _place(self, kind: str) -> int:
+        """The number of the pass that tasks of this kind are of."""
+        places = (n for n, one in enumerate(self._passes) if any(kind == step for step, _ in one.steps))
+        return next(places, -1)
+
+    def _settle(self, last: bool) -> None:
+        waiting = sorted(self._waiting, key=lambda one: one[0])
+        self._waiting = []
+        for number, (place, result) in enumerate(waiting):
+            if place > self._now and not last and not self._over():
+                self._waiting = waiting[number:]
+                return
+            task = result["task"]
             self._seen(task["kind"])
             self._count(task["kind"], result, int(task["bytes"]))
+        self._waits_since = None
+
+    def _over(self) -> bool:
+        """Whether the pass that runs may give way to a later one, of which something was seen."""
+        now = time.monotonic()
+        began = self._waits_since = now if self._waits_since is None else self._waits_since
+        if self.parts < self._passes[self._now].parts and now - began < LATE_SECONDS:
+            return False
+        self._waits_since = None
+        return True
 
     def close(self) -> None:
         """There is nothing to end: the workers are the engine's."""

@@ -146,12 +146,10 @@ class _Driver:
                 self.passes.run(Pass(f"{name} again", "map", len(again)), again)
             for w in work:
                 self._wrote(w)
-        if stage == 0:
-            self._mend_slices()
-        self._manifests(
-            [("documents", layer.name) for layer in self.context.plan.stage_layers(stage)]
-            + ([("documents", "page"), ("records", "record")] if stage == 0 else [])
-        )
+        mended = stage == 0 and self._mend_slices()
+        written = [("documents", layer.name) for layer in self.context.plan.stage_layers(stage)] if work or mended else []
+        written += [("records", "record")] if stage == 0 and (work or mended) else []
+        self._manifests(written + ([("documents", "page")] if stage == 0 else []))  # whose input's stamps may be new
 
     def _tell_of_idle_workers(self) -> None:
         """A small input in fewer parts than workers leaves some of them idle."""
@@ -178,9 +176,10 @@ class _Driver:
             "start_at": start_at, "bytes": work.part.size,
         }}  # fmt: skip
 
-    def _mend_slices(self) -> None:
-        """Reads slices again that began inside a payload: a slice's first record is where the one before it ended."""
-        for _ in range(len(self.parts)):
+    def _mend_slices(self) -> bool:
+        """Reads slices again that began inside a payload: a slice's first record is where the one before it ended. Whether
+        there was one."""
+        for round in range(len(self.parts)):
             pages = self.survey.footers("documents", "page")
             again: list[Json] = []
             for before, part in zip(self.parts, self.parts[1:], strict=False):
@@ -192,8 +191,9 @@ class _Driver:
                     work = PartWork(part, "its first record is elsewhere", {})
                     again.append(self._map_task(work, 0, start_at=int(expected)))
             if not again:
-                return
+                return round > 0
             self.passes.run(Pass("read slices again", "map", len(again)), again)
+        return True
 
     def _wrote(self, work: PartWork) -> None:
         for layer in work.layers:
@@ -252,6 +252,7 @@ class _Driver:
         for table, layer in layers:
             stamps = self.survey.stamps if layer == "page" else None
             surveys.write_manifest(self.context.store, table, layer, self.survey.footers(table, layer, mend=False), stamps)
+        self.survey.forget()
 
     def _repair(self, error: StorageError) -> bool:
         """Sets a damaged layer file aside; False if the error is about something else."""

@@ -27,6 +27,8 @@ from pipelines.summaries import are_decided, report_plan
 
 MANIFEST = "_layer.json"
 Footers = Mapping[str, Footer | None]
+#: What a manifest says, by part.
+Entries = Mapping[str, dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,8 @@ class Survey:
     _written: set[tuple[str, str, str]] = field(default_factory=set[tuple[str, str, str]])
     #: True: what was read of the input is taken as it is, and the input is not looked at (it may be gone).
     frozen: bool = False
+    #: The manifest of the pages, which all questions need: its size, time and number, what it holds, whether it is sound.
+    _pages: tuple[tuple[int, int, int], Entries, bool] | None = None
 
     def footers(self, table: str, layer: str, *, mend: bool = True) -> dict[str, Footer | None]:
         """The footer of every part, None where there is no sound file. A manifest that says otherwise is mended.
@@ -65,10 +69,10 @@ class Survey:
         was changed behind the run's back, or the run that wrote it was killed before its manifest.
         """
         folder = self.store.path(table, layer)
-        manifest, sound = _read_manifest(folder / MANIFEST)
+        stats = Stats(folder)
+        manifest, sound = self.pages_manifest(stats) if layer == "page" else _read_manifest(folder / MANIFEST)
         found: dict[str, Footer | None] = {}
         stale = not sound
-        stats = Stats(folder)
         looks: list[tuple[Path, tuple[int, int], bool]] = []
         for part in self.parts:
             path = layer_path(self.store, table, layer, part.name)
@@ -94,6 +98,22 @@ class Survey:
         if mend and stale and layer != "page" and self.store.generation and any(found.values()):
             write_manifest(self.store, table, layer, found)  # of pages it holds the input's stamps, which a pass adds
         return found
+
+    def pages_manifest(self, stats: Stats | None = None) -> tuple[Entries, bool]:
+        """The manifest of the pages, read again only when it has changed; the others are each asked for once a pass."""
+        folder = self.store.path("documents", "page")
+        try:
+            stat = (stats or Stats(folder))[MANIFEST]
+        except FileNotFoundError:
+            return {}, False
+        seen = (stat.st_size, stat.st_mtime_ns, stat.st_ino)
+        if self._pages is None or self._pages[0] != seen:
+            self._pages = (seen, *_read_manifest(folder / MANIFEST))
+        return self._pages[1], self._pages[2]
+
+    def forget(self) -> None:
+        """Has manifests read again: this run has written them, perhaps within one tick of a store's clock."""
+        self._pages = None
 
     def wrote(self, table: str, layer: str, parts: Iterable[str]) -> None:
         """Tasks of this run have just written a layer's files of these parts."""
@@ -156,7 +176,7 @@ def survey_stage(context: Context, survey: Survey, stage: int, elected: str = ""
     pages = survey.footers("documents", "page")
     records = survey.footers("records", "record")
     layers = {layer.name: survey.footers("documents", layer.name) for layer in plan.stage_layers(stage)}
-    before = _read_manifest(survey.store.path("documents", "page", MANIFEST))[0] if stage == 0 else {}
+    before = survey.pages_manifest()[0] if stage == 0 else {}
     files = {(part.uri, part.format): part for part in survey.parts} if stage == 0 and not survey.frozen else {}
     far = any(is_remote(part.uri) for part in files.values())
     stamps = dict(zip(files, at_once(context.stamp, list(files.values()), far), strict=True))

@@ -16,10 +16,13 @@ app = typer.Typer(help="Check, show and describe recipes.", no_args_is_help=True
 @app.command()
 def check(recipe: options.RecipeFile, settings: options.Settings = None) -> None:
     """Find every problem of a recipe, each with its line and its mend."""
-    from pipelines.recipe import check_recipe
+    from pipelines.recipe import check_recipe, load_recipe
+    from pipelines.recipe_warnings import warnings_of
 
     problems = check_recipe(recipe, settings or ())
     if not problems:
+        for warning in warnings_of(load_recipe(recipe, settings or ())):
+            say(f"[yellow]warning:[/] {plain(warning)}")
         say(f"[green]{plain(recipe)}: this recipe can be run[/]")
         return
     for problem in problems:

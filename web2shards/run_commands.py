@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from web2shards import options
-from web2shards.console import messages, say
+from web2shards.console import messages, plain, say
 
 if TYPE_CHECKING:
     from pipelines.recipe import Recipe
@@ -45,6 +45,7 @@ def run(
     checked = checked_recipe(recipe, settings)
     from core.errors import InputError
     from pipelines.context import input_patterns
+    from pipelines.recipe_warnings import warnings_of
     from pipelines.retries import run_again
     from pipelines.run_options import RunOptions
     from pipelines.zygote import forking
@@ -56,6 +57,8 @@ def run(
         out=out or default_out(checked), workers=workers, limit=limit, **on(runner, cluster),
         runner_options=tuple(runner_options or ()), memory_bytes=round(worker_memory * 1e9),
     )  # fmt: skip
+    for warning in warnings_of(checked):
+        say(f"[yellow]warning:[/] {plain(warning)}")
     with forking(chosen.engine.local) as zygote, progress_for(verbose) as progress:
         result = run_again(checked, chosen, progress, zygote=zygote)
     show_result(result)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from core.errors import ClusterError, LostError, ScorerError
+from pipelines import progress
 from pipelines.engine_errors import explain
 from pipelines.progress import FromFiles, Pass, Silent
 
@@ -66,12 +68,17 @@ class Told(Silent):
 
     def __init__(self) -> None:
         self.lines: list[str] = []
+        self.rows, self.finals = 0, list[int]()
 
     def started(self, name: str, parts: int, bytes: int) -> None:
         self.lines.append(f"{name} of {parts}")
 
+    def advanced(self, parts: int, rows: int, bytes: int, kept: int | None) -> None:
+        self.rows = rows
+
     def finished(self, seconds: float) -> None:
         self.lines.append("finished")
+        self.finals.append(self.rows)
 
 
 def test_progress_from_files(tmp_path: Path) -> None:
@@ -89,6 +96,7 @@ def test_progress_from_files(tmp_path: Path) -> None:
     counting.tell()
     assert (counting.parts, counting.rows) == (3, 15)  # a task that was done twice counts once
     assert told.lines == ["map it of 4"]
+    (tmp_path / "f.jsonl").write_text(line % "4")
     (tmp_path / "d.jsonl").write_text('{"task": {"kind": "decide_fates", "bytes": 0, "digest": "8"}}\n')
     counting.tell()
     assert told.lines == ["map it of 4", "finished", "end of 2"]
@@ -96,3 +104,62 @@ def test_progress_from_files(tmp_path: Path) -> None:
     (tmp_path / "e.jsonl").write_text('{"rows": 1, "task": {"kind": "count_samples", "bytes": 0, "digest": "9"}}\n')
     assert list(counting.end()) == ["map it", "end"]
     assert (counting.parts, counting.rows) == (1, 1)
+
+
+def result(folder: Path, name: str, kind: str, clock: float) -> None:
+    """A result of 5 rows, written at a time of its host's clock."""
+    path = folder / f"{name}.jsonl"
+    path.write_text(f'{{"rows": 5, "task": {{"kind": "{kind}", "bytes": 10, "digest": "{name}"}}}}\n')
+    os.utime(path, (clock, clock))
+
+
+PASSES = [Pass("one", "collect_keys", 3, steps=(("collect_keys", {}), ("elect", {}))), Pass("two", "decide_fates", 3)]
+
+
+def test_clocks_of_hosts_turn_no_pass_back(tmp_path: Path) -> None:
+    """What a host wrote whose clock is an hour behind or ahead is counted to its pass, whatever comes into sight first."""
+    told = Told()
+    counting = FromFiles(told, every=0)
+    counting.begin(PASSES, tmp_path)
+    result(tmp_path, "c", "collect_keys", 9000)  # an hour ahead
+    result(tmp_path, "a", "decide_fates", 2000)  # an hour behind: later by its pass, earlier by its clock and its name
+    result(tmp_path, "d", "collect_keys", 5000)
+    counting.tell()
+    assert told.lines == ["one of 3"]
+    assert (counting.parts, counting.rows) == (2, 10)
+    result(tmp_path, "b", "decide_fates", 2001)
+    result(tmp_path, "e", "collect_keys", 5500)  # seen after two results of the pass that follows
+    counting.tell()
+    assert told.lines == ["one of 3", "finished", "two of 3"]
+    assert told.finals == [15]
+    assert (counting.parts, counting.rows) == (2, 10)
+    result(tmp_path, "f", "decide_fates", 1)
+    counting.end()
+    assert told.finals == [15, 15]
+
+
+def test_a_result_that_never_comes_holds_nobody_up_for_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = Told()
+    counting = FromFiles(told, every=0)
+    counting.begin(PASSES, tmp_path)
+    result(tmp_path, "a", "collect_keys", 1)
+    result(tmp_path, "b", "decide_fates", 2)
+    counting.tell()
+    counting.tell()
+    assert told.lines == ["one of 3"]
+    monkeypatch.setattr(progress, "LATE_SECONDS", 0.0)
+    counting.tell()
+    assert told.lines == ["one of 3", "finished", "two of 3"]
+    counting.end()
+    assert told.finals == [5, 5]
+
+
+def test_what_waits_is_counted_at_the_end(tmp_path: Path) -> None:
+    told = Told()
+    counting = FromFiles(told, every=0)
+    counting.begin(PASSES, tmp_path)
+    result(tmp_path, "b", "decide_fates", 2)
+    result(tmp_path, "a", "collect_keys", 1)
+    counting.tell()
+    assert list(counting.end()) == ["one", "two"]
+    assert told.finals == [5, 5]

@@ -15,7 +15,7 @@ from pipelines.preview import LayerWork, PassWork, Preview
 from pipelines.run import RunOptions, run
 from pipelines.status import status_of
 
-from .conftest import EXAMPLES, Cli, run_inline, write_recipe
+from .conftest import EXAMPLES, RECIPE, Cli, run_inline, write_recipe
 
 
 def passes(preview: Preview) -> dict[str, int]:
@@ -222,3 +222,13 @@ def test_pipelines_on_both_sides_of_an_election(tmp_path: Path) -> None:
     found = Preview("a", "out", 5, 0, tuple(work), (), Estimate(None, None, 0, 0, 0), where).pipelines
     assert [pipeline.passes for pipeline in found] == [(each.name,) for each in work]
     assert [pipeline.why[:9] for pipeline in found] == ["", "how many ", "its score", "which row"]
+
+
+def test_a_threshold_that_bands_hardly_find_is_told(cli: Cli, tmp_path: Path) -> None:
+    text = RECIPE.replace("    - exact\n", "    - minhash: {{threshold: 0.4}}\n")
+    recipe = write_recipe(tmp_path, EXAMPLES / "more" / "second.warc.gz", text=text)
+    out = ("--out", tmp_path / "out")
+    for words in (("recipe", "check", recipe), ("plan", recipe, *out), ("run", recipe, *out)):
+        told = cli(*words)
+        assert told.exit_code == 0
+        assert "warning: minhash: 18 × 6 finds 7.1% of the pairs at its threshold 0.4" in told.stdout + told.stderr, words
