@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from core.errors import UserError
+from core.remote import at_once
+from core.remote_path import RemotePath
 from pipelines.ahead import Ahead
 from pipelines.pool import Executor, Pool, Task
 
@@ -185,12 +187,13 @@ class FromFiles(Following):
             return
         with contextlib.suppress(OSError, UserError):  # a store that is away is seen at the next look
             found = [path for path in self._folder.glob("*.jsonl") if path.name not in self._read]
-            for path in sorted(found, key=lambda path: (path.stat().st_mtime_ns, path.name)):
-                self._take(path)
+            found.sort(key=lambda path: (path.stat().st_mtime_ns, path.name))
+            for path, text in zip(found, at_once(read_text, found, isinstance(self._folder, RemotePath)), strict=True):
+                self._take(text)
                 self._read.add(path.name)
 
-    def _take(self, path: Path) -> None:
-        for line in path.read_text(encoding="utf-8").splitlines():
+    def _take(self, text: str) -> None:
+        for line in text.splitlines():
             result = json.loads(line)
             task = result.get("task", {})
             if "kind" not in task or task["digest"] in self._done:  # a task that the engine did twice counts once
@@ -201,6 +204,11 @@ class FromFiles(Following):
 
     def close(self) -> None:
         """There is nothing to end: the workers are the engine's."""
+
+
+def read_text(path: Path) -> str:
+    """A file of results."""
+    return path.read_text(encoding="utf-8")
 
 
 @contextmanager
