@@ -136,7 +136,7 @@ def new_draft(name: str) -> Path:
     global _drafts
     above, mine = cache_folder() / "drafts", _drafts
     with storage_errors(above):
-        if mine is None or mine.pid != os.getpid() or mine.folder.parent != above:
+        if mine is None or mine.pid != os.getpid() or mine.folder.parent != above or not os.fstat(mine.lock).st_nlink:
             above.mkdir(mode=0o700, parents=True, exist_ok=True)
             mine = _drafts = _own(above)
             _remove_left(above, mine.folder.name)
