@@ -136,7 +136,7 @@ def new_draft(name: str) -> Path:
     global _drafts
     above, mine = cache_folder() / "drafts", _drafts
     with storage_errors(above):
-        if mine is None or mine.pid != os.getpid() or mine.folder.parent != above:
+        if mine is None or mine.pid != os.getpid() or mine.folder.parent != above or not os.fstat(mine.lock).st_nlink:
             above.mkdir(mode=0o700, parents=True, exist_ok=True)
             mine = _drafts = _own(above)
             _remove_left(above, mine.folder.name)
@@ -148,7 +148,8 @@ def _own(above: Path) -> _Drafts:
     while True:
         name = uuid.uuid4().hex
         lock = os.open(above / f"{name}.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        with contextlib.suppress(OSError):  # a file system without locks: nobody gets this one then, nothing is removed
+            fcntl.flock(lock, fcntl.LOCK_EX)
         if os.fstat(lock).st_nlink:  # else somebody took it for a dead one's, before it was locked
             return _Drafts(os.getpid(), above / name, lock)
         os.close(lock)

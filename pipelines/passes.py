@@ -14,10 +14,12 @@ from typing import Any
 
 from core.errors import error_from_json
 from core.files import storage_errors
+from core.remote import at_once
+from core.remote_path import RemotePath
 from pipelines.ahead import Ahead
 from pipelines.context import Context
 from pipelines.pool import Executor, Pool, Task
-from pipelines.progress import Counting, FromFiles, Pass, Progress, watched
+from pipelines.progress import Counting, FromFiles, Pass, Progress, read_text, watched
 from pipelines.run_options import RunOptions
 from pipelines.zygote import Zygote
 
@@ -121,10 +123,8 @@ class Passes:
 
 def _results(folder: Path) -> list[Json]:
     """What the tasks of a pipeline came to, from their files."""
-    lines: list[Json] = []
-    for path in sorted(folder.glob("*.jsonl")):
-        lines += [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    return lines
+    texts = at_once(read_text, sorted(folder.glob("*.jsonl")), isinstance(folder, RemotePath))
+    return [json.loads(line) for text in texts for line in text.splitlines()]
 
 
 def _cause(results: Sequence[Json], error: Exception) -> BaseException:

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from core.errors import UserError
+from core.remote import at_once
+from core.remote_path import RemotePath
 from pipelines.ahead import Ahead
 from pipelines.pool import Executor, Pool, Task
 
@@ -195,14 +197,15 @@ class FromFiles(Following):
         if self._folder is None:
             return
         with contextlib.suppress(OSError, UserError):  # a store that is away is seen at the next look
-            for path in sorted(path for path in self._folder.glob("*.jsonl") if path.name not in self._read):
-                self._take(path)
+            found = sorted(path for path in self._folder.glob("*.jsonl") if path.name not in self._read)
+            for path, text in zip(found, at_once(read_text, found, isinstance(self._folder, RemotePath)), strict=True):
+                self._take(text)
                 self._read.add(path.name)
         with self._lock:
             self._settle(last)
 
-    def _take(self, path: Path) -> None:
-        for line in path.read_text(encoding="utf-8").splitlines():
+    def _take(self, text: str) -> None:
+        for line in text.splitlines():
             result = json.loads(line)
             task = result.get("task", {})
             if "kind" not in task or task["digest"] in self._done:  # a task that the engine did twice counts once
@@ -238,6 +241,11 @@ class FromFiles(Following):
 
     def close(self) -> None:
         """There is nothing to end: the workers are the engine's."""
+
+
+def read_text(path: Path) -> str:
+    """A file of results."""
+    return path.read_text(encoding="utf-8")
 
 
 @contextmanager

@@ -77,6 +77,9 @@ def test_a_store_that_is_away(stored: tuple[Engine, ObjectStore], demo: Job, sou
         done = job.run(engine.processes, f"s3://crawl/{name}", engine.profile)
         assert done.code == 0, done.said
     assert store.differences(name, sound) == []
+    # What the processes that do tasks say is kept, in the log of the worker that started them or beside the engine's.
+    logs = [*engine.processes.folder.glob("workers-*/*.log"), *engine.processes.folder.glob("tmp/state/**/workers.log")]
+    assert any(re.search(r"^s3://.*; again in", log.read_text(), re.M) for log in logs)
 
 
 @pytest.mark.parametrize("name", ["flink", "spark"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -76,6 +77,14 @@ def test_a_fork_has_drafts_of_its_own(cache: Path) -> None:
         assert "b.parquet" in drafts(cache)
     finally:
         os.killpg(parent.pid, signal.SIGKILL)
+
+
+def test_a_cache_that_was_removed_is_made_anew(cache: Path) -> None:
+    new_draft("one").write_bytes(b"")
+    shutil.rmtree(cache / "drafts")
+    new_draft("two").write_bytes(b"")
+    assert drafts(cache) == ["two"]
+    assert len(list((cache / "drafts").glob("*.lock"))) == 1
 
 
 def test_many_at_once(cache: Path) -> None:
