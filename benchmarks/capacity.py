@@ -8,6 +8,7 @@ they are. What is computed and not measured is said in that page.
 from __future__ import annotations
 
 import json
+import math
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +29,9 @@ KEY_BYTES, BAND_BYTES, MEMBER_BYTES = 25, 24, 59
 SAMPLES_A_SHARD = 10_000
 #: What travels: senders, groups of partitions on a thousand cores, members and rows of pairs in a partition (pipelines/sources.py,
 #: partitions.py, elections.py, deduplication.py).
-MOST_SOURCES, MOST_GROUPS, MEMBERS_A_PARTITION, PAIR_ROWS = 4096, 2048, 1_000_000, 1 << 20
+MOST_SOURCES, SOURCE_ROWS, MOST_GROUPS, MEMBERS_A_PARTITION, PAIR_ROWS = 4096, 1 << 20, 2048, 1_000_000, 1 << 20
+#: Pairs that a group sends at a time (pipelines/matching.py), and how many a row has, as guessed.
+HELD_PAIRS, PAIRS_A_ROW = 1 << 22, 3
 #: And of shards (pipelines/shard_plan.py, shard_exchange.py): senders, runs, and bytes of a merged chunk.
 MOST_SENDERS, MERGED_BYTES = 4096, 4 << 20
 #: The share of rows that have company, as in the search for near-duplicates of the web (FineWeb: two thirds of a dump).
@@ -92,13 +95,14 @@ def passes(costs: Costs, dumps: int) -> list[Row]:
     by_page = {name: taken / costs.pages * pages / 3600 for name, taken in seconds.items()}
     extract = "extract and score"
     payload = costs.shard_bytes / max(1, costs.kept) * kept
-    sources, senders = min(warcs, MOST_SOURCES), min(warcs, MOST_SENDERS)
+    sources, senders = max(min(warcs, MOST_SOURCES), pages / SOURCE_ROWS), min(warcs, MOST_SENDERS)
     runs = shards / -(-shards // MOST_GROUPS)
-    pair_groups = max(MOST_GROUPS, pages / PAIR_ROWS)
+    pair_groups = 2 ** math.ceil(math.log2(max(MOST_GROUPS, pages / PAIR_ROWS)))
+    sends = max(1.0, pages * PAIRS_A_ROW / MOST_GROUPS / HELD_PAIRS)
     exchange = pages * (KEY_BYTES * costs.dedup_ways + BAND_BYTES * costs.bands + COMPANY * MEMBER_BYTES)
     groups = min(MOST_GROUPS, pages * (costs.bands + 1) / 2e6)
     # Keys to groups; pairs to partitions of pairs; their questions for signatures and shingles, and the answers; members.
-    matching = 2 * sources * groups + groups * pair_groups + 4 * sources * pair_groups
+    matching = 2 * sources * groups + groups * sends * pair_groups + 4 * sources * pair_groups
     electing = 3 * sources * COMPANY * pages / MEMBERS_A_PARTITION
     writing = next(name for name in seconds if name.startswith("write "))
     return [

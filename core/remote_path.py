@@ -50,6 +50,8 @@ class Stat:
     st_mode: int
     st_size: int
     st_mtime_ns: int
+    #: Objects have none.
+    st_ino: int = 0
 
     @property
     def st_mtime(self) -> float:

@@ -58,6 +58,11 @@ def unshare_executor(run: str) -> None:
     _FAILED.pop(run, None)
 
 
+def forget_failure(run: str) -> None:
+    """What failed before the pipeline that is about to begin was mended, or the run would not go on."""
+    _FAILED.pop(run, None)
+
+
 def failure(run: str) -> Json | None:
     """What a task of the run failed with in this process, as `error_to_json` and the results' files tell it."""
     return _FAILED.get(run)

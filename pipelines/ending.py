@@ -60,7 +60,9 @@ class Outputs:
             ("count_samples", {}), ("plan_shards", {"methods": methods, "workers": workers}), ("send_samples", {}),
             ("write_shard", {}),
         ]  # fmt: skip
-        return [Pass(f"write {', '.join(wanted)}", "write_shard", len(self._parts), steps=tuple(steps))] if wanted else []
+        # How many shards there will be is not known now: what is told is of how many senders the texts are on their way.
+        senders = len(wanted) * len({sender_of(part.name, len(self._parts)) for part in self._parts})
+        return [Pass(f"write {', '.join(wanted)}", "send_samples", senders, steps=tuple(steps))] if wanted else []
 
     def finish(self, results: Sequence[Json], progress: Progress) -> dict[str, Json]:
         """Writes the indexes of what was written; returns each output's entry of the summary."""

@@ -132,6 +132,9 @@ def _try_far(read: Sequence[str], write: str, far: Sequence[str], storage: Mappi
             [sys.executable, "-P", "-m", "pipelines.handshake"], input=json.dumps(asked).encode(), capture_output=True,
             env=environment, timeout=FAR_SECONDS, check=False,
         )  # fmt: skip
+        if done.returncode:
+            told = done.stderr.decode(errors="replace").strip().splitlines()
+            return dict.fromkeys(far, told[-1] if told else f"the process that tried it ended with code {done.returncode}")
         return json.loads(done.stdout)
     except subprocess.TimeoutExpired:
         return dict.fromkeys(far, f"no answer in {FAR_SECONDS:.0f} s")

@@ -32,6 +32,9 @@ Step = Callable[[Context, dict[str, Any]], dict[str, Any]]
 U64 = npt.NDArray[np.uint64]
 I64 = npt.NDArray[np.int64]
 
+#: Pairs of a group that are sent at a time, at 16 bytes each: few files, whatever the number of its partitions.
+_HELD_PAIRS = 1 << 22
+
 KEYS = pa.schema([("way", pa.uint8()), ("k0", pa.uint64()), ("k1", pa.uint64()), ("row", pa.uint64())])
 BANDS = pa.schema([("key", pa.uint64()), ("digest", pa.uint64()), ("row", pa.uint64())])
 ROWS = pa.schema([("date", pa.int64()), ("length", pa.int64()), ("alive", pa.bool_()), ("id", ID_TYPE)])
@@ -178,19 +181,32 @@ def _match_bands(context: Context, args: dict[str, Any], layer: Layer, group: in
     verified = near_scorer(layer).verify != "none"
     found = Mapped(context.store, map(Pointer.from_json, args["values"]))
     emit: list[list[Any]] = []
-    for i, batches in enumerate(in_partitions(found.batches, "key", *_split(args, layer.name), group)):
+    held: list[tuple[U64, U64, U64, U64]] = []
+
+    def give(number: int) -> None:
+        name = f"bands-{layer.name}-{group:08d}-{number:06d}"
+        a, b, c, d = (np.concatenate([piece[side] for piece in held]) for side in range(4))
+        held.clear()
+        if not verified:
+            emit.extend(edges_of(context, name, edges(np.concatenate([a, c]), np.concatenate([b, d]))))
+            return
+        emit.extend(edges_of(context, name, edges(a, b)))
+        chunks = chunks_by(edges(c, d), partition_of(splitmix64(c), int(args["pair_partitions"][layer.name])))
+        emit.extend(send(context, f"election-{name}-pairs", ["pairs", layer.name], chunks, EDGES))
+
+    number = 0
+    for batches in in_partitions(found.batches, "key", *_split(args, layer.name), group):
         table = pa.Table.from_batches(batches, BANDS)
         arrays = [np.ascontiguousarray(table.column(name).to_numpy()) for name in BANDS.names]
         del table
         found.forget()
-        for j, (a, b, c, d) in enumerate(match_in_pieces(arrays[0], arrays[1], arrays[2], stars=not verified)):
-            name = f"bands-{layer.name}-{group:08d}-{i:04d}-{j:06d}"
-            if not verified:
-                emit += edges_of(context, name, edges(np.concatenate([a, c]), np.concatenate([b, d])))
-                continue
-            emit += edges_of(context, name, edges(a, b))
-            chunks = chunks_by(edges(c, d), partition_of(splitmix64(c), int(args["pair_partitions"][layer.name])))
-            emit += send(context, f"election-{name}-pairs", ["pairs", layer.name], chunks, EDGES)
+        for piece in match_in_pieces(arrays[0], arrays[1], arrays[2], stars=not verified):
+            held.append(piece)
+            if sum(len(a) + len(c) for a, _, c, _ in held) > _HELD_PAIRS:
+                give(number)
+                number += 1
+    if held:
+        give(number)
     return emit
 
 

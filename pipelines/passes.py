@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from core.errors import error_from_json
+from core.errors import LostError, error_from_json
 from core.files import storage_errors
 from core.remote import at_once
 from core.remote_path import RemotePath
@@ -55,8 +55,9 @@ class Passes:
         counting.begin(passes, results)
         if self._ahead is not None and self._engine.local and "apache_beam" not in sys.modules:
             self._ahead.begin([Task(task["kind"], task["args"]) for task in tasks])
-        from pipelines.beam_tasks import RunTasks, failure, share_executor, title
+        from pipelines.beam_tasks import RunTasks, failure, forget_failure, share_executor, title
 
+        forget_failure(self._run_id)
         local = self._engine.local
         if local:
             assert isinstance(counting, Counting)
@@ -122,13 +123,23 @@ class Passes:
 
 
 def _results(folder: Path) -> list[Json]:
-    """What the tasks of a pipeline came to, from their files."""
+    """What the tasks of a pipeline came to, from their files; a task that an engine did twice counts once."""
     texts = at_once(read_text, sorted(folder.glob("*.jsonl")), isinstance(folder, RemotePath))
-    return [json.loads(line) for text in texts for line in text.splitlines()]
+    found: list[Json] = []
+    seen: set[str] = set()
+    for line in (json.loads(line) for text in texts for line in text.splitlines()):
+        digest = line.get("task", {}).get("digest", "")
+        if not digest or digest not in seen:
+            found.append(line)
+        seen.add(digest)
+    return found
 
 
 def _cause(results: Sequence[Json], error: Exception) -> BaseException:
-    """The error of the task that failed, if one said; else the runner's own."""
+    """The error of the task that failed, if one said; else the runner's own. One that lost its workers is told as that,
+    whatever attempts before it failed with."""
+    if isinstance(error, LostError):
+        return error
     for result in results:
         if "error" in result:
             if result["error"]:

@@ -19,6 +19,7 @@ from pipelines.placement import Placement, placement
 from pipelines.plan import Plan, compile_plan
 from pipelines.recipe import Recipe
 from pipelines.recipe_warnings import warnings_of
+from pipelines.reporting import MERGING, MOST_ALONE
 from pipelines.run_options import RunOptions
 from pipelines.runfile import read_run, require_same_recipe
 from pipelines.shard_notes import whole_index
@@ -104,6 +105,9 @@ class Preview:
                 groups += [[work.name] if work.todo else [], []]
             elif work.todo:
                 groups[-1].append(work.name)
+        if self.parts > MOST_ALONE:
+            groups.append([MERGING])
+            whys.append("statistics of so many parts are merged by tasks, once all are there")
         found = [(tuple(group), why) for group, why in zip(groups, whys, strict=True) if group]
         return tuple(PipelineWork(group, why if i else "") for i, (group, why) in enumerate(found))
 

@@ -27,6 +27,7 @@ Json = dict[str, Any]
 #: The driver merges the statistics of so many parts by itself; of more, tasks merge those of as many parts or more each.
 MOST_ALONE, PARTS_A_TASK = 1024, 64
 _MOST_TASKS = 1024
+MERGING = "merge statistics"
 
 
 def write_report(
@@ -84,7 +85,7 @@ def merged_statistics(context: Context, passes: Passes, parts: Sequence[str]) ->
         {"kind": "merge_statistics", "args": {"number": number, "parts": list(parts[first : first + size])}}
         for number, first in enumerate(range(0, len(parts), size))
     ]  # fmt: skip
-    results = passes.run(Pass("merge statistics", "merge_statistics", len(tasks)), tasks)
+    results = passes.run(Pass(MERGING, "merge_statistics", len(tasks)), tasks)
     by_number = {result["number"]: result["merged"] for result in results}
     documents, records = Collector(report_plan(context.plan)), RecordCounts()
     for number in range(len(tasks)):

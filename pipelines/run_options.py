@@ -42,8 +42,9 @@ class RunOptions:
 
     @property
     def worker_count(self) -> int:
-        if self.cluster is not None and self.cluster.parallelism is not None:
-            return self.cluster.parallelism
+        cluster = self.engine.cluster
+        if cluster is not None and cluster.parallelism is not None:
+            return cluster.parallelism
         return self.workers or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else self.workers or 1
 
 

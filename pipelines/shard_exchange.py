@@ -51,7 +51,7 @@ def send(context: Context, args: dict[str, Any]) -> dict[str, Any]:
     slabs: list[Draft] = []
     schema: pa.Schema | None = None
     try:
-        for table in _payload(context, sender.names, wanted, min(max(SLAB_BYTES, CHUNK_BYTES * runs), MOST_SLAB_BYTES)):
+        for table in _payload(context, sender.parts, wanted, min(max(SLAB_BYTES, CHUNK_BYTES * runs), MOST_SLAB_BYTES)):
             places = table.column(_ROW).to_numpy()
             table = table.drop_columns([_ROW])
             schema = chunk_schema(table.schema)

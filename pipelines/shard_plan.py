@@ -47,10 +47,10 @@ _CUTS = pa.schema([("split", pa.uint8()), ("key", pa.uint64()), ("high", pa.uint
 
 @dataclass(frozen=True)
 class Sender:
-    """What `plan_shards` hands to a sender: its `parts` with their rows, which it counts as one after the other, where its
-    samples are by split, and the first sample of each run of shards (`cuts`, of all splits)."""
+    """What `plan_shards` hands to a sender: its `parts`, whose rows it counts as one after the other, where its samples are
+    by split, and the first sample of each run of shards (`cuts`, of all splits)."""
 
-    parts: tuple[tuple[str, int], ...]
+    parts: tuple[str, ...]
     samples: dict[str, list[Any]]
     cuts: list[Any]
     runs: tuple[int, ...]
@@ -65,12 +65,8 @@ class Sender:
 
     @staticmethod
     def from_json(value: dict[str, Any]) -> Sender:
-        parts = tuple((str(name), int(rows)) for name, rows in value["parts"])
-        return Sender(parts, value["samples"], value["cuts"], tuple(value["runs"]), int(value["run"]), value["overlap"])
-
-    @property
-    def names(self) -> list[str]:
-        return [name for name, _ in self.parts]
+        parts, runs = tuple(map(str, value["parts"])), tuple(map(int, value["runs"]))
+        return Sender(parts, value["samples"], value["cuts"], runs, int(value["run"]), value["overlap"])
 
     def cuts_of(self, code: int) -> Orders:
         """The first samples of the runs of a split but its first."""
@@ -85,7 +81,7 @@ class Sender:
             excluded = overlap.column("cluster")
         for code in range(len(SPLITS)):
             if str(code) in self.samples:
-                yield code, *_samples_at(context, self.names, self.samples, code, excluded)
+                yield code, *_samples_at(context, self.parts, self.samples, code, excluded)
 
 
 def sender_of(part: str, parts: int) -> str:
@@ -102,14 +98,13 @@ def count(context: Context, args: dict[str, Any]) -> dict[str, Any]:
     _, name, sender = args["key"]
     output = context.recipe.output[name]
     spread = _clusters_may_spread(context.plan, output)
-    parts: list[tuple[str, int]] = []
+    parts = sorted(args["values"])
     ids: list[pa.Array] = [pa.array([], ID_TYPE)]
     repeats: list[npt.NDArray[np.int64]] = [np.zeros(0, np.int64)]
     sides: list[Bools] = [np.zeros(0, bool)]
     clusters: list[pa.Array] = [pa.array([], ID_TYPE)]
     columns = [f"{FATE}.kept", f"{FATE}.repeat", "page.url", *([f"{DUPLICATES}.cluster", f"{DUPLICATES}.size"] if spread else [])]
-    for part in sorted(args["values"]):
-        rows = 0
+    for part in parts:
         with Joined(context.store, part, columns) as view:
             for batch in view.batches():
                 kept = np.asarray(batch[f"{FATE}.kept"].to_numpy(zero_copy_only=False), bool)
@@ -117,11 +112,9 @@ def count(context: Context, args: dict[str, Any]) -> dict[str, Any]:
                 hosts = url_hosts(pc.if_else(pa.array(kept), batch["page.url"], None))
                 sides.append(is_validation(hosts, batch["id"], output.validation, context.recipe.seed))
                 ids.append(batch["id"])
-                rows += len(kept)
                 if spread:
                     many = pc.greater(batch[f"{DUPLICATES}.size"].fill_null(1), 1)
                     clusters.append(pc.if_else(many, batch[f"{DUPLICATES}.cluster"], None))
-        parts.append((part, rows))
     validation = np.concatenate(sides)
     samples = samples_of(pa.concat_arrays(ids), np.concatenate(repeats), context.recipe.seed)
     chunks: dict[int, pa.RecordBatch] = {}
@@ -179,8 +172,7 @@ def plan_shards(context: Context, args: dict[str, Any]) -> dict[str, Any]:
         border: list[Orders] = []
         for value in senders:
             if str(code) in value["samples"]:
-                names = [part for part, _ in value["parts"]]
-                orders, _ = _samples_at(context, names, value["samples"], code, excluded, ranks)
+                orders, _ = _samples_at(context, value["parts"], value["samples"], code, excluded, ranks)
                 border.append(orders)
         found = ranks.cuts(border)
         cuts.append(pa.RecordBatch.from_arrays(

@@ -84,7 +84,8 @@ class Store:
         with storage_errors(final):
             if isinstance(final, RemotePath):
                 self.check_lease()
-                upload(temporary, final, keep="shards" not in final.parts[len(self._root.parts) :])
+                # Layers are read again as files; shards hardly, and what tasks leave for each other by range.
+                upload(temporary, final, keep=durable and "shards" not in final.parts[len(self._root.parts) :])
                 return
             if durable:
                 sync(temporary)

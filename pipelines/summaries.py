@@ -15,6 +15,7 @@ import xxhash
 
 from core.errors import StorageError
 from core.hashing import seeded_keys
+from core.remote import at_once
 from core.scorer import CUT, MASK
 from dedup.election import DUPLICATES as DUPLICATES_SCHEMA
 from ingest.batches import PAGE_SCHEMA
@@ -96,16 +97,20 @@ def read_statistics(path: Path) -> dict[str, Any]:
 def merged(context: Context, parts: Sequence[str]) -> tuple[Collector, RecordCounts]:
     """The statistics of several parts. StorageError if one's are missing or damaged."""
     documents, records = Collector(report_plan(context.plan)), RecordCounts()
-    for part in parts:
+
+    def read(part: str) -> tuple[Collector, RecordCounts]:
         path = statistics_path(context.store, part)
         try:
             value = read_statistics(path)
-            documents.merge(Collector.from_json(value["documents"]))
-            records.merge(RecordCounts.from_json(value["records"]))
+            return Collector.from_json(value["documents"]), RecordCounts.from_json(value["records"])
         except (OSError, ValueError, KeyError) as error:
             raise StorageError(
                 f"{path}: the statistics are missing or damaged ({error})", "run the same command again", str(path)
             ) from error
+
+    for of_documents, of_records in at_once(read, parts, context.store.remote):
+        documents.merge(of_documents)
+        records.merge(of_records)
     return documents, records
 
 

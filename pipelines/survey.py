@@ -252,11 +252,12 @@ def fates_missing(context: Context, survey: Survey, method: str) -> list[Part]:
     """The parts whose fates or statistics are not of this method."""
     pages = survey.footers("documents", "page")
     fates = survey.footers("documents", FATE)
-    missing: list[Part] = []
-    for part in survey.parts:
-        if not are_decided(context.store, part.name, method, fates[part.name], pages[part.name]):
-            missing.append(part)
-    return missing
+
+    def decided(part: Part) -> bool:
+        return are_decided(context.store, part.name, method, fates[part.name], pages[part.name])
+
+    there = at_once(decided, survey.parts, survey.store.remote)
+    return [part for part, is_there in zip(survey.parts, there, strict=True) if not is_there]
 
 
 def _ingest_reason(plan: Plan, part: Part, page: Footer | None, record: Footer | None, unchanged: bool) -> str:

@@ -23,5 +23,5 @@ def test_what_grows_with_the_dumps() -> None:
     one, ten = ({row["pass"]: row for row in capacity.passes(costs, dumps)} for dumps in (1, 10))
     assert one["extract and score"]["low"] == capacity.PAGES * 3e-3 / 3600
     assert ten["extract and score"]["high"] == 10 * one["extract and score"]["high"]
-    assert ten["find duplicates"]["pointers"] < 11 * one["find duplicates"]["pointers"]  # sources stay some thousand
-    assert ten["write shards"]["pointers"] > 99 * one["write shards"]["pointers"]  # parts × shards
+    assert one["find duplicates"]["pointers"] < 2e8 < 40 * one["find duplicates"]["pointers"] < ten["find duplicates"]["pointers"]
+    assert ten["write shards"]["pointers"] < 11 * one["write shards"]["pointers"]  # senders × runs of shards
