@@ -11,6 +11,7 @@ import numpy as np
 from core.characters import Bytes, Int
 from core.kernels import helper
 from ingest.extraction import layout as at
+from ingest.extraction.characters import ascii_of, is_letter, unspaced_word
 from ingest.extraction.layout import Tables
 from ingest.extraction.names import FNV_OFFSET, add_byte, is_function_word
 
@@ -122,12 +123,6 @@ def begin_word(t: Tables) -> None:
 
 
 @helper
-def is_letter(c: Int) -> bool:
-    """An ASCII letter, digit or underscore."""
-    return 97 <= c <= 122 or 65 <= c <= 90 or 48 <= c <= 57 or c == 95
-
-
-@helper
 def add_ascii(data: Bytes, i: Int, t: Tables) -> Int:
     """Adds the run of ASCII letters and digits at `i` to the word; where it ends."""
     begin_block(data[i], t)
@@ -170,7 +165,10 @@ def add_character(data: Bytes, i: Int, width: Int, t: Tables) -> Int:
     row = t.blocks[s[at.N_BLOCKS]]
     row[at.B_FOREIGN] += width
     row[at.B_LAST] = data[i + width - 1]
-    return copy(data, i, i + width, t)
+    i = copy(data, i, i + width, t)
+    if s[at.WORD_BYTES] >= unspaced_word(data, i - width, width):
+        end_word(t)
+    return i
 
 
 @helper
@@ -194,4 +192,10 @@ def add_sign(data: Bytes, i: Int, width: Int, t: Tables) -> Int:
         row[at.B_SIGNS] += 1
         if (c == 0xE2 and data[i + 1] == 0x82) or (c == 0xC2 and (data[i + 1] == 0xA3 or data[i + 1] == 0xA5)):
             row[at.B_CURRENCY] += 1
+        ascii = ascii_of(data, i, width)
+        if ascii == 46:
+            row[at.B_STOPS] += 1
+            row[at.B_LAST] = 46
+        elif ascii == 44:
+            row[at.B_COMMAS] += 1
     return copy(data, i, i + width, t)

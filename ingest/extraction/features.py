@@ -19,6 +19,7 @@ from ingest.extraction.layout import TABLES_TYPE, Tables
 from ingest.extraction.measures import MEASURES_TYPE, Measures
 from ingest.extraction.names import ELEMENTS
 from ingest.extraction.pages import PAGE_FEATURES, PAGE_TYPE, Page, level_of
+from ingest.extraction.relations import RELATIONS, relate
 
 _OWN = (
     "log_words", "bytes", "linked", "commas", "stops", "digits", "upper", "function", "links", "ends_sentence", "ends_colon",
@@ -49,6 +50,7 @@ FEATURES: tuple[str, ...] = (
     *(f"neighbour{k:+d}_{name}" for k in _NEIGHBOURS for name in _NEIGHBOUR),
     *("page_" + name for name in PAGE_FEATURES),
     "main_or_none", "article_or_none",
+    *RELATIONS,
 )  # fmt: skip
 N_FEATURES = len(FEATURES)
 #: Where since_h1 ends, and what it is where there is no h1.
@@ -198,10 +200,15 @@ def _neighbours(r: Row, k: Int, i: Int, t: Tables, m: Measures) -> Int:
 
 
 @njit(
-    types.int64(TABLES_TYPE, MEASURES_TYPE, PAGE_TYPE, types.float32[::1], types.int64, types.float32[:, ::1]),
+    types.int64(
+        TABLES_TYPE, MEASURES_TYPE, PAGE_TYPE, types.float32[:, ::1], types.float32[::1], types.int64, types.float32[:, ::1]
+    ),
     cache=True, nogil=True, error_model="numpy",
 )  # fmt: skip
-def fill_features(t: Tables, m: Measures, page: Page, element_scores: Row, first: int, rows: npt.NDArray[np.float32]) -> int:
+def fill_features(
+    t: Tables, m: Measures, page: Page, relations: npt.NDArray[np.float32], element_scores: Row, first: int,
+    rows: npt.NDArray[np.float32],
+) -> int:  # fmt: skip
     """Features (float32, (n, N_FEATURES)) of the n blocks from `first` on; how many features it wrote.
 
     `element_scores`: by name of the element, float32 of shape (len(ELEMENTS),).
@@ -224,6 +231,9 @@ def fill_features(t: Tables, m: Measures, page: Page, element_scores: Row, first
         r[k] = (m.within[e] & pg.IN_MAIN) > 0 if page.numbers[pg.MAINS] > 0 else -1
         r[k + 1] = (m.within[e] & pg.IN_ARTICLE) > 0 if page.numbers[pg.ARTICLES] > 0 else -1
         k += 2
+        for x in range(len(RELATIONS)):
+            r[k + x] = relations[i, x]
+        k += len(RELATIONS)
     return k
 
 
@@ -231,5 +241,5 @@ def features(tables: Tables, measures: Measures, page: Page, element_scores: Row
     """Features of all blocks at once, as training needs them: float32 of shape (blocks, N_FEATURES)."""
     assert element_scores.shape == (len(ELEMENTS),)
     rows = np.empty((len(measures.terms), N_FEATURES), np.float32)
-    fill_features(tables, measures, page, element_scores, 0, rows)
+    fill_features(tables, measures, page, relate(tables), element_scores, 0, rows)
     return rows

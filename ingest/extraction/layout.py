@@ -31,9 +31,10 @@ BLOCK_COLUMNS = 21
 #: Where the scanner is: how much of each table is filled, the block and the word that it is in, and the page's title.
 (
     N_ELEMENTS, N_BLOCKS, N_TEXT, N_WORDS, N_NAMES, DEPTH, OPEN_LINKS, IMAGES, IN_BLOCK, SPACE_DUE, IN_WORD, WORD_HASH,
-    WORD_BYTES, WORD_LINKED, WORD_DIGIT, WORD_UPPER, TITLE_START, TITLE_END,
-) = range(18)  # fmt: skip
-STATE_SIZE = 18
+    WORD_BYTES, WORD_LINKED, WORD_DIGIT, WORD_UPPER, TITLE_START, TITLE_END, META_KIND, META_START, META_END, N_TITLE,
+    N_DESCRIPTION,
+) = range(23)  # fmt: skip
+STATE_SIZE = 23
 
 #: Browsers stop nesting at 512 elements (Blink, WebKit); past MAX_ELEMENTS and MAX_BLOCKS the text goes on in the last.
 MAX_DEPTH = 512
@@ -42,6 +43,9 @@ MAX_BLOCKS = 1 << 17
 #: Words that are read of one attribute, and bytes of a class that tell its elements from others.
 MAX_ATTRIBUTE_WORDS = 24
 MAX_CLASS_BYTES = 60
+#: What the head says of the page, as rows of `hints`, and how many words of each are kept.
+TITLE_HINT, DESCRIPTION_HINT = 0, 1
+MAX_HINTS = 256
 
 
 class Tables(NamedTuple):
@@ -56,12 +60,13 @@ class Tables(NamedTuple):
     names: npt.NDArray[np.uint32]  # hashes of the words in class, id, role, …
     stack: npt.NDArray[np.int32]  # (MAX_DEPTH, 2): row and name of the open elements; a name of 0 ends with its parent
     unclosed: npt.NDArray[np.uint8]  # by name: no end tag of it follows
+    hints: npt.NDArray[np.uint32]  # (2, MAX_HINTS): hashes of the words of titles and of descriptions
 
 
 TABLES_TYPE = types.NamedTuple(
     (
         types.int64[::1], types.uint8[::1], types.int32[:, ::1], types.int64[::1], types.int32[:, ::1], types.uint32[::1],
-        types.uint32[::1], types.int32[:, ::1], types.uint8[::1],
+        types.uint32[::1], types.int32[:, ::1], types.uint8[::1], types.uint32[:, ::1],
     ),
     Tables,
 )  # fmt: skip
@@ -71,7 +76,8 @@ def new_tables(size: int, names: int) -> Tables:
     """Tables for any page of `size` bytes, with `names` known elements.
 
     A start tag takes three bytes (`<p>`; the last may lack its `>`), a block four (`<p>x`), a word of text or of a class
-    two with what parts it from the next; and one more of each is being made. Text is never longer than the page.
+    two with what parts it from the next, three words of a class five (`aaBb`: two words and the whole); and one more of each
+    is being made. Text is never longer than the page.
     Memory that is not written costs nothing.
     """
     elements = min(size // 3 + 3, MAX_ELEMENTS + 2)
@@ -83,7 +89,8 @@ def new_tables(size: int, names: int) -> Tables:
         classes=np.empty(elements, np.int64),
         blocks=np.empty((blocks, BLOCK_COLUMNS), np.int32),
         words=np.empty(size // 2 + 2, np.uint32),
-        names=np.empty(size // 2 + 2, np.uint32),
+        names=np.empty(size * 3 // 5 + 4, np.uint32),
         stack=np.empty((MAX_DEPTH, 2), np.int32),
         unclosed=np.zeros(names, np.uint8),
+        hints=np.empty((2, MAX_HINTS), np.uint32),
     )

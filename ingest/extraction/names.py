@@ -81,10 +81,10 @@ HTML, BODY, TITLE, IMG, MENU, META = (NUMBER[name] for name in "html body title 
 H1, H2, H6, ARTICLE, MAIN, FORM = (NUMBER[name] for name in "h1 h2 h6 article main form".split())
 
 #: Attributes whose value is read.
-CLASS, ID, ROLE, ITEMPROP, ITEMTYPE, STYLE, HIDDEN, ARIA_HIDDEN, TYPE, ARIA_LABEL = 1, 2, 3, 4, 5, 7, 8, 9, 12, 13
+CLASS, ID, ROLE, ITEMPROP, ITEMTYPE, NAME, STYLE, HIDDEN, ARIA_HIDDEN, CONTENT, PROPERTY, TYPE, ARIA_LABEL = range(1, 14)
 _ATTRIBUTES = {
     "class": CLASS, "id": ID, "role": ROLE, "itemprop": ITEMPROP, "itemtype": ITEMTYPE, "style": STYLE, "hidden": HIDDEN,
-    "aria-hidden": ARIA_HIDDEN, "type": TYPE, "aria-label": ARIA_LABEL,
+    "aria-hidden": ARIA_HIDDEN, "type": TYPE, "aria-label": ARIA_LABEL, "name": NAME, "content": CONTENT, "property": PROPERTY,
 }  # fmt: skip
 
 #: Frequent words that are seldom alone in a menu, of the languages that WCXB's pages are mostly in.

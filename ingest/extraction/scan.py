@@ -14,14 +14,15 @@ from core.characters import BYTES_TYPE, Bytes, Int
 from core.kernels import helper
 from ingest.extraction import layout as at
 from ingest.extraction import names as el
-from ingest.extraction.blocks import add_ascii, add_character, add_sign, end_block, end_page, end_word, is_letter
+from ingest.extraction.blocks import add_ascii, add_character, add_sign, end_block, end_page, end_word
+from ingest.extraction.characters import LETTER, SIGN, SPACE, is_letter, kind_of
+from ingest.extraction.hints import add_hints, add_meta
 from ingest.extraction.layout import TABLES_TYPE, Tables, new_tables
 from ingest.extraction.names import FLAGS, FLAGS_NOSCRIPT, FNV_OFFSET, add_byte, element_number
 from ingest.extraction.tags import close, close_implied, comment_end, is_space, read_attributes, skip_content
 
 #: Pages with fewer words may keep their text in <noscript>, as forums of Discourse do; then it must make them twice as long.
 FEW_WORDS = 100
-_LETTER, _SPACE, _SIGN = range(3)
 
 
 @helper
@@ -80,6 +81,8 @@ def _tag(data: Bytes, i: Int, flags: npt.NDArray[np.int32], t: Tables) -> Int:
     close_implied(name, flags, t)
     e = _open(name, name_hash, t)
     i = read_attributes(data, i, e, t)
+    if name == el.META:
+        add_meta(data, t)
     if own & el.VOID:
         t.state[at.IMAGES] += name == el.IMG
         return i
@@ -93,6 +96,7 @@ def _tag(data: Bytes, i: Int, flags: npt.NDArray[np.int32], t: Tables) -> Int:
         else:
             if name == el.TITLE and t.state[at.TITLE_END] == 0:
                 t.state[at.TITLE_START], t.state[at.TITLE_END] = content, end
+                add_hints(data, content, end, at.TITLE_HINT, t)
             return after
     _push(name, e, t)
     return i
@@ -136,24 +140,6 @@ def _reference(data: Bytes, i: Int, t: Tables) -> Int:
     return add_sign(data, i, j + 1 - i, t)
 
 
-@helper
-def _kind(data: Bytes, i: Int) -> tuple[Int, Int]:
-    """Whether the character past ASCII at `i` is a letter, a space or a sign, and its bytes (no more than are there)."""
-    n = len(data)
-    c = data[i]
-    width = 1 if c < 0xC2 else 2 if c < 0xE0 else 3 if c < 0xF0 else 4
-    if i + width > n:
-        return _LETTER, n - i
-    if c == 0xC2:
-        d = data[i + 1]
-        return _SPACE if d == 0xA0 else _SIGN if d < 0xB5 and d != 0xAA else _LETTER, 2
-    if c == 0xE2 and 0x80 <= data[i + 1] <= 0xAF:
-        return _SPACE if data[i + 1] == 0x80 and data[i + 2] <= 0x8D else _SIGN, 3
-    if c == 0xE3 and data[i + 1] == 0x80:
-        return _SPACE if data[i + 2] == 0x80 else _SIGN, 3
-    return _LETTER, width
-
-
 @njit(types.void(BYTES_TYPE, types.int32[::1], TABLES_TYPE), cache=True, nogil=True, error_model="numpy")
 def _scan(data: Bytes, flags: npt.NDArray[np.int32], t: Tables) -> None:
     s = t.state
@@ -179,14 +165,14 @@ def _scan(data: Bytes, flags: npt.NDArray[np.int32], t: Tables) -> None:
         elif c == 0:
             i += 1
         else:
-            kind, width = _SIGN, np.int64(1)
+            kind, width = SIGN, np.int64(1)
             if is_space(c):
-                kind = _SPACE
+                kind = SPACE
             elif c > 127:
-                kind, width = _kind(data, i)
-            if kind == _LETTER:
+                kind, width = kind_of(data, i)
+            if kind == LETTER:
                 i = add_character(data, i, width, t)
-            elif kind == _SIGN:
+            elif kind == SIGN:
                 i = add_sign(data, i, width, t)
             else:
                 end_word(t)

@@ -13,6 +13,7 @@ from core.characters import Bytes, Int
 from core.kernels import helper
 from ingest.extraction import layout as at
 from ingest.extraction import names as el
+from ingest.extraction.hints import note_meta
 from ingest.extraction.layout import Tables
 from ingest.extraction.names import FNV_OFFSET, add_byte, attribute_number, same_name
 
@@ -150,13 +151,23 @@ def close_implied(name: Int, flags: np.ndarray, t: Tables) -> None:
 
 
 @helper
-def _add_names(data: Bytes, i: Int, end: Int, salt: Int, t: Tables) -> None:
-    """Hashes of the words of an attribute's value (`PostBody` and `post-body` are two words), up to a limit."""
+def _add_names(data: Bytes, i: Int, end: Int, attribute: Int, t: Tables) -> None:
+    """Hashes of the words of an attribute's value, up to a limit: `post-body` and `PostBody` are two words each.
+
+    Of a class and an id the whole is a word too, if it is made of several.
+    """
     s = t.state
-    count = 0
+    count = parts = 0
+    salt = attribute if attribute >= el.ROLE else 0
+    whole = FNV_OFFSET
     while i < end and count < at.MAX_ATTRIBUTE_WORDS:
         c = np.int64(data[i])
         if not (97 <= c <= 122 or 65 <= c <= 90):
+            if is_space(c):
+                if parts > 1:
+                    _add_name(whole, t)
+                parts = 0
+                whole = FNV_OFFSET
             i += 1
             continue
         start = i
@@ -172,9 +183,19 @@ def _add_names(data: Bytes, i: Int, end: Int, salt: Int, t: Tables) -> None:
             word = add_byte(word, c | 32)
             i += 1
         if i - start >= 2:
-            t.names[s[at.N_NAMES]] = add_byte(word, salt) if salt > 0 else word
-            s[at.N_NAMES] += 1
+            _add_name(add_byte(word, salt) if salt > 0 else word, t)
             count += 1
+            if salt == 0:
+                parts += 1
+                whole = add_byte(whole ^ word, 45)
+    if parts > 1:
+        _add_name(whole, t)
+
+
+@helper
+def _add_name(name: Int, t: Tables) -> None:
+    t.names[t.state[at.N_NAMES]] = name
+    t.state[at.N_NAMES] += 1
 
 
 @helper
@@ -196,7 +217,10 @@ def _hides(data: Bytes, i: Int, end: Int) -> bool:
 def _add_attribute(data: Bytes, attribute: Int, i: Int, end: Int, e: Int, t: Tables) -> None:
     """Takes an attribute with the value `data[i:end]` of element `e`."""
     row = t.elements[e]
-    if attribute == el.HIDDEN:
+    if attribute == el.CONTENT or attribute == el.PROPERTY or attribute == el.NAME:
+        if row[at.E_NAME] == el.META:
+            note_meta(data, attribute, i, end, t)
+    elif attribute == el.HIDDEN:
         row[at.E_MARKS] |= at.M_HIDDEN
     elif attribute == el.ARIA_HIDDEN:
         if end - i == 4:  # true
@@ -214,7 +238,7 @@ def _add_attribute(data: Bytes, attribute: Int, i: Int, end: Int, e: Int, t: Tab
             for k in range(i, min(end, i + at.MAX_CLASS_BYTES)):
                 value = add_byte(value, np.int64(data[k]))
             t.classes[e] = value
-        _add_names(data, i, end, attribute if attribute >= el.ROLE else 0, t)
+        _add_names(data, i, end, attribute, t)
 
 
 @helper
