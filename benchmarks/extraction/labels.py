@@ -10,6 +10,7 @@ import html
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -66,7 +67,7 @@ def label(blocks: Sequence[str], truth: str) -> Labels:
     starts = np.concatenate([[0], np.cumsum([len(part) for part in parts])]).astype(np.int64)
     places = _align(words, wanted)
     lines = {tuple(of(line)) for line in truth.split("\n")}
-    trigrams, bigrams = set(zip(wanted, wanted[1:], wanted[2:], strict=False)), set(zip(wanted, wanted[1:], strict=False))
+    trigrams, bigrams = set(zip(wanted, wanted[1:], wanted[2:], strict=False)), set(pairwise(wanted))
     y = np.zeros(len(parts), np.float32)
     for i, part in enumerate(parts):
         if part:
@@ -105,6 +106,6 @@ def _judge(
     whole_line = tuple(part) in lines
     if size == 1:
         return 1.0 if share == 1 and whole_line else 0.5 if share == 1 else 0.0
-    in_truth = sum(x in bigrams for x in zip(part, part[1:], strict=False)) / (size - 1)
+    in_truth = sum(x in bigrams for x in pairwise(part)) / (size - 1)
     in_place = share == 1 and in_truth >= 0.99 and found.max() - found.min() + 1 <= size + 1
     return float(in_place or (whole_line and share > 0.5))

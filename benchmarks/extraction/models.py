@@ -1,6 +1,7 @@
 """The three models: LightGBM's settings, the weight of a block, and trees flattened for the kernel.
 
-LightGBM (Ke et al., NIPS 2017; MIT). Settings are the study's, but for fewer features a tree, which takes less time.
+LightGBM (Ke et al., NIPS 2017; MIT). Settings are the study's, but for fewer features a tree, which
+takes less time.
 """
 
 from __future__ import annotations

@@ -29,27 +29,27 @@ _SLAB = 2048
 
 
 class Extraction(NamedTuple):
-    """`text`: blocks, a line each; `confidence`: the F1 that is expected of it, 0 to 1, 0 where nothing was found."""
+    """`text`: blocks, a line each; `confidence`: the F1 that is expected of it, 0 to 1, 0 where nothing was found, None where
+    all blocks were asked for."""
 
     title: str
     text: str
-    confidence: float
+    confidence: float | None
 
 
-def extract(data: Bytes, *, fast: bool = False, model: Model | None = None) -> Extraction:
+def extract(data: Bytes, *, fast: bool = False, main: bool = True, model: Model | None = None) -> Extraction:
     """Title and main text of a page: UTF-8 as uint8 of shape (n,), which may be read-only, and hold anything.
 
-    `fast`: with one small model in place of two.
+    `fast`: with one small model in place of two. `main`: if not, all blocks are kept, without a confidence.
     """
-    model = model or default_model()
     tables = scan(data)
     count = int(tables.state[at.N_BLOCKS])
     title = _title(data, tables)
-    if count == 0:
-        return Extraction(title, "", 0.0)
-    probability = probabilities(tables, model, fast=fast)
-    kept = np.empty(count, np.bool_)
-    confidence = choose(tables, probability, kept)
+    kept = np.ones(count, np.bool_)
+    confidence = None
+    if main:
+        probability = probabilities(tables, model or default_model(), fast=fast)
+        confidence = float(choose(tables, probability, kept))
     out = np.empty(int(tables.state[at.N_TEXT]) + count, np.uint8)
     text = out[: write(tables, kept, out)].tobytes().decode("utf-8", "replace")
     return Extraction(title, unescape(text) if "&" in text else text, confidence)
@@ -58,6 +58,8 @@ def extract(data: Bytes, *, fast: bool = False, model: Model | None = None) -> E
 def probabilities(tables: Tables, model: Model, *, fast: bool = False) -> npt.NDArray[np.float32]:
     """How probable each block is to be main text: float32 of shape (blocks,)."""
     count = int(tables.state[at.N_BLOCKS])
+    if count == 0:
+        return np.zeros(0, np.float32)
     measures = measure(tables, model.words, model.names)
     known = (tables, measures, survey(tables, measures), relate(tables), model.elements)
     rows = np.empty((min(count, _SLAB), N_FEATURES + N_CONTEXT), np.float32)

@@ -18,7 +18,7 @@ FNV_OFFSET, FNV_PRIME, MASK32 = 2166136261, 16777619, 0xFFFFFFFF
 
 #: Elements by number; 0 is any that is not named here.
 ELEMENTS: tuple[str, ...] = tuple(
-    (
+    (  # noqa: SIM905 - a list of so many strings is harder to read
         "? html head body div p span a li ul ol dl dt dd table thead tbody tfoot tr td th caption h1 h2 h3 h4 h5 h6 section "
         "article main header footer nav aside form fieldset legend label input button select option textarea figure "
         "figcaption img video audio picture source br hr pre code blockquote address details summary dialog iframe object "
@@ -75,10 +75,10 @@ def _with_noscript() -> npt.NDArray[np.int32]:
 #: The bits of every element, int32; and with the content of <noscript> read, as a browser without scripts does.
 FLAGS, FLAGS_NOSCRIPT = _flags(), _with_noscript()
 
-A, P, LI, UL, OL, DL, DT, DD = (NUMBER[name] for name in "a p li ul ol dl dt dd".split())
-TABLE, THEAD, TFOOT, TR, TD, TH = (NUMBER[name] for name in "table thead tfoot tr td th".split())
-HTML, BODY, TITLE, IMG, MENU, META = (NUMBER[name] for name in "html body title img menu meta".split())
-H1, H2, H6, ARTICLE, MAIN, FORM = (NUMBER[name] for name in "h1 h2 h6 article main form".split())
+A, P, LI, UL, OL, DL, DT, DD = (NUMBER[name] for name in ("a", "p", "li", "ul", "ol", "dl", "dt", "dd"))
+TABLE, THEAD, TFOOT, TR, TD, TH = (NUMBER[name] for name in ("table", "thead", "tfoot", "tr", "td", "th"))
+HTML, BODY, TITLE, IMG, MENU, META = (NUMBER[name] for name in ("html", "body", "title", "img", "menu", "meta"))
+H1, H2, H6, ARTICLE, MAIN, FORM = (NUMBER[name] for name in ("h1", "h2", "h6", "article", "main", "form"))
 
 #: Attributes whose value is read.
 CLASS, ID, ROLE, ITEMPROP, ITEMTYPE, NAME, STYLE, HIDDEN, ARIA_HIDDEN, CONTENT, PROPERTY, TYPE, ARIA_LABEL = range(1, 14)

@@ -156,7 +156,6 @@ def _add_names(data: Bytes, i: Int, end: Int, attribute: Int, t: Tables) -> None
 
     Of a class and an id the whole is a word too, if it is made of several.
     """
-    s = t.state
     count = parts = 0
     salt = attribute if attribute >= el.ROLE else 0
     whole = FNV_OFFSET

@@ -25,7 +25,8 @@ STUDY = np.load(Path(__file__).parent / "study.npz", allow_pickle=False)
 
 def _score(values: Any) -> np.ndarray:
     """The scores that the study was given for its words: made up, from their hashes."""
-    return ((np.asarray(values, np.uint64) * np.uint64(2654435761) % np.uint64(1 << 32)) % np.uint64(2001)).astype(np.float64) / 500 - 2
+    mixed = np.asarray(values, np.uint64) * np.uint64(2654435761) % np.uint64(1 << 32)
+    return (mixed % np.uint64(2001)).astype(np.float64) / 500 - 2
 
 
 def blocks(html: str) -> list[str]:
