@@ -5,7 +5,7 @@ Only what text on pages is made of is told apart: any other character past ASCII
 
 from __future__ import annotations
 
-from core.characters import Bytes, Int
+from core.characters import Bytes, Int, Truth
 from core.kernels import helper
 
 LETTER, SPACE, SIGN = range(3)
@@ -15,7 +15,7 @@ _HAN_WORD, _THAI_WORD, _LONGEST_WORD = 6, 12, 1 << 40
 
 
 @helper
-def is_letter(c: Int) -> bool:
+def is_letter(c: Int) -> Truth:
     """An ASCII letter, digit or underscore."""
     return 97 <= c <= 122 or 65 <= c <= 90 or 48 <= c <= 57 or c == 95
 

@@ -208,13 +208,13 @@ def _neighbours(r: Row, k: Int, i: Int, t: Tables, m: Measures) -> Int:
 def fill_features(
     t: Tables, m: Measures, page: Page, relations: npt.NDArray[np.float32], element_scores: Row, first: int,
     rows: npt.NDArray[np.float32],
-) -> int:  # fmt: skip
+) -> Int:  # fmt: skip
     """Features (float32, (n, N_FEATURES)) of the n blocks from `first` on; how many features it wrote.
 
     `element_scores`: by name of the element, float32 of shape (len(ELEMENTS),).
     """
     share = np.float32(1) / np.float32(max(page.numbers[pg.WORDS], 1))
-    k = np.int64(0)
+    k: Int = np.int64(0)
     for j in range(min(len(rows), len(m.terms) - first)):
         i = first + j
         r = rows[j]

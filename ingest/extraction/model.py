@@ -63,5 +63,5 @@ def _scores(arrays: Any, name: str) -> Scores:
 
 def _trees(arrays: Any, name: str, n_features: int) -> Trees:
     kinds = (np.int32, np.float32, np.int32, np.float32, np.int32, np.int32)
-    parts = (arrays[f"{name}_{field}"].astype(kind) for field, kind in zip(Trees._fields, kinds, strict=True))
+    parts: list[Any] = [arrays[f"{name}_{field}"].astype(kind) for field, kind in zip(Trees._fields, kinds, strict=True)]
     return check_trees(Trees(*parts), n_features)

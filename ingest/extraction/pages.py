@@ -5,7 +5,7 @@ Shares of a page's words by the kind of element they stand in tell an article fr
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -68,7 +68,7 @@ def survey(tables: Tables, measures: Measures) -> Page:
 
 
 @helper
-def _add_shares(v: npt.NDArray[np.float32], within: Int, w: Int, linked: Int) -> None:
+def _add_shares(v: npt.NDArray[np.float32], within: Any, w: Int, linked: Int) -> None:
     """Adds a block's words to the sums of what it stands in."""
     if within & _IN_P:
         v[_P] += w

@@ -23,6 +23,8 @@ RELATIONS = (
 #: Words that are looked at: of the page, for their frequency; and of a block.
 _PAGE_WORDS, _BLOCK_WORDS = 1 << 17, 60
 _HINT_SLOTS = 2048  # more than twice all hints
+#: log(1 + n) for a word that the page has n times; past the end as at the end.
+_LOGS = np.log1p(np.arange(4096)).astype(np.float32)
 
 
 @helper
@@ -82,7 +84,7 @@ def _relate(t: Tables, rows: npt.NDArray[np.float32]) -> None:
         for j in range(start, end):
             word = t.words[j]
             if j < n_words:
-                r[6] += np.log1p(np.float32(counts[_slot(word, keys)]))
+                r[6] += _LOGS[min(counts[_slot(word, keys)], len(_LOGS) - 1)]
             k = _slot(word, hints)
             for which in range(2):
                 if bits[k] & (1 << which):

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit, types
 
-from core.characters import BYTES_TYPE, Bytes, Int
+from core.characters import BYTES_TYPE, Bytes, Int, Truth
 from core.kernels import helper
 from ingest.extraction import layout as at
 from ingest.extraction import names as el
@@ -103,7 +103,7 @@ def _tag(data: Bytes, i: Int, flags: npt.NDArray[np.int32], t: Tables) -> Int:
 
 
 @helper
-def _is_name_start(data: Bytes, i: Int) -> bool:
+def _is_name_start(data: Bytes, i: Int) -> Truth:
     return i < len(data) and (97 <= data[i] <= 122 or 65 <= data[i] <= 90)
 
 
@@ -186,7 +186,7 @@ def _scan(data: Bytes, flags: npt.NDArray[np.int32], t: Tables) -> None:
 def scan(data: Bytes) -> Tables:
     """The blocks and elements of a page: UTF-8 as uint8 of shape (n,), which may be read-only."""
     tables = _scanned(data, FLAGS)
-    if _words(tables) < FEW_WORDS and b"<noscript" in memoryview(data).tobytes().lower():
+    if _words(tables) < FEW_WORDS and b"<noscript" in data.tobytes().lower():
         other = _scanned(data, FLAGS_NOSCRIPT)
         if _words(other) > 2 * _words(tables):
             return other

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from core.characters import Bytes, Int
+from core.characters import Bytes, Int, Truth
 from core.kernels import helper
 from ingest.extraction import layout as at
 from ingest.extraction import names as el
@@ -22,7 +22,7 @@ _PARAGRAPH_REACH = 12
 
 
 @helper
-def is_space(c: Int) -> bool:
+def is_space(c: Int) -> Truth:
     return c == 32 or 9 <= c <= 13
 
 

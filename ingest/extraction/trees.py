@@ -6,7 +6,7 @@ and eight can be walked side by side, which hides the time that each waits for m
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -35,7 +35,8 @@ TREES_TYPE = types.NamedTuple(
 
 def check_trees(trees: Trees, n_features: int) -> Trees:
     """The trees, contiguous, if no walk can leave the arrays and each ends at a leaf; else ValueError."""
-    trees = Trees(*(np.ascontiguousarray(part) for part in trees))
+    parts: list[Any] = [np.ascontiguousarray(part) for part in trees]
+    trees = Trees(*parts)
     nodes = len(trees.feature)
     if not all(len(part) == nodes for part in trees[:4]) or len(trees.root) != len(trees.depth) or not nodes:
         raise ValueError("trees: arrays of different lengths")
