@@ -17,7 +17,7 @@ from types import FunctionType
 import numba
 
 #: The rooms whose kernels share functions; those of other rooms stand in one file each.
-_ROOMS = ("core", "filters", "dedup", "ingest")
+_ROOMS = ("core", "filters", "dedup", "ingest", "ingest/extraction")
 _ROOT = Path(__file__).resolve().parent.parent
 _TAG = f"py{sys.version_info.major}{sys.version_info.minor}{getattr(sys, 'abiflags', '')}"
 
@@ -37,9 +37,9 @@ def cache_folder(room: str) -> Path | None:
 
 
 def is_cached(module: str) -> bool:
-    """Whether a kernel of the module `room.name` is in the cache, for this version of Python."""
-    room, _, name = module.partition(".")
-    folder = cache_folder(room)
+    """Whether a kernel of the module `room.name` or `room.folder.name` is in the cache, for this version of Python."""
+    room, _, name = module.rpartition(".")
+    folder = cache_folder(room.replace(".", "/"))
     return folder is not None and next(folder.glob(f"{name}.*.{_TAG}.nbi"), None) is not None
 
 

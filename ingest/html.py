@@ -58,17 +58,23 @@ class Resiliparse:
         return Extracted(" ".join((tree.title or "").split()), text)
 
 
+def cut(html: str, max_characters: int) -> str:
+    """`html` cut at `max_characters`, at the last whole tag."""
+    if len(html) > max_characters:
+        html = html[:max_characters]
+        start = html.rfind("<")
+        if start > html.rfind(">"):
+            return html[:start]
+    return html
+
+
 def tamed(html: str, max_characters: int, raw: npt.NDArray[np.uint8] | None = None) -> str:
     """`html` cut at `max_characters`, at the last whole tag, and without nesting that no parser should meet.
 
     `raw`: its bytes in UTF-8, for a caller that has them.
     """
     if len(html) > max_characters:
-        html = html[:max_characters]
-        start = html.rfind("<")
-        if start > html.rfind(">"):
-            html = html[:start]
-        raw = None
+        html, raw = cut(html, max_characters), None
     if raw is None:
         raw = np.frombuffer(html.encode("utf-8", "replace"), np.uint8)
     out = np.empty(len(raw), np.uint8)

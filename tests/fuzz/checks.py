@@ -117,10 +117,11 @@ def read(path: Path, part_bytes: int) -> tuple[pa.Table, pa.Table]:
 
 def check_pages(contents: Sequence[str | None], forms: Sequence[str | None], urls: Sequence[str | None]) -> pa.Array:
     """Extracts texts; returns them."""
-    scorer = Text(max_html=1 << 20)
+    own, scorer = Text(engine="web2shards", max_html=1 << 20), Text(max_html=1 << 20)
     batch = pa.RecordBatch.from_arrays([pa.array(list(c), pa.string()) for c in (contents, forms, urls)], names=list(scorer.inputs))
     result = check_scorer(scorer, batch)
     texts = result.column("text")
+    require(check_scorer(own, batch).column("text").is_null().equals(texts.is_null()), "another engine has other nulls")
     for text, title, content in zip(texts.to_pylist(), result.column("title").to_pylist(), contents, strict=True):
         require((text is None) == (content is None), "null and text")
         require("\x00" not in (text or "") and "\x00" not in (title or ""), "NUL in a text")

@@ -1,0 +1,201 @@
+"""Text on its way into blocks: words are hashed and counted as they end, white space becomes one space.
+
+The counts are those that shallow text features need (Kohlschütter et al., Boilerplate Detection using Shallow Text
+Features, WSDM 2010), taken while the text is copied.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from core.characters import Bytes, Int
+from core.kernels import helper
+from ingest.extraction import layout as at
+from ingest.extraction.characters import ascii_of, is_letter, unspaced_word
+from ingest.extraction.layout import Tables
+from ingest.extraction.names import FNV_OFFSET, add_byte, is_function_word
+
+
+@helper
+def begin_block(first: Int, t: Tables) -> None:
+    """Begins a block whose first byte is `first`, or goes on in the open one; a space that is due is written."""
+    s = t.state
+    if s[at.IN_BLOCK] == 0:
+        row = t.blocks[s[at.N_BLOCKS]]
+        for k in range(at.BLOCK_COLUMNS):
+            row[k] = 0
+        row[at.B_ELEMENT] = t.stack[s[at.DEPTH] - 1, 0]
+        row[at.B_START] = s[at.N_TEXT]
+        row[at.B_WORD] = s[at.N_WORDS]
+        row[at.B_FIRST] = first
+        row[at.B_IMAGES] = s[at.IMAGES]
+        row[at.B_LINKS] = s[at.OPEN_LINKS] > 0
+        s[at.IN_BLOCK] = 1
+    elif s[at.SPACE_DUE] != 0:
+        t.text[s[at.N_TEXT]] = 32
+        s[at.N_TEXT] += 1
+    s[at.SPACE_DUE] = 0
+
+
+@helper
+def end_word(t: Tables) -> None:
+    """Counts the word that the scanner is in, if it is in one."""
+    s = t.state
+    if s[at.IN_WORD] == 0:
+        return
+    s[at.IN_WORD] = 0
+    row = t.blocks[s[at.N_BLOCKS]]
+    row[at.B_WORDS] += 1
+    row[at.B_LINKED] += s[at.WORD_LINKED]
+    row[at.B_DIGITS] += s[at.WORD_DIGIT]
+    if s[at.WORD_UPPER] > 0:
+        row[at.B_UPPER] += 1
+        if s[at.WORD_UPPER] > 1 and s[at.WORD_UPPER] == s[at.WORD_BYTES]:
+            row[at.B_CAPITALS] += 1
+    word = s[at.WORD_HASH]
+    row[at.B_FUNCTION] += is_function_word(word)
+    t.words[s[at.N_WORDS]] = word
+    s[at.N_WORDS] += 1
+
+
+@helper
+def end_block(t: Tables) -> None:
+    """Ends the open block, if there is one; one without a word is dropped. Past MAX_BLOCKS it goes on after a space."""
+    end_word(t)
+    s = t.state
+    if s[at.IN_BLOCK] == 0:
+        return
+    n = s[at.N_BLOCKS]
+    if n + 1 >= len(t.blocks):
+        s[at.SPACE_DUE] = 1
+        return
+    s[at.IN_BLOCK] = 0
+    s[at.SPACE_DUE] = 0
+    _keep_block(n, t)
+
+
+@helper
+def _keep_block(n: Int, t: Tables) -> None:
+    s = t.state
+    row = t.blocks[n]
+    if row[at.B_WORDS] > 0:
+        row[at.B_END] = s[at.N_TEXT]
+        row[at.B_WORD_END] = s[at.N_WORDS]
+        s[at.N_BLOCKS] = n + 1
+    else:
+        s[at.N_TEXT] = row[at.B_START]
+
+
+@helper
+def end_page(t: Tables) -> None:
+    """Ends the last block, whatever the limits."""
+    end_word(t)
+    s = t.state
+    if s[at.IN_BLOCK] != 0:
+        s[at.IN_BLOCK] = 0
+        _keep_block(s[at.N_BLOCKS], t)
+
+
+@helper
+def copy(data: Bytes, i: Int, end: Int, t: Tables) -> Int:
+    """Appends `data[i:end]` to the text; returns `end`."""
+    s = t.state
+    n = s[at.N_TEXT]
+    while i < end:
+        t.text[n] = data[i]
+        n += 1
+        i += 1
+    s[at.N_TEXT] = n
+    return end
+
+
+@helper
+def begin_word(t: Tables) -> None:
+    """Begins a word, unless it goes on after a tag that parts no text."""
+    s = t.state
+    if s[at.IN_WORD] == 0:
+        s[at.IN_WORD] = 1
+        s[at.WORD_HASH] = FNV_OFFSET
+        s[at.WORD_BYTES] = 0
+        s[at.WORD_DIGIT] = 0
+        s[at.WORD_UPPER] = 0
+        s[at.WORD_LINKED] = s[at.OPEN_LINKS] > 0
+
+
+@helper
+def add_ascii(data: Bytes, i: Int, t: Tables) -> Int:
+    """Adds the run of ASCII letters and digits at `i` to the word; where it ends."""
+    begin_block(data[i], t)
+    begin_word(t)
+    s = t.state
+    word, upper, digit, out, start = s[at.WORD_HASH], s[at.WORD_UPPER], s[at.WORD_DIGIT], s[at.N_TEXT], i
+    while i < len(data):
+        c = np.int64(data[i])
+        if not is_letter(c):
+            break
+        t.text[out] = c
+        out += 1
+        if 65 <= c <= 90:
+            c |= 32
+            upper += 1
+        elif c < 58:
+            digit = 1
+        word = add_byte(word, c)
+        i += 1
+    s[at.WORD_HASH] = word
+    s[at.WORD_UPPER] = upper
+    s[at.WORD_DIGIT] = digit
+    s[at.WORD_BYTES] += i - start
+    s[at.N_TEXT] = out
+    t.blocks[s[at.N_BLOCKS], at.B_LAST] = data[i - 1]
+    return i
+
+
+@helper
+def add_character(data: Bytes, i: Int, width: Int, t: Tables) -> Int:
+    """Adds a letter past ASCII, of `width` bytes, to the word; where it ends."""
+    begin_block(data[i], t)
+    begin_word(t)
+    s = t.state
+    word = s[at.WORD_HASH]
+    for k in range(i, i + width):
+        word = add_byte(word, np.int64(data[k]))
+    s[at.WORD_HASH] = word
+    s[at.WORD_BYTES] += width
+    row = t.blocks[s[at.N_BLOCKS]]
+    row[at.B_FOREIGN] += width
+    row[at.B_LAST] = data[i + width - 1]
+    i = copy(data, i, i + width, t)
+    if s[at.WORD_BYTES] >= unspaced_word(data, i - width, width):
+        end_word(t)
+    return i
+
+
+@helper
+def add_sign(data: Bytes, i: Int, width: Int, t: Tables) -> Int:
+    """Ends the word and adds a punctuation mark; where that ends. References are marks of several bytes, as they stand."""
+    end_word(t)
+    begin_block(data[i], t)
+    row = t.blocks[t.state[at.N_BLOCKS]]
+    c = data[i]
+    row[at.B_LAST] = c
+    if c == 44:
+        row[at.B_COMMAS] += 1
+    elif c == 46 or c == 33 or c == 63:
+        row[at.B_STOPS] += 1
+    elif c == 36:
+        row[at.B_CURRENCY] += 1
+    elif c == 38 and width > 1:
+        row[at.B_REFERENCES] += 1
+        row[at.B_LAST] = 59
+    elif c == 124 or c == 62 or c == 47 or c == 60 or c > 127:
+        row[at.B_SIGNS] += 1
+        if (c == 0xE2 and data[i + 1] == 0x82) or (c == 0xC2 and (data[i + 1] == 0xA3 or data[i + 1] == 0xA5)):
+            row[at.B_CURRENCY] += 1
+        ascii = ascii_of(data, i, width)
+        if ascii == 46:
+            row[at.B_STOPS] += 1
+            row[at.B_LAST] = 46
+        elif ascii == 44:
+            row[at.B_COMMAS] += 1
+    return copy(data, i, i + width, t)

@@ -1,0 +1,89 @@
+"""A page's title and main text: scan, features, trees, choice.
+
+Time and memory grow with the page alone: blocks go through the models a slab at a time.
+"""
+
+from __future__ import annotations
+
+from html import unescape
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from core.characters import Bytes
+from ingest.extraction import layout as at
+from ingest.extraction.choice import choose, write
+from ingest.extraction.context import N_CONTEXT, fill_context
+from ingest.extraction.features import N_FEATURES, fill_features
+from ingest.extraction.layout import Tables
+from ingest.extraction.measures import measure
+from ingest.extraction.model import Model, default_model
+from ingest.extraction.pages import survey
+from ingest.extraction.relations import relate
+from ingest.extraction.scan import scan
+from ingest.extraction.trees import predict
+
+#: Blocks whose features are in memory at once: 2 MB, which most pages do not fill.
+_SLAB = 2048
+
+
+class Extraction(NamedTuple):
+    """`text`: blocks, a line each; `confidence`: the F1 that is expected of it, 0 to 1, 0 where nothing was found, None where
+    all blocks were asked for."""
+
+    title: str
+    text: str
+    confidence: float | None
+
+
+def extract(data: Bytes, *, fast: bool = False, main: bool = True, model: Model | None = None) -> Extraction:
+    """Title and main text of a page: UTF-8 as uint8 of shape (n,), which may be read-only, and hold anything.
+
+    `fast`: with one small model in place of two. `main`: if not, all blocks are kept, without a confidence.
+    """
+    tables = scan(data)
+    count = int(tables.state[at.N_BLOCKS])
+    title = _title(data, tables)
+    kept = np.ones(count, np.bool_)
+    confidence = None
+    if main:
+        probability = probabilities(tables, model or default_model(), fast=fast)
+        confidence = float(choose(tables, probability, kept))
+    out = np.empty(int(tables.state[at.N_TEXT]) + count, np.uint8)
+    text = out[: write(tables, kept, out)].tobytes().decode("utf-8", "replace")
+    return Extraction(title, unescape(text) if "&" in text else text, confidence)
+
+
+def probabilities(tables: Tables, model: Model, *, fast: bool = False) -> npt.NDArray[np.float32]:
+    """How probable each block is to be main text: float32 of shape (blocks,)."""
+    count = int(tables.state[at.N_BLOCKS])
+    if count == 0:
+        return np.zeros(0, np.float32)
+    measures = measure(tables, model.words, model.names)
+    known = (tables, measures, survey(tables, measures), relate(tables), model.elements)
+    rows = np.empty((min(count, _SLAB), N_FEATURES + N_CONTEXT), np.float32)
+    result = np.empty(count, np.float32)
+    for first in range(0, count, _SLAB):
+        fill_features(*known, first, rows)
+        part = result[first : first + _SLAB]
+        predict(rows, len(part), model.fast if fast else model.first, part)
+    if fast:
+        return result
+    context = np.empty((count, N_CONTEXT), np.float32)
+    fill_context(tables, measures, result, context)
+    for first in range(0, count, _SLAB):
+        part = result[first : first + _SLAB]
+        if count > _SLAB:
+            fill_features(*known, first, rows)
+        rows[: len(part), N_FEATURES:] = context[first : first + _SLAB]
+        predict(rows, len(part), model.second, part)
+    return result
+
+
+def _title(data: Bytes, tables: Tables) -> str:
+    raw = data[int(tables.state[at.TITLE_START]) : int(tables.state[at.TITLE_END])].tobytes()
+    return " ".join(unescape(raw.decode("utf-8", "replace")).replace("\x00", "").split())
+
+
+__all__ = ["Extraction", "extract", "probabilities"]

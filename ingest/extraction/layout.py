@@ -1,0 +1,96 @@
+"""What the scanner makes of a page: tables of elements and blocks, and how large they can become.
+
+A block is a run of text between two tags that begin or end a line, and holds at least one word. Elements stand in the
+order of their start tags, so that a parent stands before its children.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from numba import types
+
+#: Columns of `elements`: number in names.ELEMENTS, row of the parent (-1 for the root, which is row 0 and no element),
+#: how deep it stands, where its class words begin in `names` (they end where the next row's begin), and bits of marks.
+E_NAME, E_PARENT, E_DEPTH, E_WORDS, E_MARKS = range(5)
+ELEMENT_COLUMNS = 5
+#: Marks of an element, by its attributes.
+M_HIDDEN, M_ARIA_HIDDEN, M_NOT_DISPLAYED, M_ITEMPROP, M_ROLE = 1, 2, 4, 8, 16
+
+#: Columns of `blocks`: its element; its text from, to; its words from, to; how many words it has, of them in links, with
+#: a digit, with an upper-case letter, all in upper case, function words; its links; commas, ends of sentences, other
+#: punctuation, currency signs, character references, bytes past ASCII; its first byte and last; images before it.
+(
+    B_ELEMENT, B_START, B_END, B_WORD, B_WORD_END, B_WORDS, B_LINKED, B_DIGITS, B_UPPER, B_CAPITALS, B_FUNCTION, B_LINKS,
+    B_COMMAS, B_STOPS, B_SIGNS, B_CURRENCY, B_REFERENCES, B_FOREIGN, B_FIRST, B_LAST, B_IMAGES,
+) = range(21)  # fmt: skip
+BLOCK_COLUMNS = 21
+
+#: Where the scanner is: how much of each table is filled, the block and the word that it is in, and the page's title.
+(
+    N_ELEMENTS, N_BLOCKS, N_TEXT, N_WORDS, N_NAMES, DEPTH, OPEN_LINKS, IMAGES, IN_BLOCK, SPACE_DUE, IN_WORD, WORD_HASH,
+    WORD_BYTES, WORD_LINKED, WORD_DIGIT, WORD_UPPER, TITLE_START, TITLE_END, META_KIND, META_START, META_END, N_TITLE,
+    N_DESCRIPTION,
+) = range(23)  # fmt: skip
+STATE_SIZE = 23
+
+#: Browsers stop nesting at 512 elements (Blink, WebKit); past MAX_ELEMENTS and MAX_BLOCKS the text goes on in the last.
+MAX_DEPTH = 512
+MAX_ELEMENTS = 1 << 19
+MAX_BLOCKS = 1 << 17
+#: Words that are read of one attribute, and bytes of a class that tell its elements from others.
+MAX_ATTRIBUTE_WORDS = 24
+MAX_CLASS_BYTES = 60
+#: What the head says of the page, as rows of `hints`, and how many words of each are kept.
+TITLE_HINT, DESCRIPTION_HINT = 0, 1
+MAX_HINTS = 256
+
+
+class Tables(NamedTuple):
+    """A page as the scanner leaves it; rows past the counts in `state` are not set."""
+
+    state: npt.NDArray[np.int64]  # (STATE_SIZE,)
+    text: npt.NDArray[np.uint8]  # UTF-8, runs of white space as one space, character references as they stand
+    elements: npt.NDArray[np.int32]  # (n, ELEMENT_COLUMNS)
+    classes: npt.NDArray[np.int64]  # (n,): a hash of the class, or of the name of an element that is not known
+    blocks: npt.NDArray[np.int32]  # (n, BLOCK_COLUMNS)
+    words: npt.NDArray[np.uint32]  # hashes of the text's words, lower case
+    names: npt.NDArray[np.uint32]  # hashes of the words in class, id, role, …
+    stack: npt.NDArray[np.int32]  # (MAX_DEPTH, 2): row and name of the open elements; a name of 0 ends with its parent
+    unclosed: npt.NDArray[np.uint8]  # by name: no end tag of it follows
+    hints: npt.NDArray[np.uint32]  # (2, MAX_HINTS): hashes of the words of titles and of descriptions
+
+
+TABLES_TYPE = types.NamedTuple(
+    (
+        types.int64[::1], types.uint8[::1], types.int32[:, ::1], types.int64[::1], types.int32[:, ::1], types.uint32[::1],
+        types.uint32[::1], types.int32[:, ::1], types.uint8[::1], types.uint32[:, ::1],
+    ),
+    Tables,
+)  # fmt: skip
+
+
+def new_tables(size: int, names: int) -> Tables:
+    """Tables for any page of `size` bytes, with `names` known elements.
+
+    A start tag takes three bytes (`<p>`; the last may lack its `>`), a block four (`<p>x`), a word of text or of a class
+    two with what parts it from the next, three words of a class five (`aaBb`: two words and the whole); and one more of each
+    is being made. Text is never longer than the page.
+    Memory that is not written costs nothing.
+    """
+    elements = min(size // 3 + 3, MAX_ELEMENTS + 2)
+    blocks = min(size // 4 + 2, MAX_BLOCKS + 1)
+    return Tables(
+        state=np.zeros(STATE_SIZE, np.int64),
+        text=np.empty(size + 1, np.uint8),
+        elements=np.empty((elements, ELEMENT_COLUMNS), np.int32),
+        classes=np.empty(elements, np.int64),
+        blocks=np.empty((blocks, BLOCK_COLUMNS), np.int32),
+        words=np.empty(size // 2 + 2, np.uint32),
+        names=np.empty(size * 3 // 5 + 4, np.uint32),
+        stack=np.empty((MAX_DEPTH, 2), np.int32),
+        unclosed=np.zeros(names, np.uint8),
+        hints=np.empty((2, MAX_HINTS), np.uint32),
+    )

@@ -1,0 +1,126 @@
+"""Trees, the context that the second model reads, and the choice of blocks."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ingest.extraction import layout as at
+from ingest.extraction.choice import LEAST, choose, write
+from ingest.extraction.context import CONTEXT, N_CONTEXT, fill_context
+from ingest.extraction.layout import Tables, new_tables
+from ingest.extraction.lookup import make_scores
+from ingest.extraction.measures import measure
+from ingest.extraction.scan import scan
+from ingest.extraction.trees import Trees, check_trees, predict
+from tests.ingest.extraction.pages import PAGES
+
+STUDY = np.load(Path(__file__).parent / "study.npz", allow_pickle=False)
+NOTHING = make_scores(np.zeros(0, np.uint32), np.zeros(0, np.float32))
+
+
+@pytest.mark.parametrize("k", range(len(PAGES)))
+def test_the_context_is_the_studys(k: int) -> None:
+    tables = scan(np.frombuffer(PAGES[k].encode(), np.uint8))
+    expected = STUDY[f"context{k}"]
+    rows = np.empty(expected.shape, np.float32)
+    assert fill_context(tables, measure(tables, NOTHING, NOTHING), STUDY[f"probability{k}"], rows) == N_CONTEXT
+    for i, name in enumerate(CONTEXT):
+        np.testing.assert_allclose(rows[:, i], expected[:, i], rtol=1e-4, atol=1e-5, err_msg=name)
+
+
+def random_trees(rng: np.random.Generator, n_trees: int, n_features: int) -> Trees:
+    """Trees of random shapes, breadth first as in training."""
+    feature, threshold, child, value, root, depth = ([] for _ in range(6))
+    for _ in range(n_trees):
+        root.append(len(feature))
+        queue = [0]
+        places = [len(feature)]
+        for part in (feature, threshold, child, value):
+            part.append(0)
+        deepest = 0
+        for k, level in enumerate(queue):
+            at_ = places[k]
+            deepest = max(deepest, level)
+            if level == 6 or rng.random() < 0.3:
+                feature[at_], threshold[at_], child[at_], value[at_] = 0, np.inf, at_, rng.normal()
+                continue
+            feature[at_], threshold[at_], child[at_] = rng.integers(n_features), rng.normal(), len(feature)
+            for _ in range(2):
+                queue.append(level + 1)
+                places.append(len(feature))
+                for part in (feature, threshold, child, value):
+                    part.append(0)
+        depth.append(deepest)
+    kinds = (np.int32, np.float32, np.int32, np.float32, np.int32, np.int32)
+    return Trees(*(np.array(part, kind) for part, kind in zip((feature, threshold, child, value, root, depth), kinds, strict=True)))
+
+
+@pytest.mark.parametrize("n", [0, 1, 7, 8, 9, 37])
+def test_trees_are_walked_to_their_leaves(n: int) -> None:
+    rng = np.random.default_rng(n)
+    trees = check_trees(random_trees(rng, 20, 5), 5)
+    rows = rng.normal(size=(n, 5)).astype(np.float32)
+    if n > 3:
+        rows[3, 0] = trees.threshold[np.isfinite(trees.threshold)][0]  # equal to a threshold goes left
+    out = np.full(n, 7, np.float32)
+    predict(rows, n, trees, out)
+    for i in range(n):
+        total = 0.0
+        for root in trees.root:
+            node = int(root)
+            while trees.child[node] != node:
+                node = int(trees.child[node]) + int(rows[i, trees.feature[node]] > trees.threshold[node])
+            total += float(trees.value[node])
+        assert out[i] == pytest.approx(1 / (1 + np.exp(-total)), rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("field", "index", "value"),
+    [
+        ("feature", 0, 5), ("feature", 0, -1), ("child", 0, 10**6), ("child", 0, -1), ("root", 0, -1), ("root", 0, 10**6),
+        ("depth", 0, 65), ("value", 0, np.nan),
+    ],
+)  # fmt: skip
+def test_unsound_trees_are_refused(field: str, index: int, value: Any) -> None:
+    trees = random_trees(np.random.default_rng(0), 3, 5)
+    getattr(trees, field)[index] = value
+    with pytest.raises(ValueError, match="trees"):
+        check_trees(trees, 5)
+
+
+def blocks_of(words: list[int]) -> Tables:
+    tables = new_tables(1000, 1)
+    tables.state[at.N_BLOCKS] = len(words)
+    tables.blocks[: len(words), at.B_WORDS] = words
+    return tables
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.lists(st.tuples(st.integers(1, 50), st.floats(0, 1, width=32)), min_size=1, max_size=9))
+def test_no_set_of_blocks_has_a_higher_expected_f1(blocks: list[tuple[int, float]]) -> None:
+    words, probability = [w for w, _ in blocks], np.array([q for _, q in blocks], np.float32)
+    kept = np.zeros(len(blocks), np.bool_)
+    found = choose(blocks_of(words), probability, kept)
+    w, q = np.array(words, float), probability.astype(float)
+    if q.max() < LEAST:
+        assert not kept.any()
+        assert found == 0
+        return
+    sets = (np.array(s, bool) for s in itertools.product([False, True], repeat=len(words)) if any(s))
+    best = max(2 * (w * q)[s].sum() / (w[s].sum() + (w * q).sum()) for s in sets)
+    assert found == pytest.approx(best, abs=1e-6)
+    assert 2 * (w * q)[kept].sum() / (w[kept].sum() + (w * q).sum()) == pytest.approx(best, abs=1e-6)
+
+
+def test_kept_blocks_are_written_a_line_each() -> None:
+    tables = scan(np.frombuffer(b"<p>one<p>two &amp;<p>three", np.uint8))
+    out = np.empty(100, np.uint8)
+    n = write(tables, np.array([True, False, True]), out)
+    assert out[:n].tobytes() == b"one\nthree"
