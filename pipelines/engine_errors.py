@@ -87,6 +87,12 @@ KNOWN = (
         lost=True,
     ),
     Known(
+        r"Connection refused",
+        "a host of the engine was refused a connection: a worker pool that is gone, mostly",
+        "see that `web2shards worker-pool` runs on every host at the profile's address: `web2shards doctor --cluster` asks it",
+        lost=True,
+    ),
+    Known(
         r"SDK harness|client cancelled|Worker (?:\S+ )?(?:died|disconnected)|call already|half-closed|UNAVAILABLE|CANCELLED",
         "a Python worker was lost",
         f"{_AGAIN}; or {_STARTED_AGAIN}. If it comes again, its log says why, and `dmesg` whether memory ran out",

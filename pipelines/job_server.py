@@ -22,6 +22,11 @@ from pipelines.cluster import Cluster
 
 START_SECONDS = 120.0
 STOP_SECONDS = 10.0
+#: The class that a jar of a runner's job server begins with.
+_DRIVERS = {
+    "flink": "org/apache/beam/runners/flink/FlinkJobServerDriver.class",
+    "spark": "org/apache/beam/runners/spark/SparkJobServerDriver.class",
+}
 #: Spark on Java 17 needs these (apache_beam/runners/portability/spark_runner.py).
 _SPARK_OPENS = [f"--add-opens=java.base/{p}=ALL-UNNAMED" for p in ("sun.nio.ch", "java.nio", "java.util", "java.lang.invoke")]
 _GRADLE = {"flink": ":runners:flink:1.20:job-server:shadowJar", "spark": ":runners:spark:3:job-server:shadowJar"}
@@ -95,7 +100,7 @@ def jar_of(cluster: Cluster) -> Path:
     """The job server's jar: the profile's, else Beam's released one, which Beam downloads once. ClusterError if it cannot."""
     if cluster.job_server_jar is not None:
         path = Path(cluster.job_server_jar)
-        require_jar(path)
+        require_jar(path, cluster.runner)
         return path
     url = released_jar(cluster.runner)
     from apache_beam.utils.subprocess_server import JavaJarServer
@@ -124,13 +129,21 @@ def cached_jar(runner: str) -> Path | None:
     return path if path.is_file() else None
 
 
-def require_jar(path: Path) -> None:
-    """ClusterError unless there is a jar at the path."""
+def require_jar(path: Path, runner: str) -> None:
+    """ClusterError unless the jar of this runner's job server is at the path."""
     if not path.is_file():
         mend = "give the path of Beam's job server as job_server_jar, or leave it out to have it downloaded"
-        raise ClusterError(f"{path}: there is no such jar", mend)
+        raise ClusterError(f"{path.absolute()}: there is no such jar", mend)
     if not zipfile.is_zipfile(path):
         raise ClusterError(f"{path}: is no jar, or only the beginning of one", "download it again")
+    with zipfile.ZipFile(path) as jar:
+        names = set(jar.namelist())
+    others = [other for other, driver in _DRIVERS.items() if driver in names and other != runner]
+    if others and runner in _DRIVERS and _DRIVERS[runner] not in names:
+        raise ClusterError(
+            f"{path}: is the job server of {others[0].title()}, and the profile is for {runner.title()}",
+            "name the other jar as job_server_jar, or the other engine as `runner`",
+        )
 
 
 def _free_port() -> int:

@@ -204,7 +204,8 @@ def same_process(holder: Mapping[str, Any]) -> bool:
 def started(pid: int) -> float:
     """When a process started, on a clock that nobody sets: seconds since the machine did, where /proc tells them.
 
-    psutil adds the machine's start to it, which moves when the clock is set. psutil.Error if there is no such process.
+    psutil adds the machine's start to it, which moves when the clock is set. psutil.Error if there is no such process, or if
+    it has ended and nobody took note: a container's first process may leave those for good.
     """
     if not Path("/proc/self/stat").exists():
         return psutil.Process(pid).create_time()
@@ -212,7 +213,10 @@ def started(pid: int) -> float:
         told = Path(f"/proc/{pid}/stat").read_text()
     except FileNotFoundError:
         raise psutil.NoSuchProcess(pid) from None
-    return int(told.rpartition(")")[2].split()[19]) / os.sysconf("SC_CLK_TCK")
+    state, *rest = told.rpartition(")")[2].split()
+    if state in "ZX":
+        raise psutil.NoSuchProcess(pid)
+    return int(rest[18]) / os.sysconf("SC_CLK_TCK")
 
 
 def _boot_id() -> str:

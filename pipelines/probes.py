@@ -101,7 +101,7 @@ def _jar(cluster: Cluster) -> Iterator[Probe]:
 
     if cluster.job_server_jar is not None:
         try:
-            require_jar(Path(cluster.job_server_jar))
+            require_jar(Path(cluster.job_server_jar), cluster.runner)
         except UserError as error:
             yield Probe("job server jar", "failed", error.message, error.mend)
         else:

@@ -5,6 +5,7 @@ Nothing is believed that can be read: manifests are compared with files, footers
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -52,7 +53,16 @@ class Checked:
     rows: int = 0
     shards: int = 0
     samples: int = 0
+    #: sha256 of every shard, by its path in the out folder.
+    sums: dict[str, str] = field(default_factory=dict[str, str])
     problems: list[Problem] = field(default_factory=list[Problem])
+
+
+    @property
+    def sum(self) -> str:
+        """One sha256 for all shards: of what `sha256sum` says of them, in the order of their paths."""
+        lines = "".join(f"{of}  {path}\n" for path, of in sorted(self.sums.items()))
+        return hashlib.sha256(lines.encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -195,6 +205,7 @@ def _outputs(
         samples = sum(shard.samples for shard in index.shards)
         checked.shards += len(index.shards)
         checked.samples += samples
+        checked.sums |= {f"shards/{name}/{shard.name}": shard.sha256 for shard in index.shards}
         written[name] = samples + int(index.about.get("validation_overlap", 0))
     return written
 

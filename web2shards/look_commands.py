@@ -164,3 +164,5 @@ def check(ctx: typer.Context, out: options.OutFolder, verbose: options.Verbose =
         f"[green]sound:[/] {count(checked.files, 'layer file')}, {count(checked.rows, 'row')}, "
         f"{count(checked.shards, 'shard')}, {count(checked.samples, 'sample')}, in {duration(time.monotonic() - began)}"
     )
+    if checked.sums:  # what two runs of one recipe have in common, wherever they ran
+        results().print(f"sha256 of the shards' sha256sum: {checked.sum}")

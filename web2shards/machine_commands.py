@@ -25,6 +25,20 @@ def register(app: typer.Typer) -> None:
     app.command("warm-up", rich_help_panel=PANEL)(warm_up)
 
 
+def _files(given: str) -> list[str]:
+    """The file that is given, or the first and the last of those that a glob names. UserError if there is none here."""
+    from core.remote import is_remote
+
+    if is_remote(given):
+        return [given]  # of a store that the profile may describe
+    from ingest.files import find_files
+
+    found = [file.uri for file in find_files(given)]
+    if not found:
+        raise UserError(f"--input {given}: there is no such file here", "give a path, or a glob in quotes, as the recipe does")
+    return sorted({found[0], found[-1]})
+
+
 def doctor(
     ctx: typer.Context, cluster: options.ClusterFile = None,
     out: Annotated[
@@ -44,7 +58,7 @@ def doctor(
         from pipelines.cluster import load_cluster
         from pipelines.probes import probe_cluster
 
-        looks = probe_cluster(load_cluster(cluster), out or "", inputs or ())
+        looks = probe_cluster(load_cluster(cluster), out or "", [file for given in inputs or () for file in _files(given)])
     elif out or inputs:
         raise UserError("--out and --input go with --cluster", "give --cluster FILE, or leave them out")
     else:

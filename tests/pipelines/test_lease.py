@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -42,6 +43,16 @@ def test_a_dead_driver_is_taken_over_and_its_commits_are_refused(tmp_path: Path)
             old.store.commit(draft, tmp_path / "a")
         lease.store.write_bytes(tmp_path / "a", b"in time")
     assert (tmp_path / "a").read_bytes() == b"in time"
+
+
+def test_a_dead_driver_that_nobody_waited_for_is_taken_over(tmp_path: Path) -> None:
+    """As in a container whose first process does not wait for those that it inherits."""
+    script = "import os, sys; from pipelines.lease import Lease; Lease(sys.argv[1]).acquire(); os.kill(os.getpid(), 9)"
+    dead = subprocess.Popen([sys.executable, "-c", script, str(tmp_path)])
+    os.waitid(os.P_PID, dead.pid, os.WEXITED | os.WNOWAIT)  # it has ended, and stays a zombie
+    with Lease(str(tmp_path)) as lease:
+        assert lease.generation == 2
+    assert dead.wait() == -9
 
 
 def test_a_driver_on_another_machine_lives_while_its_beat_changes(tmp_path: Path) -> None:

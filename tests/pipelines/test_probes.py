@@ -13,6 +13,7 @@ from core.errors import ClusterError
 from pipelines import handshake, probes
 from pipelines.cluster import Cluster
 from pipelines.doctor import Probe
+from pipelines.job_server import require_jar
 
 from .servers import Flink, job_server, worker_pool
 
@@ -144,7 +145,7 @@ def test_a_pool_that_does_not_see_the_out_folder(tmp_path: Path, monkeypatch: py
     (tmp_path / "out").mkdir()
     with worker_pool(tmp_path / "logs") as (_, address):
         real = probes.asked_pool
-        monkeypatch.setattr(probes, "asked_pool", lambda a, read, write, proof: real(a, read, write, "/elsewhere") | {
+        monkeypatch.setattr(probes, "asked_pool", lambda a, read, write, proof, *_: real(a, read, write, "/elsewhere") | {
             "wrong": {proof: "there is no such file or folder"}})  # fmt: skip
         with pytest.raises(ClusterError, match="does not see what this machine writes into"):
             probes.require(pools(address), str(tmp_path / "out"), (), lambda text: None)
@@ -205,3 +206,21 @@ def test_a_report_that_was_made_is_no_other_web2shards(tmp_path: Path) -> None:
     assert handshake.sources_digest(tmp_path) == before
     (tmp_path / "reports" / "html.py").write_text("another")
     assert handshake.sources_digest(tmp_path) != before
+
+
+def test_a_jar_of_another_engine_is_refused(tmp_path: Path) -> None:
+    jars: dict[str, Path] = {}
+    drivers = {"flink": "flink/FlinkJobServerDriver", "spark": "spark/SparkJobServerDriver", "other": "core/Main"}
+    for runner, driver in drivers.items():
+        jars[runner] = tmp_path / f"{runner}.jar"
+        with zipfile.ZipFile(jars[runner], "w") as jar:
+            jar.writestr(f"org/apache/beam/runners/{driver}.class", b"")
+    for runner in ("flink", "spark"):
+        require_jar(jars[runner], runner)
+        require_jar(jars["other"], runner)  # built by somebody: it may be one
+    with pytest.raises(ClusterError, match="is the job server of Flink, and the profile is for Spark"):
+        require_jar(jars["flink"], "spark")
+    with pytest.raises(ClusterError, match="is the job server of Spark, and the profile is for Flink"):
+        require_jar(jars["spark"], "flink")
+    with pytest.raises(ClusterError, match=f"{tmp_path}/none.jar: there is no such jar"):
+        require_jar(tmp_path / "none.jar", "flink")

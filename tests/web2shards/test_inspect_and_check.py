@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -124,6 +125,9 @@ def test_a_sound_run(cli: Cli, finished: Path) -> None:
     told = cli("check", finished)
     assert told.exit_code == 0, told.stderr
     assert told.stdout.startswith("sound: 40 layer files")
+    shards = sorted((finished / "shards").glob("*/*.tar"))
+    lines = "".join(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(finished)}\n" for path in shards)
+    assert f"sha256 of the shards' sha256sum: {hashlib.sha256(lines.encode()).hexdigest()}" in told.stdout
     checked = verify(str(finished))
     assert checked.samples == web2shards.open(finished).stats["tables"][0]["kept"]
 
