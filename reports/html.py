@@ -7,6 +7,7 @@ and a Content-Security-Policy that allows only the page's own style sheet stands
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import sys
 import tempfile
@@ -50,7 +51,7 @@ def content_security_policy(style: str) -> str:
 def render(stats: Json) -> str:
     """The page of a run, from what `publish` gave (or `stats.json` read back): a function of `stats` alone."""
     compiled = compiled_templates(TEMPLATES)
-    environment = _environment(FileSystemLoader(TEMPLATES) if compiled is None else ModuleLoader(compiled))
+    environment = _environment(FileSystemLoader(TEMPLATES) if compiled is None else _modules(compiled))
     style = (TEMPLATES / "report.css").read_text(encoding="utf-8")
     return environment.get_template("report.html").render(
         stats=stats,
@@ -95,6 +96,13 @@ def compiled_templates(folder: Path) -> Path | None:
     except OSError:  # it cannot be written, or another process was faster
         return kept if kept.is_dir() else None
     return kept
+
+
+@functools.cache
+def _modules(folder: Path) -> ModuleLoader:
+    """Kept as long as the process: jinja2 leaves a weak reference to it in sys.modules, and who looks through those may meet
+    it just when it is no more."""
+    return ModuleLoader(folder)
 
 
 def _environment(loader: BaseLoader) -> Environment:

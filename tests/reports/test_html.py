@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import gc
 import hashlib
 import json
 import re
 import shutil
+import sys
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
@@ -315,3 +317,13 @@ def test_where_nothing_can_be_kept_each_process_compiles_for_itself(tmp_path: Pa
     (tmp_path / "a.html").write_text("a")
     (tmp_path / "__pycache__").write_text("a file where the folder should be")
     assert html.compiled_templates(tmp_path) is None
+
+
+def test_what_jinja_leaves_among_the_modules_stays(stats: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is a weak reference: whoever goes through sys.modules would fail on one whose loader is gone."""
+    monkeypatch.setattr("sys.dont_write_bytecode", False)
+    render(stats)
+    gc.collect()
+    left = [module for name, module in sys.modules.items() if name.startswith("_jinja2_module_templates_")]
+    assert left
+    assert all(isinstance(module.__name__, str) for module in left)
