@@ -20,7 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from core.errors import StorageError, UserError
+from core.errors import StorageError, UnreachableError, UserError
 from core.remote import is_remote
 from core.remote_path import place, put
 from pipelines.lease import Lease, held_by, holder, machine, same_process, started
@@ -31,6 +31,8 @@ BEAT_SECONDS = 5.0
 SILENCE_SECONDS = 30.0
 #: Between a claim and the look at the others' claims; the lease has to be noted as held in half of it.
 SETTLE_SECONDS = 3.0
+#: For so long the lease is tried to be taken from a store that answers too slowly for it.
+CLAIM_SECONDS = 120.0
 #: The claims that this process holds: one that it could not release, since the store was away, is nobody's.
 _HELD: set[str] = set()
 
@@ -67,7 +69,9 @@ class RemoteLease:
         return Store(self.root, self.generation, self.shared)
 
     def acquire(self) -> RemoteLease:
-        """Takes the lease. LeaseError if a living run holds it, UnreachableError if the store does not answer."""
+        """Takes the lease. LeaseError if a living run holds it, UnreachableError if the store does not answer, or so slowly
+        that no claim holds."""
+        until = time.monotonic() + CLAIM_SECONDS
         while True:
             claims = claims_of(self.root)
             newest = max((claim.generation for claim in claims), default=0)
@@ -76,6 +80,11 @@ class RemoteLease:
                     raise held_by(claim.holder, self.root, newest)
             if self._claim(newest + 1):
                 break
+            if time.monotonic() > until:
+                raise UnreachableError(
+                    f"{self.root}: the store answers too slowly to tell who holds the out folder (tried for {CLAIM_SECONDS:.0f} s)",
+                    "run the same command again when it answers within a second", self.root,
+                )  # fmt: skip
             time.sleep(random.uniform(0, SETTLE_SECONDS))
         for path in claims_below(self.root):
             generation = path.name.partition("-")[0]

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from random import Random
 
 _ERRORS = {403: "AccessDenied", 500: "InternalError", 503: "SlowDown"}
 _PIECE = 1 << 16
@@ -180,6 +181,16 @@ def every(n: int, *faults: Fault) -> Rule:
 
     def rule(request: Request) -> Fault | None:
         return faults[request.number // n % len(faults)] if request.number % n == n - 1 else None
+
+    return rule
+
+
+def some(share: float, *faults: Fault) -> Rule:
+    """About that share of the requests get one of the faults, in no step with what is asked."""
+
+    def rule(request: Request) -> Fault | None:
+        drawn = Random(request.number).random()
+        return faults[int(drawn / share * len(faults))] if drawn < share else None
 
     return rule
 
