@@ -7,6 +7,7 @@ scopes); names are told apart by their 32-bit FNV-1a hash (Fowler, Noll, Vo; ist
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -122,36 +123,32 @@ _WORD_TABLE = _table(map(name_hash, _WORDS), [1] * len(_WORDS), 10)
 
 
 @helper
+def _number(table: Any, name: Int) -> Int:
+    """The number that a table has for a hash; 0 if it has none."""
+    k = name & (len(table) - 1)
+    while table[k, 0] != 0:
+        if table[k, 0] == name:
+            return table[k, 1]
+        k = (k + 1) & (len(table) - 1)
+    return 0
+
+
+@helper
 def element_number(name: Int) -> Int:
     """The number of the element whose name has this hash; 0 if it is none of ELEMENTS."""
-    k = name & 2047
-    while _ELEMENT_TABLE[k, 0] != 0:
-        if _ELEMENT_TABLE[k, 0] == name:
-            return _ELEMENT_TABLE[k, 1]
-        k = (k + 1) & 2047
-    return 0
+    return _number(_ELEMENT_TABLE, name)
 
 
 @helper
 def attribute_number(name: Int) -> Int:
     """The number of the attribute whose name has this hash; 0 if its value is not read."""
-    k = name & 255
-    while _ATTRIBUTE_TABLE[k, 0] != 0:
-        if _ATTRIBUTE_TABLE[k, 0] == name:
-            return _ATTRIBUTE_TABLE[k, 1]
-        k = (k + 1) & 255
-    return 0
+    return _number(_ATTRIBUTE_TABLE, name)
 
 
 @helper
 def is_function_word(word: Int) -> bool:
     """Whether a word, lower case, is a frequent one ("the", "und")."""
-    k = word & 1023
-    while _WORD_TABLE[k, 0] != 0:
-        if _WORD_TABLE[k, 0] == word:
-            return True
-        k = (k + 1) & 1023
-    return False
+    return _number(_WORD_TABLE, word) != 0
 
 
 @helper
