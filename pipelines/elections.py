@@ -26,7 +26,7 @@ from pipelines.context import Context
 from pipelines.exchange import Pointer, read_chunks, write_chunks
 from pipelines.layers import LayerWriter
 from pipelines.matching import EDGES, ROWS, read_rows, send
-from pipelines.partitions import chunks_by
+from pipelines.partitions import chunks_by, power
 from pipelines.plan import DUPLICATES, IDENTITY, IDENTITY_SCHEMA
 from pipelines.source_rows import Reader
 from pipelines.sources import PART, SHIFT, TABLE, Source, by_source, dense_places, places_of
@@ -70,7 +70,7 @@ def join(context: Context, args: dict[str, Any]) -> dict[str, Any]:
     members = np.flatnonzero(joined)
     clusters = labels[members]
     del labels, joined, components
-    partitions = 1 << (max(0, len(members) - 1) // ELECT_ROWS).bit_length()
+    partitions = power(len(members), ELECT_ROWS)
     rows = pa.array(_rows(members, bases))
     batch = pa.RecordBatch.from_arrays([rows, pa.array(clusters.astype(np.uint64))], schema=MEMBERS)
     return {"emit": to_describe(sources) + send_members(context, "election-members", batch, partitions)}

@@ -61,7 +61,7 @@ class Outputs:
             ("write_shard", {}),
         ]  # fmt: skip
         # How many shards there will be is not known now: what is told is of how many senders the texts are on their way.
-        senders = len(wanted) * len({sender_of(part.name, len(self._parts)) for part in self._parts})
+        senders = len(wanted) * len(_by_sender(self._parts))
         return [Pass(f"write {', '.join(wanted)}", "send_samples", senders, steps=tuple(steps))] if wanted else []
 
     def finish(self, results: Sequence[Json], progress: Progress) -> dict[str, Json]:
@@ -119,10 +119,15 @@ def fate_tasks(pass_: Pass, parts: Sequence[Part]) -> list[Json]:
 
 def count_tasks(parts: Sequence[Part], outputs: Sequence[str]) -> list[Json]:
     """The tasks of `writing` where it comes first."""
-    of_senders: dict[str, list[str]] = {}
-    for part in parts:
-        of_senders.setdefault(sender_of(part.name, len(parts)), []).append(part.name)
     return [
         {"kind": "count_samples", "args": {"key": ["count", output, sender], "values": names}}
-        for output in outputs for sender, names in of_senders.items()
+        for output in outputs for sender, names in _by_sender(parts).items()
     ]  # fmt: skip
+
+
+def _by_sender(parts: Sequence[Part]) -> dict[str, list[str]]:
+    """The names of the parts that each sender sends the samples of."""
+    senders: dict[str, list[str]] = {}
+    for part in parts:
+        senders.setdefault(sender_of(part.name, len(parts)), []).append(part.name)
+    return senders

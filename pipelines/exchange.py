@@ -79,11 +79,11 @@ class Draft:
     def __init__(
         self, store: Store, name: str, chunks: Mapping[int, pa.RecordBatch], schema: pa.Schema, compression: str | None = None
     ) -> None:  # fmt: skip
-        self._store, self._final = store, store.scratch("exchange", name)
+        self._store, self._final, self.schema = store, store.scratch("exchange", name), schema
         self._path = store.temporary(name)
         self._entries: dict[int, tuple[int, int, int]] = {}
         with self._or_nothing():
-            self._write(chunks, schema, ipc.IpcWriteOptions(compression=compression))
+            self._write(chunks, ipc.IpcWriteOptions(compression=compression))
 
     @property
     def size(self) -> int:
@@ -104,13 +104,13 @@ class Draft:
         """Removes the file, if it was not committed."""
         self._path.unlink(missing_ok=True)
 
-    def _write(self, chunks: Mapping[int, pa.RecordBatch], schema: pa.Schema, options: ipc.IpcWriteOptions) -> None:
+    def _write(self, chunks: Mapping[int, pa.RecordBatch], options: ipc.IpcWriteOptions) -> None:
         bounds: dict[int, tuple[int, int]] = {}
         with pa.OSFile(str(self._path), "wb") as sink:
             for destination in sorted(chunks):  # one at a time: `chunks` may make them as asked
                 batch = chunks[destination]
                 start = sink.tell()
-                with ipc.new_stream(sink, schema, options=options) as writer:
+                with ipc.new_stream(sink, self.schema, options=options) as writer:
                     writer.write_batch(batch)
                 bounds[destination] = start, sink.tell()
                 sink.write(bytes(-sink.tell() % _ALIGNMENT))

@@ -49,18 +49,16 @@ def send(context: Context, args: dict[str, Any]) -> dict[str, Any]:
     runs = max(1, sum(sender.runs))
     prefix = f"{output}-{digest(name).hex()}"
     slabs: list[Draft] = []
-    schema: pa.Schema | None = None
     try:
         for table in _payload(context, sender.parts, wanted, min(max(SLAB_BYTES, CHUNK_BYTES * runs), MOST_SLAB_BYTES)):
             places = table.column(_ROW).to_numpy()
             table = table.drop_columns([_ROW])
-            schema = chunk_schema(table.schema)
             chunks = _by_run(table, places, by_code, cuts)
-            slabs.append(Draft(context.store, f"{prefix}-{len(slabs):06d}-payload.arrow", chunks, schema))
+            slabs.append(Draft(context.store, f"{prefix}-{len(slabs):06d}-payload.arrow", chunks, chunk_schema(table.schema)))
             del table, chunks
             give_back()
-        if len(slabs) > MOST_SLABS and schema is not None:
-            slabs = _put_together(context, prefix, slabs, schema, runs)
+        if len(slabs) > MOST_SLABS:
+            slabs = _put_together(context, prefix, slabs, runs)
         pointers = [slab.commit() for slab in slabs]
     except BaseException:
         for slab in slabs:
@@ -126,14 +124,14 @@ def _by_run(
     return Made(samples, lambda number: with_order(table, *samples[number]))
 
 
-def _put_together(context: Context, prefix: str, slabs: Sequence[Draft], schema: pa.Schema, runs: int) -> list[Draft]:
+def _put_together(context: Context, prefix: str, slabs: Sequence[Draft], runs: int) -> list[Draft]:
     """The first hop: fewer drafts with the chunks of several slabs each, in order, one run at a time in memory."""
     together = max(2, MERGED_BYTES * runs * len(slabs) // max(1, sum(slab.size for slab in slabs)))
     merged: list[Draft] = []
     try:
         for number, first in enumerate(range(0, len(slabs), together)):
             some = slabs[first : first + together]
-            merged.append(_merged(context, f"{prefix}-{number:06d}-merged-payload.arrow", some, schema))
+            merged.append(_merged(context, f"{prefix}-{number:06d}-merged-payload.arrow", some))
             for slab in some:
                 slab.discard()
     except BaseException:
@@ -143,14 +141,14 @@ def _put_together(context: Context, prefix: str, slabs: Sequence[Draft], schema:
     return merged
 
 
-def _merged(context: Context, name: str, slabs: Sequence[Draft], schema: pa.Schema) -> Draft:
+def _merged(context: Context, name: str, slabs: Sequence[Draft]) -> Draft:
     pointers = [slab.pointers() for slab in slabs]
     numbers = sorted({number for found in pointers for number in found})
 
     def chunk(number: int) -> pa.RecordBatch:
         return in_order(read_chunks(found[number] for found in pointers if number in found))
 
-    return Draft(context.store, name, Made(numbers, chunk), schema)
+    return Draft(context.store, name, Made(numbers, chunk), slabs[0].schema)
 
 
 def _payload(context: Context, parts: Sequence[str], rows: I64, slab: int) -> Iterator[pa.Table]:

@@ -16,7 +16,7 @@ import pytest
 from tests.engines.clusters import FLINK_JAR, SPARK_JAR, Flink, Spark
 from tests.engines.processes import ROOT, Processes, free_port, listens, wait_for
 from tests.engines.runs import shards
-from tests.runbooks.pages import commands_of, text_of
+from tests.runbooks.pages import blocks_of, commands_of, text_of
 
 RECIPE = """
 name: mine
@@ -42,8 +42,7 @@ def profiles(text: str) -> dict[str, str]:
 
 def commands(text: str) -> list[list[str]]:
     """The commands of a page, in order; those of the released jar too, for which one built from Beam's library jars stands in."""
-    found = re.findall(r"^```sh\n(.*?)^```$", text, re.M | re.S)
-    return [list(command.words) for block in found for command in commands_of(block)]
+    return [list(command.words) for kind, block in blocks_of(text) if kind == "sh" for command in commands_of(block)]
 
 
 def settings(text: str) -> dict[str, str]:

@@ -29,7 +29,12 @@ def text_of(page: str) -> str:
 
 def blocks(page: str) -> Iterator[tuple[str, str]]:
     """The language and the text of each fenced block, in order."""
-    yield from re.findall(r"^```(\w+)\n(.*?)^```$", text_of(page), re.M | re.S)
+    yield from blocks_of(text_of(page))
+
+
+def blocks_of(text: str) -> list[tuple[str, str]]:
+    """The same of the text of a page."""
+    return re.findall(r"^```(\w+)\n(.*?)^```$", text, re.M | re.S)
 
 
 def unfenced(page: str) -> str:
