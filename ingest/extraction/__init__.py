@@ -13,6 +13,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from ingest.extraction.images import ImageReference
+    from ingest.image_addresses import ImageOptions
 
 __all__ = ["extract_images", "extract_text"]
 
@@ -33,14 +34,14 @@ def extract_text(
     return extract(_bytes(html), fast=engine == "web2shards-fast", structure=format == "markdown").text
 
 
-def extract_images(html: str, url: str = "") -> list[ImageReference]:
+def extract_images(html: str, url: str = "", options: ImageOptions | None = None) -> list[ImageReference]:
     """The images that a page shows, in their order, with alternative text, caption, title and the text around; addresses are
-    absolute where the page's own, `url`, or its <base> is."""
+    absolute where the page's own, `url`, or its <base> is. Those with a `reason` are not to be fetched."""
     from ingest.extraction.images import references
     from ingest.extraction.scan import scan
 
     data = _bytes(html)
-    return references(data, scan(data), url)
+    return references(data, scan(data), url, options)
 
 
 def _bytes(html: str) -> np.ndarray:

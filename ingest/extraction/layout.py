@@ -29,21 +29,23 @@ M_HIDDEN, M_ARIA_HIDDEN, M_NOT_DISPLAYED, M_ITEMPROP, M_ROLE = 1, 2, 4, 8, 16
 ) = range(22)  # fmt: skip
 BLOCK_COLUMNS = 22
 
-#: Columns of `images`: its element, the blocks before it; where its address stands in the page, and ends; the same of the
-#: address that scripts put in its place, of its list of addresses by size, of its alternative text and of its title.
-I_ELEMENT, I_BLOCKS, I_SRC, I_LAZY, I_SRCSET, I_ALT, I_TITLE = 0, 1, 2, 4, 6, 8, 10
-IMAGE_COLUMNS = 12
+#: Columns of `images`, which has <img> and <source>: its element, the bytes of text before it; where its address stands in the page,
+#: and ends; the same of the address that scripts put in its place, of its list of addresses by size, of its alternative text, of
+#: its title, and of the screens that it is for.
+I_ELEMENT, I_TEXT, I_SRC, I_LAZY, I_SRCSET, I_ALT, I_TITLE, I_MEDIA = 0, 1, 2, 4, 6, 8, 10, 12
+IMAGE_COLUMNS = 14
 
-#: Where the scanner is: how much of each table is filled, the block and the word that it is in, and the page's title.
+#: Where the scanner is: how much of each table is filled, the block and the word that it is in, the page's title, its <base>,
+#: and the address of the image that it is shared with (og:image).
 (
     N_ELEMENTS, N_BLOCKS, N_TEXT, N_WORDS, N_NAMES, DEPTH, OPEN_LINKS, IMAGES, IN_BLOCK, SPACE_DUE, IN_WORD, WORD_HASH,
     WORD_BYTES, WORD_LINKED, WORD_DIGIT, WORD_UPPER, TITLE_START, TITLE_END, META_KIND, META_START, META_END, N_TITLE,
-    N_DESCRIPTION, INNER_LINK, OPEN_PRES, INDENT, BASE_START, BASE_END,
-) = range(28)  # fmt: skip
-STATE_SIZE = 28
+    N_DESCRIPTION, INNER_LINK, OPEN_PRES, INDENT, BASE_START, BASE_END, IMAGE_ROWS, SHARED_START, SHARED_END,
+) = range(31)  # fmt: skip
+STATE_SIZE = 31
 
 #: Browsers stop nesting at 512 elements (Blink, WebKit); past MAX_ELEMENTS and MAX_BLOCKS the text goes on in the last;
-#: images past MAX_IMAGES are counted and not described.
+#: images past MAX_IMAGES rows are counted and not described.
 MAX_DEPTH = 512
 MAX_ELEMENTS = 1 << 19
 MAX_BLOCKS = 1 << 17
@@ -52,7 +54,7 @@ MAX_IMAGES = 1 << 15
 MAX_ATTRIBUTE_WORDS = 24
 MAX_CLASS_BYTES = 60
 #: What the head says of the page, as rows of `hints`, and how many words of each are kept.
-TITLE_HINT, DESCRIPTION_HINT = 0, 1
+TITLE_HINT, DESCRIPTION_HINT, SHARED_IMAGE = 0, 1, 2
 MAX_HINTS = 256
 
 

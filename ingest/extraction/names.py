@@ -78,19 +78,25 @@ FLAGS, FLAGS_NOSCRIPT = _flags(), _with_noscript()
 
 A, P, LI, UL, OL, DL, DT, DD = (NUMBER[name] for name in ("a", "p", "li", "ul", "ol", "dl", "dt", "dd"))
 TABLE, THEAD, TFOOT, TR, TD, TH = (NUMBER[name] for name in ("table", "thead", "tfoot", "tr", "td", "th"))
-HTML, BODY, TITLE, IMG, MENU, META, BASE = (NUMBER[name] for name in ("html", "body", "title", "img", "menu", "meta", "base"))
+HTML, BODY, TITLE, IMG, MENU, META, BASE, SOURCE = (
+    NUMBER[name] for name in ("html", "body", "title", "img", "menu", "meta", "base", "source")
+)
 H1, H2, H6, ARTICLE, MAIN, FORM, PRE = (NUMBER[name] for name in ("h1", "h2", "h6", "article", "main", "form", "pre"))
 
 #: Attributes whose value is read.
 (
     CLASS, ID, ROLE, ITEMPROP, ITEMTYPE, NAME, STYLE, HIDDEN, ARIA_HIDDEN, CONTENT, PROPERTY, TYPE, ARIA_LABEL, HREF, SRC, LAZY,
-    SRCSET, ALT, TITLED,
-) = range(1, 20)  # fmt: skip
+    SRCSET, ALT, TITLED, MEDIA,
+) = range(1, 21)  # fmt: skip
 _ATTRIBUTES = {
     "class": CLASS, "id": ID, "role": ROLE, "itemprop": ITEMPROP, "itemtype": ITEMTYPE, "style": STYLE, "hidden": HIDDEN,
     "aria-hidden": ARIA_HIDDEN, "type": TYPE, "aria-label": ARIA_LABEL, "name": NAME, "content": CONTENT, "property": PROPERTY,
-    "href": HREF, "src": SRC, "data-src": LAZY, "data-lazy-src": LAZY, "data-original": LAZY, "srcset": SRCSET,
-    "data-srcset": SRCSET, "alt": ALT, "title": TITLED,
+    "href": HREF, "src": SRC, "srcset": SRCSET, "alt": ALT, "title": TITLED, "media": MEDIA,
+    **dict.fromkeys(("data-srcset", "data-lazy-srcset", "data-original-set"), SRCSET),
+    **dict.fromkeys(  # scripts that load images late; the list of OBELICS (dom_tree_simplificator.py) and what is common beside it
+        ("data-src", "data-lazy-src", "data-original", "data-lazy", "data-src-fg", "data-scroll-image", "data-lateloadsrc",
+         "data-img-src", "data-gt-lazy-src", "src2", "data-orig-src", "data-url", "data-echo", "data-hi-res-src"), LAZY,
+    ),
 }  # fmt: skip
 
 #: Frequent words that are seldom alone in a menu, of the languages that WCXB's pages are mostly in.

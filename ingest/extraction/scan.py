@@ -64,12 +64,12 @@ def _push(name: Int, e: Int, t: Tables) -> None:
 def _add_image(e: Int, t: Tables) -> None:
     """Begins the row of an image, which its attributes fill."""
     s = t.state
-    if s[at.IMAGES] < len(t.images):
-        row = t.images[s[at.IMAGES]]
+    if s[at.IMAGE_ROWS] < len(t.images):
+        row = t.images[s[at.IMAGE_ROWS]]
         for k in range(at.IMAGE_COLUMNS):
             row[k] = 0
         row[at.I_ELEMENT] = e
-        row[at.I_BLOCKS] = s[at.N_BLOCKS] + s[at.IN_BLOCK]
+        row[at.I_TEXT] = s[at.N_TEXT]
 
 
 @helper
@@ -97,13 +97,14 @@ def _tag(data: Bytes, i: Int, flags: npt.NDArray[np.int32], t: Tables) -> Int:
     e = _open(name, name_hash, t)
     if name == el.A:
         t.state[at.INNER_LINK] = 0
-    elif name == el.IMG:
+    elif name == el.IMG or name == el.SOURCE:
         _add_image(e, t)
     i = read_attributes(data, i, e, t)
     if name == el.META:
         add_meta(data, t)
     if own & el.VOID:
         t.state[at.IMAGES] += name == el.IMG
+        t.state[at.IMAGE_ROWS] += name == el.IMG or name == el.SOURCE
         return i
     if own & el.SKIPPED and t.unclosed[name] == 0:
         content = i

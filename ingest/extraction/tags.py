@@ -234,10 +234,10 @@ def _add_attribute(data: Bytes, attribute: Int, i: Int, end: Int, e: Int, t: Tab
             t.state[at.INNER_LINK] = end > i and data[i] == 35
         elif row[at.E_NAME] == el.BASE and t.state[at.BASE_END] == 0:
             t.state[at.BASE_START], t.state[at.BASE_END] = i, end
-    elif el.SRC <= attribute <= el.TITLED:
-        if row[at.E_NAME] == el.IMG and t.state[at.IMAGES] < len(t.images):
+    elif el.SRC <= attribute <= el.MEDIA:
+        if (row[at.E_NAME] == el.IMG or row[at.E_NAME] == el.SOURCE) and t.state[at.IMAGE_ROWS] < len(t.images):
             k = at.I_SRC + 2 * (attribute - el.SRC)
-            image = t.images[t.state[at.IMAGES]]
+            image = t.images[t.state[at.IMAGE_ROWS]]
             if image[k + 1] == 0:
                 image[k], image[k + 1] = i, end
     elif attribute == el.STYLE:

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.extraction import extract_images
-from ingest.extraction.images import AROUND
+from ingest.extraction.images import AROUND, IMG, SHARED
+from ingest.image_addresses import ImageOptions
 from tests.ingest.extraction.test_extract import LARGE
 
 PAGE = """<title>A page</title><p>Before it all.</p><figure><a href=x><img src="/a b.jpg" alt="A  bridge &amp; a river"
@@ -18,32 +19,98 @@ title='Old'></a><figcaption>The <b>bridge</b><br>in 1950</figcaption></figure><p
 
 def test_images_with_their_texts() -> None:
     first, second, third = extract_images(PAGE, "https://site.example/news/page.html")
-    url = "https://site.example/a%20b.jpg"
-    assert first == (0, url, "A bridge & a river", "The bridge in 1950", "Old", "Before it all.", "After it.")
-    assert second[:5] == (1, "https://cdn.example/c.png", "", "", "")
-    assert second.before == "Before it all. The bridge in 1950 After it."
-    assert third[:5] == (2, "https://site.example/news/d.gif", "", "", "")
+    assert first.position == 0 and first.kind == IMG and first.reason == ""
+    assert first.url == "https://site.example/a%20b.jpg"
+    assert first.alt == "A bridge & a river" and first.title == "Old"
+    assert first.figcaption == "The bridge in 1950" and first.legend == ""
+    assert (first.before, first.after) == ("Before it all.", "After it.")
+    assert (second.position, second.url, second.alt, second.figcaption) == (1, "https://cdn.example/c.png", "", "")
+    assert second.before == "Before it all. The bridge in 1950 After"
+    assert second.after == "it."
+    assert (third.position, third.url) == (2, "https://site.example/news/d.gif")
     assert third.after == ""
 
 
 @pytest.mark.parametrize(
-    ("tag", "url"),
+    ("tag", "url", "reason"),
     [
-        ("<img src='data:image/gif;base64,R0' data-src=/real.jpg>", "http://h.example/real.jpg"),
-        ("<img src=/small.jpg srcset='/a.jpg 1x, /b.jpg 2x'>", "http://h.example/small.jpg"),
-        ("<img srcset='/a.jpg 1x, /b.jpg 2x'>", "http://h.example/b.jpg"),
-        ("<base href='/down/'><img src=a.jpg>", "http://h.example/down/a.jpg"),
-        ("<img src=a.jpg src=b.jpg>", "http://h.example/a.jpg"),
-        ("<img src='http://[bad/a.jpg'>", None),
-        ("<img src='javascript:x()'>", None),
-        ("<img src='data:image/gif;base64,R0'>", None),
-        ("<img alt=x>", None),
-        ("<img src=" + "a" * 3000 + ">", None),
-        ("<noscript><img src=a.jpg></noscript>", None),
+        ("<img src='data:image/gif;base64,R0' data-src=/real.jpg>", "http://h.example/real.jpg", ""),
+        ("<img src=/small.jpg srcset='/a.jpg 1x, /b.jpg 2x'>", "http://h.example/b.jpg", ""),
+        ("<img src=/s.jpg srcset='/a.jpg 640w, /b.jpg 5000w, /c.jpg 1280w'>", "http://h.example/c.jpg", ""),
+        ("<img src=/s.jpg srcset='/b.jpg 5000w'>", "http://h.example/b.jpg", ""),
+        ("<img src=/s.jpg srcset='/a.jpg'>", "http://h.example/s.jpg", ""),
+        ("<img src=/s.jpg data-srcset='/a,b.jpg 300w, /c.jpg 200w'>", "http://h.example/a,b.jpg", ""),
+        ("<picture><source srcset='/a.avif 900w'><source media='(max-width: 9px)' srcset='/cut.jpg 999w'><img src=/s.jpg></picture>",
+         "http://h.example/a.avif", ""),
+        ("<picture><source srcset=/a.webp><img src=/s.jpg></picture>", "http://h.example/s.jpg", ""),
+        ("<picture><source srcset=/a.webp><img alt=x></picture>", "http://h.example/a.webp", ""),
+        ("<video><source src=/film.mp4></video><img src=/s.jpg>", "http://h.example/s.jpg", ""),
+        ("<base href='/down/'><img src=a.jpg>", "http://h.example/down/a.jpg", ""),
+        ("<img src=a.jpg src=b.jpg>", "http://h.example/a.jpg", ""),
+        ("<img src='../x/./../é ü.jpg#top'>", "http://h.example/é%20ü.jpg", ""),
+        ("<img src='a.svg?v=2'>", "http://h.example/a.svg?v=2", "svg"),
+        ("<img src='http://[bad/a.jpg'>", "http://[bad/a.jpg", "bad_address"),
+        ("<img src='javascript:x()'>", "javascript:x()", "scheme"),
+        ("<img src='data:image/gif;base64,R0'>", "data:", "inline"),
+        ("<img src=" + "a" * 3000 + ">", "a" * 2083, "address_too_long"),
+        ("<meta property=og:image content=/og.jpg><p>x", "http://h.example/og.jpg", ""),
+        ("<meta content=/og.jpg name=twitter:image>", "http://h.example/og.jpg", ""),
+        ("<meta property=og:image content=/og.jpg><img src=og.jpg>", "http://h.example/og.jpg", ""),
+        ("<meta property=og:image:width content=200>", None, ""),
+        ("<img alt=x>", None, ""),
+        ("<img src=''>", None, ""),
+        ("<noscript><img src=a.jpg></noscript>", None, ""),
     ],
 )
-def test_addresses(tag: str, url: str | None) -> None:
-    assert [image.url for image in extract_images(tag, "http://h.example/")] == ([] if url is None else [url])
+def test_addresses(tag: str, url: str | None, reason: str) -> None:
+    found = [(image.url, image.reason) for image in extract_images(tag, "http://h.example/")]
+    assert found == ([] if url is None else [(url, reason)])
+
+
+def test_what_is_taken_is_a_choice() -> None:
+    page = "<meta property=og:image content=/og.jpg><img src=a.svg><img srcset='s.jpg 200w, l.jpg 800w'>"
+    urls = [(image.url, image.kind, image.reason) for image in extract_images(page, "http://h.example/", ImageOptions(side=500))]
+    assert urls == [
+        ("http://h.example/a.svg", IMG, "svg"), ("http://h.example/s.jpg", IMG, ""), ("http://h.example/og.jpg", SHARED, "")
+    ]  # fmt: skip
+    taken = extract_images(page, "http://h.example/", ImageOptions(svg=True, shared=False))
+    assert [(image.url, image.reason) for image in taken] == [("http://h.example/a.svg", ""), ("http://h.example/l.jpg", "")]
+    with pytest.raises(ValueError, match="side"):
+        ImageOptions(side=0)
+
+
+@pytest.mark.parametrize(
+    ("page", "captions"),
+    [
+        ("<figure><picture><img src=a></picture><figcaption>Of <b>it</b></figcaption></figure><img src=b>", ["Of it", ""]),
+        ("<figure><figcaption>First</figcaption><img src=a></figure>", ["First"]),
+        ("<figure><figure><img src=a><figcaption>Own</figcaption></figure><figure><img src=b></figure>"
+         "<figcaption>All</figcaption></figure>", ["Own", "All"]),
+        ("<div class='wp-caption'><a><img src=a></a><p class='wp-caption-text'>Said</p></div>", ["Said"]),
+        ("<div class=thumbinner><img src=a><div class=thumbcaption>Wiki</div></div><p>text", ["Wiki"]),
+        ("<div class=figure><p class=title>Figure 1. It</p><div class='figure-contents'><div class=mediaobject><img src=a>"
+         "<div class=caption><p>Part</p></div></div></div></div>", ["Figure 1. It"]),
+        ("<table><tr><td><img src=a></td></tr></table><p class=caption>Below</p><img src=b>", ["Below", ""]),
+        ("<p class=caption>Above</p><div><img src=a></div><p>text<img src=b>", ["Above", ""]),
+        ("<img src=a><p>text</p><p class=caption>Of nothing</p><p>more<img src=b>", ["", ""]),
+        ("<div class=title>A page</div><img src=a>", [""]),
+        ("<p class=photo>" + "<img src=a>" * 13 + "<span class=caption>too many</span>", [""] * 13),
+    ],
+)  # fmt: skip
+def test_captions(page: str, captions: list[str]) -> None:
+    assert [image.figcaption for image in extract_images(page)] == captions
+
+
+def test_what_else_a_box_says_is_a_legend() -> None:
+    (image,) = extract_images(
+        "<div class=figure><p class=title>Figure 1</p><div class=mediaobject><img src=a><div class=caption>Part</div></div></div>"
+    )
+    assert (image.figcaption, image.legend) == ("Figure 1", "Part")
+    inner, outer = extract_images(
+        "<figure><figure><img src=a><figcaption>Own</figcaption></figure><img src=b><figcaption>All</figcaption></figure>"
+    )
+    assert (inner.figcaption, inner.legend) == ("Own", "All")
+    assert (outer.figcaption, outer.legend) == ("All", "")
 
 
 def test_without_the_pages_address_those_of_images_stay_as_they_are() -> None:
