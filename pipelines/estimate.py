@@ -16,6 +16,7 @@ from core.remote_cache import cache_folder
 from core.remote_path import place
 from ingest.parts import Part
 from pipelines.layers import Footer
+from pipelines.stored_layers import FIRST_LAYERS
 
 if TYPE_CHECKING:
     from pipelines.preview import PassWork
@@ -94,7 +95,7 @@ def disk_use(out: str, parts: Sequence[Part]) -> tuple[int, int]:
     """Bytes of the layer files of parts, and of all shards."""
     names = {f"{part.name}.parquet" for part in parts}
     layers = shards = 0
-    for table in ("documents", "records"):
+    for table in FIRST_LAYERS:
         for path in (place(out) / table).glob("*/*.parquet"):
             layers += path.stat().st_size if path.name in names else 0
     for path in (place(out) / "shards").glob("*/*"):

@@ -25,8 +25,9 @@ from pipelines.recipe_scorers import column_parameters, entry_of, parameters_of
 from pipelines.recipe_section import repeated_layer
 from reports.statistics import VERSION as STATISTICS_VERSION
 
-#: Bumped when reading an input gives other records or documents.
+#: Bumped when reading an input gives other records or documents; and when pages give other references.
 INGEST_VERSION = 2
+REFERENCES_VERSION = 1
 #: Columns of `page` that follow from a record's id (the form follows from the part's format).
 CONTENT_COLUMNS = frozenset({"url", "content", "form"})
 #: Columns that are not stored: derived while reading.
@@ -121,6 +122,12 @@ class Plan:
     steps: tuple[Step, ...]
     ingest_method: str
     passes: tuple[str, ...] = (DUPLICATES,)
+
+    @cached_property
+    def references_method(self) -> str:
+        """The fingerprint of the table `references`; empty if the recipe has none."""
+        options = self.recipe.references
+        return "" if options is None else fingerprint("references", REFERENCES_VERSION, asdict(options), self.ingest_method)
 
     @cached_property
     def rules(self) -> tuple[Rule, ...]:

@@ -15,10 +15,10 @@ from core.errors import InputError, StorageError
 from core.files import storage_errors
 from core.remote_path import place
 from ingest.parts import list_parts
-from pipelines.plan import DUPLICATES, FATE, IDENTITY
 from pipelines.remote_lease import holder_of, lease_for
 from pipelines.runfile import RUN, read_run
 from pipelines.shard_notes import notes_path
+from pipelines.stored_layers import FIRST_LAYERS, layers_of
 from pipelines.survey import MANIFEST
 from sharding.index import INDEX, read_index
 
@@ -57,13 +57,7 @@ def prune(out: str, dry_run: bool = False) -> list[Stale]:
 def stale_files(out: str, with_temporary: bool) -> Iterator[Stale]:
     """The files that the run in `out` does not need; those under tmp/ if nobody is writing there."""
     info, root = _info(out), place(out)
-    plan = info["plan"]
-    layers = {
-        "records": {"record"},
-        "documents": {"page", IDENTITY, FATE, *(entry["layer"] for entry in plan["layers"])},
-    }  # fmt: skip
-    if any(entry["dedup"] for entry in plan["layers"]):
-        layers["documents"].add(DUPLICATES)
+    layers = {table: {layer.name for layer in layers_of(info, table)} for table in FIRST_LAYERS}
     parts = _parts(info)
     for table, kept in layers.items():
         for folder in _subfolders(root / table):

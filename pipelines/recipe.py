@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path as File
 from typing import Any
 
@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from core.errors import RecipeError
 from filters.rules import Rule
+from ingest.image_addresses import ImageOptions
 from ingest.options import IngestOptions
 from pipelines.recipe_model import Input, Output, Problem, RecipeModel, error_of, problems_of
 from pipelines.recipe_scorers import installed_scorers
@@ -42,6 +43,7 @@ class Recipe:
     seed: int
     input: Input
     documents: Documents
+    references: ImageOptions | None = None
     output: Mapping[str, Output] = field(default_factory=dict[str, Output])
     place: str = field(default="recipe", compare=False)
 
@@ -68,6 +70,7 @@ class Recipe:
                 "audit": self.documents.audit,
                 **more,
             },
+            **({} if self.references is None else {"references": asdict(self.references)}),
             "output": {name: output.model_dump(mode="json", by_alias=True) for name, output in self.output.items()},
         }
 
@@ -126,13 +129,18 @@ def _resolve(source: Source, scorers: Mapping[str, type]) -> tuple[Recipe | None
         place = source.place(("documents", "repeat"))
         message = "each document of a cluster would be repeated, as no rule keeps one only"
         problems.append(Problem(place, "documents.repeat", message, "put `- duplicates.kept` under documents.keep"))
+    if model is not None and model.references is not None and model.input.warcs is None:
+        place = source.place(("references",))
+        message = "are found in the HTML of pages, which only WARCs have"
+        problems.append(Problem(place, "references", message, "leave the section out, or read `input: {warcs: …}`"))
     if model is None or problems:
         return None, sorted(problems, key=_line)
     documents = Documents(
         tuple(section.uses), tuple(section.rules), model.documents.audit, tuple(model.documents.against),
         dict(sorted(model.documents.repeat.items())),
     )  # fmt: skip
-    return Recipe(model.name, model.seed, model.input, documents, model.output, source.name), []
+    references = None if model.references is None else ImageOptions(**model.references.model_dump())
+    return Recipe(model.name, model.seed, model.input, documents, references, model.output, source.name), []
 
 
 def _line(problem: Problem) -> int:

@@ -19,7 +19,7 @@ from core.errors import RecipeError
 from pipelines.recipe_yaml import Path, Source, dotted
 
 #: Sections that the design has and this version does not compute.
-LATER = ("records", "references", "images", "nodes", "interleaved")
+LATER = ("records", "images", "nodes", "interleaved")
 #: Problems that one error lists.
 SHOWN = 20
 UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30}
@@ -148,6 +148,14 @@ class TableSection(Model):
         return self
 
 
+class References(Model):
+    """Which images of the pages become the table `references`."""
+
+    side: int = Field(default=4096, ge=1, le=1 << 20, description="of several sizes the largest of at most so many pixels is named")
+    svg: bool = Field(default=False, description="drawings (SVG) too, which otherwise have the reason `svg`")
+    shared: bool = Field(default=True, description="the image that a page is shared with (og:image), where the page does not show it")
+
+
 class Output(Model):
     """One set of shards."""
 
@@ -167,6 +175,7 @@ class RecipeModel(Model):
     seed: int = Field(default=0, ge=0, lt=1 << 63, description="of the samples' order, of splits and audit")
     input: Input
     documents: TableSection = Field(default_factory=TableSection)
+    references: References | None = Field(default=None, description="the images that pages show, as a table; `{}` takes the defaults")
     output: dict[OutputName, Output] = Field(default_factory=dict[str, Output])
 
 
@@ -204,6 +213,8 @@ def _keys_at(path: Path) -> list[str]:
             model = TableInput
         case ("documents",):
             model = TableSection
+        case ("references",):
+            model = References
         case ("output", _):
             model = Output
         case _:
@@ -228,7 +239,7 @@ def _problem(error: ErrorDetails, source: Source, base: Path) -> Problem:
         message, mend, path = f"`{key}` is missing", _MISSING.get(key, ""), path[:-1]
     elif kind == "extra_forbidden":
         if len(path) == 1 and key in LATER:
-            message, mend = f"a section `{key}` is not there yet", "this version computes `documents`"
+            message, mend = f"a section `{key}` is not there yet", "this version computes `documents` and `references`"
         else:
             message, mend = f"unknown key `{key}`", near(key, _keys_at(path[:-1]))
     elif kind == "literal_error":

@@ -59,6 +59,7 @@ def show_recipe(recipe: Recipe) -> str:
     for rule, item in zip(recipe.documents.rules, documents["keep"], strict=True):
         out.append(_yaml([rule.text if rule.reason == default_reason(rule.keep) else item], 4))
     out.append(_yaml({"audit": documents["audit"]}, 2))
+    out += [_yaml({"references": whole["references"]}, 0)] if "references" in whole else []
     out.append(_yaml({"output": whole["output"]}, 0))
     return "".join(out)
 

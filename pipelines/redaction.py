@@ -74,6 +74,12 @@ def redact(store: Store, removals: Removals) -> Redacted:
                 path.unlink(missing_ok=True)
             elif page.mask.any():
                 done.files += _rewrite(store, path, footer, page.mask)
+        references = store.path("references", "reference", f"{part}.parquet")
+        if page is None:
+            done.files += references.exists()
+            references.unlink(missing_ok=True)
+        elif page.mask.any():
+            done.files += _drop_references(store, references, page.ids.filter(pa.array(page.mask)))
         if page is not None:
             done.documents += int(page.mask.sum())
             ids += [id for id, gone in zip(page.ids.to_pylist(), page.mask, strict=True) if gone]
@@ -142,6 +148,36 @@ def _rewrite(store: Store, path: Path, footer: Footer, mask: Bools) -> int:
         if error.path != str(path):
             raise
         path.unlink(missing_ok=True)  # damaged: what it holds cannot be cleaned, and is computed again
+        return 1
+    if changed:
+        _note_in_manifest(store, path)
+    return int(changed)
+
+
+def _drop_references(store: Store, path: Path, documents: pa.Array) -> int:
+    """Writes the references of a part anew without those of `documents`; 0 if there are none."""
+    footer = _footer(path)
+    if footer is None:  # missing, or damaged: what it holds cannot be cleaned, and is read again
+        there = path.exists()
+        path.unlink(missing_ok=True)
+        return int(there)
+    try:
+        reader = RowReader(path)
+        try:
+            schema = pa.schema([f for f in reader.schema if f.name != ID.name])
+            with LayerWriter(store, "references", footer.layer, footer.part, schema) as writer:
+                for batch in reader.batches(_ROWS):
+                    rest = batch.filter(pc.invert(pc.is_in(batch.column("document_id"), value_set=documents)))
+                    writer.write(rest.column(ID.name), rest.select(schema.names))
+                changed = writer.rows < footer.rows
+                if changed:
+                    writer.commit(footer.method, source=footer.source, extra=footer.extra)
+        finally:
+            reader.close()
+    except StorageError as error:
+        if error.path != str(path):
+            raise
+        path.unlink(missing_ok=True)
         return 1
     if changed:
         _note_in_manifest(store, path)

@@ -172,7 +172,8 @@ class _Driver:
                 self._wrote(w)
         mended = stage == 0 and self._mend_slices()
         written = [("documents", layer.name) for layer in self.context.plan.stage_layers(stage)] if work or mended else []
-        written += [("records", "record")] if stage == 0 and (work or mended) else []
+        if stage == 0 and (work or mended):
+            written += [("records", "record"), *([("references", "reference")] if self.context.plan.references_method else [])]
         self._manifests(written + ([("documents", "page")] if stage == 0 else []))  # whose input's stamps may be new
 
     def _tell_of_idle_workers(self) -> None:
@@ -225,6 +226,7 @@ class _Driver:
         if work.ingest:
             self.survey.wrote("documents", "page", [work.part.name])
             self.survey.wrote("records", "record", [work.part.name])
+            self.survey.wrote("references", "reference", [work.part.name])
 
     def _elect(self, then: Sequence[Pass] = ()) -> list[Json] | None:
         """Elects, with the passes `then` in the same pipeline; None, and nothing done, if the election is there."""

@@ -96,6 +96,7 @@ def write_run(
         "parts": [part.to_json() for part in parts],
         "plan": {
             "ingest": plan.ingest_method,
+            **({"references": plan.references_method} if plan.references_method else {}),
             "layers": [
                 {"layer": layer.name, "scorer": layer.entry, "version": layer.scorer.version, "pass": layer.stage,
                  "method": layer.method, "dedup": layer in plan.dedup_layers}

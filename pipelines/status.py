@@ -13,10 +13,10 @@ from core.errors import InputError, StorageError
 from core.remote_path import place
 from ingest.parts import Part
 from pipelines.layers import layer_path, read_footer
-from pipelines.plan import DUPLICATES, FATE, IDENTITY
 from pipelines.remote_lease import holder_of
 from pipelines.runfile import RUN, read_run
 from pipelines.store import Store
+from pipelines.stored_layers import FIRST_LAYERS, layers_of
 
 
 @dataclass(frozen=True)
@@ -67,12 +67,7 @@ def status_of(out: str) -> Status:
         raise InputError(f"{out}: there is no run here ({RUN} is missing)", "give the --out of a run")
     parts = [Part.from_json(part) for part in info["parts"]]
     store = Store(out)
-    plan = info["plan"]
-    named = [("records", "record", plan["ingest"]), ("documents", "page", plan["ingest"])]
-    named += [("documents", entry["layer"], entry["method"]) for entry in plan["layers"]]
-    elects = any(entry["dedup"] for entry in plan["layers"])
-    named += [("documents", name, "") for name in (IDENTITY, *([DUPLICATES] if elects else []), FATE)]
-    layers = [_layer(store, table, layer, method, parts) for table, layer, method in named]
+    layers = [_layer(store, *layer, parts) for layer in layers_of(info)]
     report = place(out) / "report" / "index.html"
     return Status(
         out, info["recipe"]["name"], info["started"], info["finished"], info["limit"], len(parts),
@@ -83,7 +78,7 @@ def status_of(out: str) -> Status:
 
 
 def _layer(store: Store, table: str, layer: str, method: str, parts: list[Part]) -> LayerState:
-    first = "page" if table == "documents" else "record"
+    first = FIRST_LAYERS[table]
     done = rows = scored = bytes_ = 0
     for part in parts:
         path = layer_path(store, table, layer, part.name)

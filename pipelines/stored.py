@@ -24,14 +24,15 @@ from core.scorer import CUT, MASK
 from filters.rules import Rule, parse_rule
 from ingest.parts import Part
 from pipelines.layers import damaged, layer_path, read_footer
-from pipelines.plan import DUPLICATES, EDITED, FATE, HOST, IDENTITY
+from pipelines.plan import EDITED, HOST
 from pipelines.runfile import RUN, read_run, recipe_of
 from pipelines.store import Store
+from pipelines.stored_layers import FIRST_LAYERS, layers_of
 from pipelines.view import Columns, Joined
 
 #: A filter: a rule as recipes have them (`language.score >= 0.65`), or an expression over `layer.column` fields.
 Filter = str | pc.Expression
-TABLES = ("documents", "records")
+TABLES = ("documents", "records", "references")
 
 
 @dataclass(frozen=True)
@@ -97,11 +98,17 @@ class Run:
         """One row a record of the input, with the reason it is no document."""
         return Table(self, "records")
 
+    @cached_property
+    def references(self) -> Table:
+        """One row an image that a page shows; empty unless the recipe has a section `references`."""
+        return Table(self, "references")
+
     def table(self, name: str) -> Table:
-        """`documents` or `records`."""
+        """One of TABLES."""
         if name not in TABLES:
-            raise InputError(f"{name}: there is no such table", f"there are {' and '.join(TABLES)}")
-        return self.documents if name == "documents" else self.records
+            raise InputError(f"{name}: there is no such table", f"there are {', '.join(TABLES)}")
+        found: Table = getattr(self, name)
+        return found
 
     @property
     def stats(self) -> dict[str, Any]:
@@ -217,8 +224,8 @@ class Table:
     def joined(self, part: str, columns: Sequence[str]) -> Joined:
         """The columns of one part, for whoever wants them by position."""
         stored = [name for name in columns if name != "id"]
-        if self.name == "records":
-            stored.append("record.id")
+        if self.name != "documents":
+            stored.append(self._id)
         layers = {name.partition(".")[0] for name in self._sources(stored)}
         self._current(part, layers)
         edits: Any = self._edits if EDITED in columns else ()
@@ -231,22 +238,15 @@ class Table:
         for part in self.parts if parts is None else parts:
             with self.joined(part, wanted) as view:
                 for columns in view.batches(rows):
-                    if "record.id" in columns:
-                        columns["id"] = columns["record.id"]
+                    if self._id in columns:
+                        columns["id"] = columns[self._id]
                     batch = pa.RecordBatch.from_arrays([columns[name] for name in names], schema=schema)
                     if keep is None or len(batch := batch.filter(keep.mask(columns))):
                         yield batch
 
     def _layers(self) -> Iterator[StoredLayer]:
         """The layers that the plan names and that have a file for some part."""
-        plan = self.run.info["plan"]
-        if self.name == "records":
-            named = [("record", plan["ingest"])]
-        else:
-            named = [("page", plan["ingest"]), *((entry["layer"], entry["method"]) for entry in plan["layers"])]
-            elects = any(entry["dedup"] for entry in plan["layers"])
-            named += [(name, "") for name in (IDENTITY, *([DUPLICATES] if elects else []), FATE)]
-        for name, method in named:
+        for _, name, method in layers_of(self.run.info, self.name):
             for part in self.parts:
                 path = layer_path(self.run.store, self.name, name, part)
                 try:
@@ -257,6 +257,10 @@ class Table:
                     raise damaged(path, error) from error
                 yield StoredLayer(name, method, schema.remove(schema.get_field_index("id")).remove_metadata())
                 break
+
+    @property
+    def _id(self) -> str:
+        return f"{FIRST_LAYERS[self.name]}.id"
 
     @cached_property
     def _edits(self) -> tuple[StoredLayer, ...]:
@@ -273,7 +277,7 @@ class Table:
 
     def _current(self, part: str, layers: set[str]) -> None:
         """StorageError if a layer of the part is missing, superseded, or of other rows than the first layer."""
-        first = "page" if self.name == "documents" else "record"
+        first = FIRST_LAYERS[self.name]
         of_rows = read_footer(layer_path(self.run.store, self.name, first, part))
         for layer in self.layers:
             if layer.name not in layers and layer.name != first:

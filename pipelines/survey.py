@@ -177,6 +177,7 @@ def survey_stage(context: Context, survey: Survey, stage: int, made: Made) -> li
     plan = context.plan
     pages = survey.footers("documents", "page")
     records = survey.footers("records", "record")
+    references = survey.footers("references", "reference") if stage == 0 and plan.references_method else {}
     layers = {layer.name: survey.footers("documents", layer.name) for layer in plan.stage_layers(stage)}
     before = survey.pages_manifest()[0] if stage == 0 else {}
     files = {(part.uri, part.format): part for part in survey.parts} if stage == 0 and not survey.frozen else {}
@@ -191,6 +192,8 @@ def survey_stage(context: Context, survey: Survey, stage: int, made: Made) -> li
             stamp = survey.stamps[part.name] = seen
             unchanged = known == stamp
             ingest = _ingest_reason(context.plan, part, pages[part.name], records[part.name], unchanged)
+            if not ingest and references:
+                ingest = _references_reason(plan, references[part.name], pages[part.name])
         todo: dict[str, str] = {}
         for layer in plan.stage_layers(stage):
             why = _layer_reason(plan, layer, layers[layer.name][part.name], pages[part.name], made)
@@ -301,6 +304,12 @@ def _ingest_reason(plan: Plan, part: Part, page: Footer | None, record: Footer |
     if page.source.get("format") != part.format:
         return "it is read as another format"
     return "" if unchanged or slice_digest(part) == page.source.get("digest") else "the input changed"
+
+
+def _references_reason(plan: Plan, references: Footer | None, page: Footer | None) -> str:
+    if references is None or page is None or references.source.get("digest") != page.source.get("digest"):
+        return "references need the pages' HTML"
+    return "" if references.method == plan.references_method else "references changed, and need the pages' HTML"
 
 
 def _layer_reason(plan: Plan, layer: Layer, footer: Footer | None, page: Footer | None, made: Made) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,10 @@ from core.errors import InputError, StorageError
 from core.remote_path import place
 from ingest.parts import Part
 from pipelines.layers import Footer, RowReader, check_seal, id_bytes, layer_path, read_footer
-from pipelines.plan import DUPLICATES, FATE, IDENTITY
+from pipelines.plan import FATE
 from pipelines.runfile import RUN, read_run
 from pipelines.store import Store
+from pipelines.stored_layers import FIRST_LAYERS, PlannedLayer, layers_of
 from pipelines.survey import MANIFEST
 from reports.check_sums import verify as verify_sums
 from sharding.check import check_output
@@ -65,13 +66,6 @@ class Checked:
         return hashlib.sha256(lines.encode()).hexdigest()
 
 
-@dataclass(frozen=True)
-class _Layer:
-    table: str
-    name: str
-    method: str
-
-
 def verify(out: str, told: Callable[[str], None] | None = None) -> Checked:
     """Reads layers, shards and statistics of a run; `told` hears what is looked at. InputError if there is no run."""
     info = read_run(out)
@@ -83,7 +77,7 @@ def verify(out: str, told: Callable[[str], None] | None = None) -> Checked:
     if info["finished"] is None:
         checked.problems.append(Problem(RUN, "the last run did not finish", RUN_AGAIN))
     counts: dict[str, int] = {"documents": 0, "records": 0, "kept": 0}
-    for layer in _layers(info):
+    for layer in layers_of(info):
         if told is not None:
             told(f"{layer.table}/{layer.name}")
         manifest = _manifest(store, layer, checked)
@@ -100,19 +94,7 @@ def verify(out: str, told: Callable[[str], None] | None = None) -> Checked:
     return checked
 
 
-def _layers(info: dict[str, Any]) -> Iterator[_Layer]:
-    plan = info["plan"]
-    yield _Layer("records", "record", plan["ingest"])
-    yield _Layer("documents", "page", plan["ingest"])
-    for entry in plan["layers"]:
-        yield _Layer("documents", entry["layer"], entry["method"])
-    yield _Layer("documents", IDENTITY, "")
-    if any(entry["dedup"] for entry in plan["layers"]):
-        yield _Layer("documents", DUPLICATES, "")
-    yield _Layer("documents", FATE, "")
-
-
-def _manifest(store: Store, layer: _Layer, checked: Checked) -> dict[str, Any]:
+def _manifest(store: Store, layer: PlannedLayer, checked: Checked) -> dict[str, Any]:
     path = store.path(layer.table, layer.name, MANIFEST)
     try:
         return json.loads(path.read_bytes())["parts"]
@@ -122,7 +104,7 @@ def _manifest(store: Store, layer: _Layer, checked: Checked) -> dict[str, Any]:
 
 
 def _file(
-    store: Store, layer: _Layer, part: str, manifest: dict[str, Any], checked: Checked, counts: dict[str, int]
+    store: Store, layer: PlannedLayer, part: str, manifest: dict[str, Any], checked: Checked, counts: dict[str, int]
 ) -> None:  # fmt: skip
     path = layer_path(store, layer.table, layer.name, part)
     name = _short(store, path)
@@ -130,7 +112,7 @@ def _file(
     def add(what: str, mend: str = REMOVE) -> None:
         checked.problems.append(Problem(name, what, mend))
 
-    first = layer_path(store, layer.table, "page" if layer.table == "documents" else "record", part)
+    first = layer_path(store, layer.table, FIRST_LAYERS[layer.table], part)
     try:
         footer = read_footer(path)
         of_rows = read_footer(first)
@@ -164,7 +146,7 @@ def _file(
     counts["kept"] += kept
 
 
-def _read(path: Path, footer: Footer, layer: _Layer) -> tuple[int, int]:
+def _read(path: Path, footer: Footer, layer: PlannedLayer) -> tuple[int, int]:
     """Reads a file whole; its rows, and of fates how often kept rows go into the shards. ValueError: not its footer's."""
     reader = RowReader(path)
     digest = xxhash.xxh3_128()

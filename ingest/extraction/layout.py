@@ -30,8 +30,8 @@ M_HIDDEN, M_ARIA_HIDDEN, M_NOT_DISPLAYED, M_ITEMPROP, M_ROLE = 1, 2, 4, 8, 16
 BLOCK_COLUMNS = 22
 
 #: Columns of `images`, which has <img> and <source>: its element, the bytes of text before it; where its address stands in the page,
-#: and ends; the same of the address that scripts put in its place, of its list of addresses by size, of its alternative text, of
-#: its title, and of the screens that it is for.
+#: and ends; the same of the address that scripts put in its place, of its list of addresses by size, of its alternative text, of its
+#: title, and of the screens that it is for.
 I_ELEMENT, I_TEXT, I_SRC, I_LAZY, I_SRCSET, I_ALT, I_TITLE, I_MEDIA = 0, 1, 2, 4, 6, 8, 10, 12
 IMAGE_COLUMNS = 14
 

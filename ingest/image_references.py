@@ -1,0 +1,53 @@
+"""The table `references`: one row an image that a page shows, with what the page says of it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import xxhash
+
+from core.hashing import ID_TYPE
+from core.scorer import column
+from ingest.image_addresses import ImageOptions
+
+REFERENCE_SCHEMA = pa.schema(
+    [
+        column("id", ID_TYPE, "xxh3-128 of the document's id and the position"),
+        column("document_id", ID_TYPE, "the page that shows it"),
+        column("position", pa.int32(), "its place among the page's images, from 0", low=0),
+        column("kind", pa.string(), "`img`, of <img> and <picture>, or `shared`, the page's og:image"),
+        column("url", pa.string(), "absolute address, of the largest of several sizes"),
+        column("reason", pa.string(), "why it is not to be fetched; null if it is"),
+        column("alt", pa.string(), "alternative text"),
+        column("figcaption", pa.string(), "caption of its figure, or of a box that is one by its class"),
+        column("legend", pa.string(), "what else its figure says"),
+        column("title", pa.string(), "its title"),
+        column("before", pa.string(), "the text before it", unit="characters, at most 200"),
+        column("after", pa.string(), "the text after it", unit="characters, at most 200"),
+    ]
+)
+_TEXTS = ("alt", "figcaption", "legend", "title", "before", "after")
+
+
+def references_of(documents: pa.RecordBatch, options: ImageOptions) -> pa.RecordBatch:
+    """The references (REFERENCE_SCHEMA) of pages, a batch with `id`, `url`, `form` and `content`, in their order."""
+    from ingest.extraction.images import references  # loads kernels
+    from ingest.extraction.scan import scan
+
+    columns: dict[str, list[object]] = {name: [] for name in REFERENCE_SCHEMA.names}
+    pages = (documents.column(name) for name in ("id", "url", "form", "content"))
+    for id, url, form, content in zip(*pages, strict=True):
+        if form.as_py() != "html":
+            continue
+        page = id.as_py()
+        data = np.frombuffer(content.as_buffer() or b"", np.uint8)
+        for found in references(data, scan(data), url.as_py() or "", options):
+            columns["id"].append(xxhash.xxh3_128_digest(page + found.position.to_bytes(4, "little")))
+            columns["document_id"].append(page)
+            columns["position"].append(found.position)
+            columns["kind"].append(found.kind)
+            columns["url"].append(found.url)
+            columns["reason"].append(found.reason or None)
+            for name in _TEXTS:
+                columns[name].append(getattr(found, name))
+    return pa.RecordBatch.from_arrays([pa.array(columns[f.name], f.type) for f in REFERENCE_SCHEMA], schema=REFERENCE_SCHEMA)
