@@ -21,7 +21,8 @@ from ingest.references import unescape
 
 #: Characters of the text before and after an image, and of any other text of it; longer addresses are left out.
 AROUND, LONGEST_TEXT, LONGEST_URL = 200, 4096, 2083
-_BLOCKS_AROUND = 4
+#: Blocks that are looked at for them, and bytes of each: a character may be a reference of ten bytes.
+_BLOCKS_AROUND, _BYTES_AROUND = 4, 16 * AROUND
 _SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*):")
 
 
@@ -44,6 +45,7 @@ def references(data: Bytes, tables: Tables, url: str = "") -> list[ImageReferenc
     base = _attribute(data, s[at.BASE_START], s[at.BASE_END])
     base = _joined(url, base) if base else url
     figures, captions = _captions(tables)
+    starts = np.ascontiguousarray(tables.blocks[: int(s[at.N_BLOCKS]), at.B_START])
     found: list[ImageReference] = []
     for position, row in enumerate(tables.images[: min(int(s[at.IMAGES]), len(tables.images))]):
         address = _address(data, row)
@@ -54,12 +56,14 @@ def references(data: Bytes, tables: Tables, url: str = "") -> list[ImageReferenc
         if not address or len(address) > LONGEST_URL:
             continue
         figure = int(figures[element])
-        place = int(row[at.I_BLOCKS])
+        text = int(row[at.I_TEXT])
+        place = int(np.searchsorted(starts, text))
+        inside = place > 0 and text < tables.blocks[place - 1, at.B_END]
         found.append(
             ImageReference(
                 position, address, _field(data, row, at.I_ALT), captions.get(figure, "") if figure else "",
-                _field(data, row, at.I_TITLE), _around(tables, place - 1, -1, figures, figure),
-                _around(tables, place, 1, figures, figure),
+                _field(data, row, at.I_TITLE), _around(tables, place - 1, -1, text, figures, figure),
+                _around(tables, place - inside, 1, text, figures, figure),
             )
         )  # fmt: skip
     return found
@@ -120,20 +124,41 @@ def _captions(tables: Tables) -> tuple[npt.NDArray[np.int32], dict[int, str]]:
 
 def block_text(tables: Tables, i: int) -> str:
     """The text of a block in one line, references resolved."""
-    row = tables.blocks[i]
-    raw = tables.text[int(row[at.B_START]) : min(int(row[at.B_END]), int(row[at.B_START]) + 4 * LONGEST_TEXT)]
-    return " ".join(unescape(raw.tobytes().decode("utf-8", "replace")).split())
+    start, end = int(tables.blocks[i, at.B_START]), int(tables.blocks[i, at.B_END])
+    return _line(tables, start, min(end, start + 4 * LONGEST_TEXT))
 
 
-def _around(tables: Tables, i: int, step: int, figures: npt.NDArray[np.int32], figure: int) -> str:
-    """Text of the blocks from `i` on, but of the figure itself."""
+def _line(tables: Tables, start: int, end: int) -> str:
+    return " ".join(unescape(tables.text[start:end].tobytes().decode("utf-8", "replace")).split())
+
+
+def _near(tables: Tables, i: int, step: int, place: int) -> str:
+    """The part of a block that is next to `place` bytes of text, on the side of `step`; no whole character is cut."""
+    start, end = int(tables.blocks[i, at.B_START]), int(tables.blocks[i, at.B_END])
+    if step < 0:
+        end = min(end, place)
+        if end - start > _BYTES_AROUND:
+            start = end - _BYTES_AROUND
+            while start < end and tables.text[start] & 0xC0 == 0x80:
+                start += 1
+    else:
+        start = max(start, place)
+        if end - start > _BYTES_AROUND:
+            end = start + _BYTES_AROUND
+            while start < end and tables.text[end] & 0xC0 == 0x80:
+                end -= 1
+    return _line(tables, start, end)
+
+
+def _around(tables: Tables, i: int, step: int, place: int, figures: npt.NDArray[np.int32], figure: int) -> str:
+    """Text of the blocks from `i` on, before or after `place`, but of the figure itself."""
     parts: list[str] = []
     size = 0
     for _ in range(_BLOCKS_AROUND):
         if not 0 <= i < int(tables.state[at.N_BLOCKS]) or size >= AROUND:
             break
         if not figure or figures[int(tables.blocks[i, at.B_ELEMENT])] != figure:
-            text = block_text(tables, i)
+            text = _near(tables, i, step, place)
             size += len(text) + 1
             parts.append(text)
         i += step

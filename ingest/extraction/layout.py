@@ -29,18 +29,20 @@ M_HIDDEN, M_ARIA_HIDDEN, M_NOT_DISPLAYED, M_ITEMPROP, M_ROLE = 1, 2, 4, 8, 16
 ) = range(22)  # fmt: skip
 BLOCK_COLUMNS = 22
 
-#: Columns of `images`: its element, the blocks before it; where its address stands in the page, and ends; the same of the
+#: Columns of `images`: its element, the bytes of text before it; where its address stands in the page, and ends; the same of the
 #: address that scripts put in its place, of its list of addresses by size, of its alternative text and of its title.
-I_ELEMENT, I_BLOCKS, I_SRC, I_LAZY, I_SRCSET, I_ALT, I_TITLE = 0, 1, 2, 4, 6, 8, 10
+I_ELEMENT, I_TEXT, I_SRC, I_LAZY, I_SRCSET, I_ALT, I_TITLE = 0, 1, 2, 4, 6, 8, 10
 IMAGE_COLUMNS = 12
 
-#: Where the scanner is: how much of each table is filled, the block and the word that it is in, and the page's title.
+#: Where the scanner is: how much of each table is filled, the block and the word that it is in, the page's title,
+#: and whether the last tag ended with `/>`.
 (
     N_ELEMENTS, N_BLOCKS, N_TEXT, N_WORDS, N_NAMES, DEPTH, OPEN_LINKS, IMAGES, IN_BLOCK, SPACE_DUE, IN_WORD, WORD_HASH,
     WORD_BYTES, WORD_LINKED, WORD_DIGIT, WORD_UPPER, TITLE_START, TITLE_END, META_KIND, META_START, META_END, N_TITLE,
     N_DESCRIPTION, INNER_LINK, OPEN_PRES, INDENT, BASE_START, BASE_END,
-) = range(28)  # fmt: skip
-STATE_SIZE = 28
+    SELF_CLOSED,
+) = range(29)  # fmt: skip
+STATE_SIZE = 29
 
 #: Browsers stop nesting at 512 elements (Blink, WebKit); past MAX_ELEMENTS and MAX_BLOCKS the text goes on in the last;
 #: images past MAX_IMAGES are counted and not described.

@@ -69,7 +69,7 @@ def _add_image(e: Int, t: Tables) -> None:
         for k in range(at.IMAGE_COLUMNS):
             row[k] = 0
         row[at.I_ELEMENT] = e
-        row[at.I_BLOCKS] = s[at.N_BLOCKS] + s[at.IN_BLOCK]
+        row[at.I_TEXT] = s[at.N_TEXT]
 
 
 @helper
@@ -99,11 +99,14 @@ def _tag(data: Bytes, i: Int, flags: npt.NDArray[np.int32], t: Tables) -> Int:
         t.state[at.INNER_LINK] = 0
     elif name == el.IMG:
         _add_image(e, t)
+    t.state[at.SELF_CLOSED] = 0
     i = read_attributes(data, i, e, t)
     if name == el.META:
         add_meta(data, t)
     if own & el.VOID:
         t.state[at.IMAGES] += name == el.IMG
+        return i
+    if own & el.FOREIGN and t.state[at.SELF_CLOSED] != 0:
         return i
     if own & el.SKIPPED and t.unclosed[name] == 0:
         content = i
