@@ -151,7 +151,7 @@ class TableSection(Model):
 class References(Model):
     """Which images of the pages become the table `references`."""
 
-    side: int = Field(default=4096, ge=1, le=1 << 20, description="of several sizes the largest of at most so many pixels is named")
+    side: int = Field(default=4096, ge=1, le=1 << 20, description="of several sizes the largest of at most so many pixels")
     svg: bool = Field(default=False, description="drawings (SVG) too, which otherwise have the reason `svg`")
     shared: bool = Field(default=True, description="the image that a page is shared with (og:image), where the page does not show it")
 
@@ -175,7 +175,7 @@ class RecipeModel(Model):
     seed: int = Field(default=0, ge=0, lt=1 << 63, description="of the samples' order, of splits and audit")
     input: Input
     documents: TableSection = Field(default_factory=TableSection)
-    references: References | None = Field(default=None, description="the images that pages show, as a table; `{}` takes the defaults")
+    references: References | None = Field(default=None, description="the images of pages, as a table; `{}`: the defaults")
     output: dict[OutputName, Output] = Field(default_factory=dict[str, Output])
 
 

@@ -18,12 +18,18 @@ _PATH, _PATH_CLASSES = 4, 2
 
 
 @helper
+def spread(key: Int) -> Int:
+    """A key's place in a table, before it is cut to the table's size: keys that differ in a few bits are far apart."""
+    return (key * _MULTIPLIER) >> 33
+
+
+@helper
 def slot_of(key: Int, keys: npt.NDArray[np.int64]) -> Int:
     """The slot of a key in `keys` (2**k, more than twice what is put in, at first zeros), taken if it is new."""
     mask = np.int64(len(keys) - 1)
     if key == 0:
         key = np.int64(1)
-    k = ((key * _MULTIPLIER) >> 33) & mask
+    k = spread(key) & mask
     while keys[k] != 0 and keys[k] != key:
         k = (k + 1) & mask
     keys[k] = key

@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from core.characters import Bytes
 from ingest.extraction import layout as at
-from ingest.extraction.choice import choose, drop_repeats, keep_headings, write
+from ingest.extraction.agreement import agree
+from ingest.extraction.choice import choose, expected_f1, keep_headings, write
 from ingest.extraction.context import N_CONTEXT, fill_context
 from ingest.extraction.features import N_FEATURES, fill_features, relations_of
 from ingest.extraction.layout import Tables
@@ -21,6 +22,7 @@ from ingest.extraction.markdown import markdown
 from ingest.extraction.measures import measure
 from ingest.extraction.model import Model, default_model
 from ingest.extraction.pages import survey
+from ingest.extraction.repeats import drop_copies, drop_repeats
 from ingest.extraction.scan import scan
 from ingest.extraction.trees import predict
 from ingest.references import unescape, with_letters
@@ -32,8 +34,8 @@ SHORT = 200
 
 
 class Extraction(NamedTuple):
-    """`text`: blocks, a line each; `confidence`: the F1 that is expected of it, 0 to 1, 0 where nothing was found, None where
-    all blocks were asked for."""
+    """`text`: blocks, a line each; `confidence`: the F1 that is expected of it, text of JSON-LD included, 0 to 1, 0 where nothing
+    was found, None where all blocks were asked for."""
 
     title: str
     text: str
@@ -52,13 +54,10 @@ def extract(
     tables = scan(data)
     count = int(tables.state[at.N_BLOCKS])
     title = _title(data, tables)
-    kept = np.ones(count, np.bool_)
-    confidence = None
+    kept, confidence, probability = np.ones(count, np.bool_), None, np.zeros(count, np.float32)
     if main:
         probability = probabilities(tables, model or default_model(), fast=fast)
-        confidence = float(choose(tables, probability, kept))
-        keep_headings(tables, probability, kept)
-        drop_repeats(tables, kept)
+        kept, confidence = select(tables, probability)
     if structure:
         text = markdown(tables, kept)
     else:
@@ -67,8 +66,20 @@ def extract(
         text = unescape(text) if "&" in text else text
     if main and int(tables.blocks[:count][kept, at.B_WORDS].sum()) < SHORT and b"ld+json" in (page := data.tobytes()):
         more = missing_text(page, text)
+        if more:
+            confidence = expected_f1(tables, probability, kept, len(more.split()))
         text += ("\n\n" if structure else "\n") * bool(text and more) + (more.replace("\n", "\n\n") if structure else more)
     return Extraction(title, text, confidence)
+
+
+def select(tables: Tables, probability: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.bool_], float]:
+    """Which blocks are written (bool, (blocks,)), and the F1 that is expected of them, 0 to 1."""
+    kept = np.zeros(len(probability), np.bool_)
+    confidence = float(choose(tables, probability, kept))
+    keep_headings(tables, probability, kept)
+    drop_repeats(tables, kept)
+    drop_copies(tables, kept)
+    return kept, confidence
 
 
 def probabilities(tables: Tables, model: Model, *, fast: bool = False) -> npt.NDArray[np.float32]:
@@ -85,6 +96,7 @@ def probabilities(tables: Tables, model: Model, *, fast: bool = False) -> npt.ND
         part = result[first : first + _SLAB]
         predict(rows, len(part), model.fast if fast else model.first, part)
     if fast:
+        agree(tables, measures, result)
         return result
     context = np.empty((count, N_CONTEXT), np.float32)
     fill_context(tables, measures, result, context)
@@ -94,6 +106,7 @@ def probabilities(tables: Tables, model: Model, *, fast: bool = False) -> npt.ND
             fill_features(*known, first, rows)
         rows[: len(part), N_FEATURES:] = context[first : first + _SLAB]
         predict(rows, len(part), model.second, part)
+    agree(tables, measures, result)
     return result
 
 
@@ -107,4 +120,4 @@ def _title(data: Bytes, tables: Tables) -> str:
     return " ".join(unescape(raw.decode("utf-8", "replace")).replace("\x00", "").split())
 
 
-__all__ = ["Extraction", "extract", "probabilities", "title"]
+__all__ = ["Extraction", "extract", "probabilities", "select", "title"]

@@ -92,7 +92,7 @@ def find_captions(tables: Tables) -> dict[int, Caption]:
 def _in_boxes(
     images: npt.NDArray[np.int32], names: npt.NDArray[np.int32], box: I64, box_of_parent: I64, by_box: dict[int, Caption]
 ) -> dict[int, Caption]:  # fmt: skip
-    """By image what the boxes around it say: the caption of the nearest that has a title, else of the nearest; the rest is legend."""
+    """By image what the boxes around it say: the caption of the nearest with a title, else of the nearest; the rest is legend."""
     members: dict[int, list[int]] = {}
     for row, element in enumerate(images[:, at.I_ELEMENT].tolist()):
         where = int(box[element])

@@ -29,20 +29,21 @@ M_HIDDEN, M_ARIA_HIDDEN, M_NOT_DISPLAYED, M_ITEMPROP, M_ROLE = 1, 2, 4, 8, 16
 ) = range(22)  # fmt: skip
 BLOCK_COLUMNS = 22
 
-#: Columns of `images`, which has <img> and <source>: its element, the bytes of text before it; where its address stands in the page,
-#: and ends; the same of the address that scripts put in its place, of its list of addresses by size, of its alternative text, of its
-#: title, and of the screens that it is for.
+#: Columns of `images`, which has <img> and <source>: its element, the bytes of text before it; where its address stands in the
+#: page, and ends; the same of the address that scripts put in its place, of its list of addresses by size, of its alternative text,
+#: of its title, and of the screens that it is for.
 I_ELEMENT, I_TEXT, I_SRC, I_LAZY, I_SRCSET, I_ALT, I_TITLE, I_MEDIA = 0, 1, 2, 4, 6, 8, 10, 12
 IMAGE_COLUMNS = 14
 
 #: Where the scanner is: how much of each table is filled, the block and the word that it is in, the page's title, its <base>,
-#: and the address of the image that it is shared with (og:image).
+#: the address of the image that it is shared with (og:image), and whether the last tag ended with `/>`.
 (
     N_ELEMENTS, N_BLOCKS, N_TEXT, N_WORDS, N_NAMES, DEPTH, OPEN_LINKS, IMAGES, IN_BLOCK, SPACE_DUE, IN_WORD, WORD_HASH,
     WORD_BYTES, WORD_LINKED, WORD_DIGIT, WORD_UPPER, TITLE_START, TITLE_END, META_KIND, META_START, META_END, N_TITLE,
     N_DESCRIPTION, INNER_LINK, OPEN_PRES, INDENT, BASE_START, BASE_END, IMAGE_ROWS, SHARED_START, SHARED_END,
-) = range(31)  # fmt: skip
-STATE_SIZE = 31
+    SELF_CLOSED,
+) = range(32)  # fmt: skip
+STATE_SIZE = 32
 
 #: Browsers stop nesting at 512 elements (Blink, WebKit); past MAX_ELEMENTS and MAX_BLOCKS the text goes on in the last;
 #: images past MAX_IMAGES rows are counted and not described.

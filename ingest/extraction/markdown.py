@@ -147,11 +147,12 @@ class _Writer:
                 rows.setdefault(row, {}).setdefault(cell, []).append(text.replace("|", "\\|"))
             else:
                 before.append(_escaped(text))
-        places = self.columns(rows)
+        places, counts = self.columns(rows)
         width = max(place for row in places.values() for place in row.values()) + 1
         lines: list[str] = []
         for row, cells in rows.items():
-            line = [""] * width
+            own = max(counts[row], max(places[row].values()) + 1)
+            line = [""] * (min(own, width) if lines else width)  # rows as long as the longest would be rows times columns
             for cell, texts in cells.items():
                 line[places[row][cell]] = " ".join(texts)
             lines.append("| " + " | ".join(line) + " |")
@@ -159,8 +160,9 @@ class _Writer:
                 lines.append("|" + " --- |" * width)
         return "\n".join([*(line for text in before for line in (text, "")), *lines])
 
-    def columns(self, rows: dict[int, dict[int, list[str]]]) -> dict[int, dict[int, int]]:
-        """Of each cell that is kept, by row, its place among the row's cells: empty cells and those left out keep theirs."""
+    def columns(self, rows: dict[int, dict[int, list[str]]]) -> tuple[dict[int, dict[int, int]], dict[int, int]]:
+        """Of each cell that is kept, by row, its place among the row's cells: empty cells and those left out keep theirs; and
+        how many cells each row has."""
         places: dict[int, dict[int, int]] = {row: {} for row in rows}
         counts = dict.fromkeys(rows, 0)
         for e in range(min(rows), max(cell for cells in rows.values() for cell in cells) + 1):
@@ -172,7 +174,7 @@ class _Writer:
         for row, cells in rows.items():  # a cell that does not stand in its row directly
             for cell in cells:
                 places[row].setdefault(cell, len(places[row]))
-        return places
+        return places, counts
 
 
 def _escaped(text: str) -> str:

@@ -38,6 +38,7 @@ ENDS_P = 8  # its start tag ends a paragraph
 SCOPE = 16  # end tags inside do not reach past it
 CUTS = 32  # text before and after its tags are different blocks
 CODE = 64  # without an end tag, all that follows it is its content
+FOREIGN = 128  # not of HTML: `/>` ends it (html.spec.whatwg.org §13.2.6.5)
 
 _BLOCKS = (
     "html body div p li ul ol dl dt dd table thead tbody tfoot tr td th caption h1 h2 h3 h4 h5 h6 section article main header "
@@ -52,10 +53,11 @@ _RULES = (
     (BLOCK | CUTS, _BLOCKS),
     (CUTS, "br button label ?"),
     (VOID, "input img source br hr meta link base embed param track wbr area col"),
-    (SKIPPED, "script style noscript template svg iframe textarea select title math canvas object"),
+    (SKIPPED, "script style noscript template svg iframe textarea select title math canvas object video audio"),
     (ENDS_P, _ENDING_P),
     (SCOPE, "table td th caption html body"),
     (CODE, "script style"),
+    (FOREIGN, "svg math"),
 )
 
 
@@ -81,7 +83,9 @@ TABLE, THEAD, TFOOT, TR, TD, TH = (NUMBER[name] for name in ("table", "thead", "
 HTML, BODY, TITLE, IMG, MENU, META, BASE, SOURCE = (
     NUMBER[name] for name in ("html", "body", "title", "img", "menu", "meta", "base", "source")
 )
-H1, H2, H6, ARTICLE, MAIN, FORM, PRE = (NUMBER[name] for name in ("h1", "h2", "h6", "article", "main", "form", "pre"))
+H1, H2, H6, ARTICLE, MAIN, FORM, PRE, CODED = (
+    NUMBER[name] for name in ("h1", "h2", "h6", "article", "main", "form", "pre", "code")
+)
 
 #: Attributes whose value is read.
 (

@@ -13,7 +13,7 @@ from numba import njit, types
 from core.characters import Int, Truth
 from core.kernels import helper
 from ingest.extraction import layout as at
-from ingest.extraction.counting import slot_of
+from ingest.extraction.counting import slot_of, spread
 from ingest.extraction.layout import TABLES_TYPE, Tables
 
 RELATIONS = (
@@ -38,7 +38,7 @@ def _is_long(block: npt.NDArray[np.int32]) -> Truth:
 def _slot(word: Int, keys: npt.NDArray[np.uint32]) -> Int:
     """The slot of a word in `keys` (2**k), its own or an empty one."""
     mask = np.int64(len(keys) - 1)
-    k = np.int64(word) & mask
+    k = spread(np.int64(word)) & mask
     while keys[k] != 0 and keys[k] != word:
         k = (k + 1) & mask
     return k

@@ -99,12 +99,15 @@ def _tag(data: Bytes, i: Int, flags: npt.NDArray[np.int32], t: Tables) -> Int:
         t.state[at.INNER_LINK] = 0
     elif name == el.IMG or name == el.SOURCE:
         _add_image(e, t)
+    t.state[at.SELF_CLOSED] = 0
     i = read_attributes(data, i, e, t)
     if name == el.META:
         add_meta(data, t)
     if own & el.VOID:
         t.state[at.IMAGES] += name == el.IMG
         t.state[at.IMAGE_ROWS] += name == el.IMG or name == el.SOURCE
+        return i
+    if own & el.FOREIGN and t.state[at.SELF_CLOSED] != 0:
         return i
     if own & el.SKIPPED and t.unclosed[name] == 0:
         content = i

@@ -265,8 +265,12 @@ def read_attributes(data: Bytes, i: Int, e: Int, t: Tables) -> Int:
         c = data[i]
         if c == 62:
             return i + 1
-        if is_space(c) or c == 47:
+        if is_space(c):
             i += 1
+            continue
+        if c == 47:
+            i += 1
+            t.state[at.SELF_CLOSED] = i < n and data[i] == 62
             continue
         name = FNV_OFFSET
         start = i

@@ -37,7 +37,9 @@ def test_the_largest_under_a_side() -> None:
 @given(st.text(alphabet="ab,() \n12wx.", max_size=80))
 def test_any_list(value: str) -> None:
     for candidate in parse_srcset(value):
-        assert candidate.url and " " not in candidate.url and not candidate.url.endswith(",")
+        assert candidate.url
+        assert " " not in candidate.url
+        assert not candidate.url.endswith(",")
 
 
 def test_many_candidates_are_cut() -> None:

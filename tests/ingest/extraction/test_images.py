@@ -19,10 +19,8 @@ title='Old'></a><figcaption>The <b>bridge</b><br>in 1950</figcaption></figure><p
 
 def test_images_with_their_texts() -> None:
     first, second, third = extract_images(PAGE, "https://site.example/news/page.html")
-    assert first.position == 0 and first.kind == IMG and first.reason == ""
-    assert first.url == "https://site.example/a%20b.jpg"
-    assert first.alt == "A bridge & a river" and first.title == "Old"
-    assert first.figcaption == "The bridge in 1950" and first.legend == ""
+    assert first[:4] == (0, IMG, "https://site.example/a%20b.jpg", "")
+    assert first[4:8] == ("A bridge & a river", "The bridge in 1950", "", "Old")
     assert (first.before, first.after) == ("Before it all.", "After it.")
     assert (second.position, second.url, second.alt, second.figcaption) == (1, "https://cdn.example/c.png", "", "")
     assert second.before == "Before it all. The bridge in 1950 After"
@@ -40,7 +38,7 @@ def test_images_with_their_texts() -> None:
         ("<img src=/s.jpg srcset='/b.jpg 5000w'>", "http://h.example/b.jpg", ""),
         ("<img src=/s.jpg srcset='/a.jpg'>", "http://h.example/s.jpg", ""),
         ("<img src=/s.jpg data-srcset='/a,b.jpg 300w, /c.jpg 200w'>", "http://h.example/a,b.jpg", ""),
-        ("<picture><source srcset='/a.avif 900w'><source media='(max-width: 9px)' srcset='/cut.jpg 999w'><img src=/s.jpg></picture>",
+        ("<picture><source srcset='/a.avif 900w'><source media='(width < 9px)' srcset='/cut.jpg 999w'><img src=/s.jpg></picture>",
          "http://h.example/a.avif", ""),
         ("<picture><source srcset=/a.webp><img src=/s.jpg></picture>", "http://h.example/s.jpg", ""),
         ("<picture><source srcset=/a.webp><img alt=x></picture>", "http://h.example/a.webp", ""),
