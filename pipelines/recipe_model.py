@@ -153,7 +153,7 @@ class References(Model):
 
     side: int = Field(default=4096, ge=1, le=1 << 20, description="of several sizes the largest of at most so many pixels")
     svg: bool = Field(default=False, description="drawings (SVG) too, which otherwise have the reason `svg`")
-    shared: bool = Field(default=True, description="the image that a page is shared with (og:image), where the page does not show it")
+    shared: bool = Field(default=True, description="the image that a page is shared with (og:image), if it shows it nowhere")
 
 
 class Output(Model):

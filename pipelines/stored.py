@@ -208,8 +208,7 @@ class Table:
     def count_rows(self, filter: Filter | None = None) -> int:
         """How many rows pass."""
         if filter is None:
-            first = self.layers[0].name if self.layers else ""
-            return sum(self._rows(first, part) for part in self.parts)
+            return sum(self._rows(self.layers[0].name, part) for part in self.parts) if self.layers else 0
         return sum(len(batch) for batch in self.reader(["id"], filter))
 
     def __len__(self) -> int:
