@@ -13,12 +13,13 @@ from functools import lru_cache
 from typing import ClassVar, Literal, get_args
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import xxhash
 
 from core.characters import CLASSES, Bytes
 from core.columns import utf8_view, with_nulls
-from core.scorer import MASK, column
+from core.scorer import MASK, TITLE_MASK, column
 from core.spans import mask_array
 from filters import pii_scan as scan
 from filters.lexicon import Lexicon, make_lexicon
@@ -68,7 +69,8 @@ class PII:
     `kinds`: what is looked for. `placeholders`: by kind what stands in its place, one or more; the same value gets the
     same one everywhere, and a value that is a placeholder already is left alone. Numbers without a country code are
     phone numbers of `regions` (ISO 3166: `[DE, AT]`), or by default of the countries of the page's language. With
-    `edit: false` nothing is masked: the counts are there for rules alone.
+    `edit: false` nothing is masked: the counts are there for rules alone. The title that samples get is masked as the text
+    is; the counts are of the text, and `in_title` counts all kinds in the title.
 
     Masked are addresses that are public only: no private networks, nor what RFC 6890 sets aside. A number without a
     country code counts if it has the shape of one (a leading 0 and groups, or as in 202-555-0113), or a word or sign
@@ -76,7 +78,7 @@ class PII:
     """
 
     name: ClassVar[str] = "pii"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     costly: ClassVar[bool] = False
 
     kinds: tuple[Kind, ...] = KINDS
@@ -100,7 +102,7 @@ class PII:
     @property
     def inputs(self) -> tuple[str, ...]:
         by_language = "phones" in self.kinds and self.regions is None
-        return ("text.text", "language.label") if by_language else ("text.text",)
+        return ("text.text", "text.title", *(["language.label"] if by_language else []))
 
     @property
     def schema(self) -> pa.Schema:
@@ -110,7 +112,9 @@ class PII:
         }  # fmt: skip
         return pa.schema([
             *([pa.field("mask", MASK, metadata={"doc": "spans to mask"})] if self.edit else []),
+            *([pa.field(TITLE_MASK, MASK, metadata={"doc": "spans of the title to mask"})] if self.edit else []),
             *(column(kind, pa.int32(), docs[kind], low=0, high=20) for kind in KINDS if kind in self.kinds),
+            column("in_title", pa.int32(), "what the title has of all that", low=0, high=5),
         ])  # fmt: skip
 
     def weights_digest(self) -> str:
@@ -123,14 +127,23 @@ class PII:
             library_version()
 
     def score(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        text = batch.column("text.text")
+        text, title = batch.column("text.text"), batch.column("text.title")
+        offsets, found = self._find(batch, text)
+        title_offsets, in_title = self._find(batch, title)
+        columns = [with_nulls(_counts(offsets, found, kind), text) for kind in KINDS if kind in self.kinds]
+        columns.append(with_nulls(np.diff(title_offsets), title))
+        if self.edit:
+            columns[:0] = [_masks(offsets, found, text), _masks(title_offsets, in_title, title)]
+        return pa.RecordBatch.from_arrays(columns, schema=self.schema)
+
+    def _find(self, batch: pa.RecordBatch, text: pa.Array) -> tuple[npt.NDArray[np.int32], list[Finding]]:
+        """What is found in the texts of a column, and which of it are a row's: offsets of shape (n + 1,)."""
         offsets, data = utf8_view(text)
         n = len(text)
         lexicon, lengths = _tables()
         wanted = np.array([_KIND_OF[kind] in self.kinds for kind in range(scan.N_KINDS)], np.uint8)
         first = np.zeros(n + 1, np.int32)
         starts, ends, kinds = scan.scan_texts(offsets, data, wanted, CLASSES, scan.ACTIONS, lexicon, lengths, first)
-        counts = {kind: np.zeros(n, np.int32) for kind in self.kinds}
         span_offsets = np.zeros(n + 1, np.int32)
         found: list[Finding] = []
         for row in range(n):
@@ -139,17 +152,9 @@ class PII:
                 raw = data[offsets[row] : offsets[row + 1]].tobytes()
                 places = zip((starts[some] - offsets[row]).tolist(), (ends[some] - offsets[row]).tolist(), kinds[some].tolist(),
                              strict=True)  # fmt: skip
-                for finding in self._decide(raw, sorted(places, key=lambda place: _ORDER[place[2]]), self._regions(batch, row)):
-                    counts[finding[2]][row] += 1
-                    found.append(finding)
+                found += self._decide(raw, sorted(places, key=lambda place: _ORDER[place[2]]), self._regions(batch, row))
             span_offsets[row + 1] = len(found)
-        columns = [with_nulls(counts[kind], text) for kind in KINDS if kind in self.kinds]
-        if self.edit:
-            spans = np.array([(start, end) for start, end, _, _ in found], np.int32).reshape(-1, 2)
-            replacements = pa.array([replacement for *_, replacement in found], pa.string())
-            flat = np.ascontiguousarray(spans.T)
-            columns.insert(0, mask_array(span_offsets, flat[0], flat[1], replacements, text))
-        return pa.RecordBatch.from_arrays(columns, schema=self.schema)
+        return span_offsets, found
 
     def _regions(self, batch: pa.RecordBatch, row: int) -> Sequence[str]:
         if self.regions is not None or "phones" not in self.kinds:
@@ -181,6 +186,18 @@ class PII:
             shown = _SPELLED_AT.sub("@", shown)
         value = shown if kind == scan.KEY else _SPELLING.sub("", shown).lower() if name in _SPELLED else shown.lower()
         return choices[xxhash.xxh3_64_intdigest(value.encode()) % len(choices)]
+
+
+def _counts(offsets: npt.NDArray[np.int32], found: Sequence[Finding], kind: Kind) -> npt.NDArray[np.int32]:
+    """How many of a kind each row has."""
+    before = np.cumsum([0, *(finding[2] == kind for finding in found)])
+    return np.diff(before[offsets]).astype(np.int32)
+
+
+def _masks(offsets: npt.NDArray[np.int32], found: Sequence[Finding], text: pa.Array) -> pa.Array:
+    spans = np.array([finding[:2] for finding in found], np.int32).reshape(-1, 2)
+    flat = np.ascontiguousarray(spans.T)
+    return mask_array(offsets, flat[0], flat[1], pa.array([finding[3] for finding in found], pa.string()), text)
 
 
 def _checked(raw: bytes, start: int, end: int, kind: int, regions: Sequence[str]) -> tuple[int, int]:

@@ -31,6 +31,7 @@ INGEST_VERSION = 2
 CONTENT_COLUMNS = frozenset({"url", "content", "form"})
 #: Columns that are not stored: derived while reading.
 EDITED = "text.edited"
+EDITED_TITLE = "text.edited_title"
 CONTENT = "page.content"
 HOST = "page.host"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +33,14 @@ def sets(tmp_path: Path) -> dict[str, str]:
     return {"planets": str(path)}
 
 
-def scored(scorer: Decontaminate, *texts: str | None) -> list[dict[str, Any]]:
+def batch(texts: Sequence[str | None], titles: Sequence[str | None] | None = None) -> pa.RecordBatch:
+    title = pa.array(titles or [""] * len(texts), pa.string())
+    return pa.record_batch({"text.edited": pa.array(texts, pa.string()), "text.title": title})
+
+
+def scored(scorer: Decontaminate, *texts: str | None, titles: Sequence[str | None] | None = None) -> list[dict[str, Any]]:
     scorer.open()
-    result = scorer.score(pa.record_batch({"text.edited": pa.array(texts, pa.string())}))
+    result = scorer.score(batch(texts, titles))
     result.validate(full=True)
     return result.to_pylist()
 
@@ -111,11 +117,24 @@ def test_cut_leaves_what_is_far_enough(sets: dict[str, str]) -> None:
     text = "x" * 500 + " " + QUESTION + " " + "y" * 350
     scorer = Decontaminate(sets, action="cut")
     (row,) = scored(scorer, text)
-    left = apply_edits(pa.array([text]), [scorer.score(pa.record_batch({"text.edited": pa.array([text])})).column("cut")])
+    left = apply_edits(pa.array([text]), [scorer.score(batch([text])).column("cut")])
     assert left.to_pylist() == ["x" * 301]
     assert (row["pieces"], row["matches"]) == (1, 5)
     (near,) = scored(Decontaminate(sets, action="cut", window=0, least=0), text)
     assert near["pieces"] == 2
+
+
+def test_a_title_is_searched_too_and_cut_whole(sets: dict[str, str]) -> None:
+    told = {"set": "planets", "ngram": NGRAM}
+    title, text, null = scored(
+        Decontaminate(sets, action="cut"), "Fine.", "y" * 900, None, titles=[f"Answers: {QUESTION}", "Fine", QUESTION]
+    )
+    assert title == {"cut": [], "title_cut": [{"start": 0, "end": 9 + len(QUESTION)}], "pieces": 1, "matches": 5, **told}
+    assert (text["title_cut"], text["matches"]) == ([], 0)
+    assert null["matches"] is null["set"] is null["cut"] is None
+    assert null["title_cut"] == [{"start": 0, "end": len(QUESTION)}]
+    (drop,) = scored(Decontaminate(sets), "Fine.", titles=[QUESTION])
+    assert drop == {"matches": 5, **told}
 
 
 def test_prompts_and_ignored_phrases_are_left_out(tmp_path: Path, sets: dict[str, str]) -> None:

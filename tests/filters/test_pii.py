@@ -18,8 +18,10 @@ ALL = PII()
 def found(text: str, language: str = "en", scorer: PII = ALL) -> tuple[list[tuple[str, str]], str]:
     """What was masked, as (kind, value), and the text after it."""
     scorer.open()
-    batch = pa.record_batch({"text.text": pa.array([text]), "language.label": pa.array([language])})
+    column = pa.array([text])
+    batch = pa.record_batch({"text.text": column, "text.title": column, "language.label": pa.array([language])})
     result = scorer.score(batch)
+    assert result.column("title_mask") == result.column("mask")
     spans = result.column("mask")[0].as_py()
     raw = text.encode()
     values = [raw[span["start"] : span["end"]].decode() for span in spans]
@@ -224,14 +226,15 @@ def test_only_what_is_asked_for_is_masked_and_counted() -> None:
     text = "a@corp.example 93.184.216.34 +1 212-736-5000"
     scorer = PII(kinds=("ips",), placeholders={"ips": "<IP>"})
     scorer.open()
-    assert scorer.inputs == ("text.text",)
+    assert scorer.inputs == ("text.text", "text.title")
     assert scorer.weights_digest() == ""
-    result = scorer.score(pa.record_batch({"text.text": [text]}))
-    assert result.schema.names == ["mask", "ips"]
+    result = scorer.score(pa.record_batch({"text.text": [text], "text.title": ["none"]}))
+    assert result.schema.names == ["mask", "title_mask", "ips", "in_title"]
     masks = [result.column("mask")]
     assert apply_edits(pa.array([text]), [], masks)[0].as_py() == "a@corp.example <IP> +1 212-736-5000"
-    assert PII(edit=False).score(pa.record_batch({"text.text": [text], "language.label": ["en"]})).to_pylist() == [
-        {"emails": 1, "ips": 1, "phones": 1, "ibans": 0, "cards": 0, "keys": 0}
+    batch = pa.record_batch({"text.text": [text], "text.title": ["of a@corp.example"], "language.label": ["en"]})
+    assert PII(edit=False).score(batch).to_pylist() == [
+        {"emails": 1, "ips": 1, "phones": 1, "ibans": 0, "cards": 0, "keys": 0, "in_title": 1}
     ]
 
 
@@ -241,7 +244,7 @@ def test_numbers_without_a_country_code_are_of_the_language_or_of_the_regions() 
     assert found(text, "en")[0] == []
     assert found(text, "xx")[0] == []
     scorer = PII(regions=("DE",))
-    assert scorer.inputs == ("text.text",)
+    assert scorer.inputs == ("text.text", "text.title")
     assert found(text, "xx", scorer)[0] == [("phones", "089/21806-0")]
     assert found("+49 89 21806-0", "xx", PII(regions=()))[0] == [("phones", "+49 89 21806-0")]
 
@@ -255,7 +258,8 @@ def test_what_overlaps_is_masked_once() -> None:
 
 
 def test_nulls_stay_null() -> None:
-    batch = pa.record_batch({"text.text": pa.array([None, "a@corp.example", ""]), "language.label": pa.array([None, None, "en"])})
+    texts = pa.array([None, "a@corp.example", ""])
+    batch = pa.record_batch({"text.text": texts, "text.title": texts, "language.label": pa.array([None, None, "en"])})
     rows = ALL.score(batch).to_pylist()
     assert rows[0] == dict.fromkeys(rows[0])
     assert [rows[1]["emails"], rows[2]["emails"], rows[2]["mask"]] == [1, 0, []]
