@@ -192,7 +192,7 @@ class Plan:
         steps = [(step.reason, step.rule.text if step.rule else "") for step in self.steps]
         repeat = [list(self.recipe.documents.repeat.items())] if self.recipe.documents.repeat else []
         methods = [layer.method for layer in self.layers]
-        return fingerprint("fate", 1, *repeat, STATISTICS_VERSION, steps, methods, self.election_method())
+        return fingerprint("fate", 2, *repeat, STATISTICS_VERSION, steps, methods, self.election_method())
 
 
 def fingerprint(*parts: Any) -> str:

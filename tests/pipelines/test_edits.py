@@ -91,6 +91,37 @@ def test_no_sample_holds_words_of_an_evaluation_set(tmp_path: Path, action: str)
     assert column(tmp_path / "out", "decontaminate", "ngram").count(None) == 1
 
 
+def test_what_edits_leave_without_a_word_is_no_sample(tmp_path: Path) -> None:
+    lines = "".join(f"<p>The reeds were cut in the year {year}.</p>" for year in range(1900, 1906))
+    pages = {
+        "http://a.example/": ("First", lines),
+        "http://b.example/": ("Again", lines),
+        "http://c.example/": ("Some more", lines + "<p>This page has one line of its own.</p>"),
+        "http://d.example/": ("Nothing", "<p> </p>"),
+    }
+    made = recipe(tmp_path, pages, ["paragraphs"], ["text.characters >= 0"])
+    small_run(tmp_path / "out", made)
+    reasons = dict(zip(column(tmp_path / "out", "page", "url"), column(tmp_path / "out", "fate", "reason"), strict=True))
+    assert sorted(reasons.values()) == ["", "empty_after_edits", "empty_after_edits", "empty_text"]
+    assert reasons["http://c.example/"] == ""
+    assert reasons["http://d.example/"] == "empty_text"
+    found = samples(tmp_path / "out")
+    assert set(found) == {url for url, reason in reasons.items() if not reason}
+    assert all(row["text"].strip() for row in found.values())
+
+
+def test_c4_asks_for_its_sentences_again_once_repeated_lines_are_cut(tmp_path: Path) -> None:
+    lines = "".join(f"<p>The reeds were cut in the year {year}.</p>" for year in range(1900, 1906))
+    pages = {
+        "http://a.example/": ("First", lines + "<p>This is the longest of all these pages here.</p>"),
+        "http://b.example/": ("Short", lines + "<p>One line of its own.</p>"),
+    }
+    scorers = ["c4: {bad_words: ''}", "paragraphs", "c4: {as: c4_left, read: edited, edit: false, bad_words: ''}"]
+    small_run(tmp_path / "out", recipe(tmp_path, pages, scorers, ["c4.sentences >= 3", "c4_left.sentences >= 3"]))
+    assert sorted(column(tmp_path / "out", "fate", "reason")) == ["", "c4_left_sentences"]
+    assert column(tmp_path / "out", "c4_left", "sentences") == [7, 1]
+
+
 TEXTS = (pa.string(), pa.large_string(), pa.string_view(), pa.dictionary(pa.int32(), pa.large_string()))
 
 
