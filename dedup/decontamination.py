@@ -136,7 +136,7 @@ class Decontaminate:
         return pa.RecordBatch.from_arrays(arrays, schema=self.schema)
 
     def _index(self) -> Index:
-        return _read(tuple(self.sets.items()), self.columns, self.ngram, self.most, self.ignore)
+        return _read(tuple(self.sets.items()), self.columns, self.ngram, self.most, self.ignore, self.weights_digest())
 
 
 def _whole(texts: pa.Array, which: npt.NDArray[np.bool_]) -> pa.Array:
@@ -167,7 +167,10 @@ def cut_around(
 
 
 @lru_cache(maxsize=4)
-def _read(sets: tuple[tuple[str, str], ...], columns: tuple[str, ...], ngram: int, most: int, ignore: str) -> Index:
+def _read(
+    sets: tuple[tuple[str, str], ...], columns: tuple[str, ...], ngram: int, most: int, ignore: str, digest: str
+) -> Index:  # fmt: skip
+    """`digest` is there for the cache: a set may change between two runs of a process."""
     texts = [[" ".join(row) for row in read_examples(path, columns)] for _, path in sets]
     ignored = read_bytes(ignore).decode("utf-8", "replace").splitlines() if ignore else []
     index = make_index(texts, ngram, most, ignored)

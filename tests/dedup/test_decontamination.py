@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from core.errors import InputError
 from core.spans import apply_edits
+from dedup import evaluation_sets
 from dedup.decontamination import Decontaminate, cut_around
 from dedup.ngram_index import find, make_index
 from dedup.shingles import normalise, shingles
@@ -183,6 +184,20 @@ def test_a_changed_set_is_another_method(sets: dict[str, str]) -> None:
     before = scorer.weights_digest()
     Path(sets["planets"]).write_text('{"a": "b"}\n')
     assert scorer.weights_digest() != before
+
+
+def test_a_changed_set_is_read_again_and_another_is_not(sets: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    scorer = Decontaminate(sets)
+    (before,) = scored(scorer, QUESTION)
+    read: list[str] = []
+    monkeypatch.setattr(evaluation_sets, "read_bytes", lambda path: read.append(path) or Path(path).read_bytes())
+    assert scored(scorer, QUESTION) == [before]
+    scorer.weights_digest()
+    assert read == []
+    Path(sets["planets"]).write_text(json.dumps({"q": QUESTION.replace("planets", "moons")}) + "\n")
+    (after,) = scored(scorer, QUESTION)
+    assert (before["matches"], after["matches"]) == (5, 1)
+    assert read == [sets["planets"]] * 2  # its digest, its rows
 
 
 @pytest.mark.parametrize(
