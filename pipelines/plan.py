@@ -26,7 +26,7 @@ from pipelines.recipe_section import repeated_layer
 from reports.statistics import VERSION as STATISTICS_VERSION
 
 #: Bumped when reading an input gives other records or documents.
-INGEST_VERSION = 2
+INGEST_VERSION = 3
 #: Columns of `page` that follow from a record's id (the form follows from the part's format).
 CONTENT_COLUMNS = frozenset({"url", "content", "form"})
 #: Columns that are not stored: derived while reading.
