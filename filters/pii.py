@@ -148,22 +148,20 @@ class PII:
         """What is found in the texts of a column, which of it are a row's (offsets of shape (n + 1,)), and how many phone
         numbers of each row were not looked at."""
         offsets, data = utf8_view(text)
-        n = len(text)
         starts, ends, kinds, first, wide = self._scan(offsets, data)
-        found_offsets, unchecked = np.zeros(n + 1, np.int32), np.zeros(n, np.int32)
+        counts, unchecked = np.zeros(len(text), np.int32), np.zeros(len(text), np.int32)
         found: list[Finding] = []
-        for row in range(n):
-            if wide[row] or first[row] < first[row + 1]:
+        for row in np.flatnonzero((np.diff(first) > 0) | (wide > 0)).tolist():
+            raw = data[offsets[row] : offsets[row + 1]]
+            if wide[row]:
+                mine, unchecked[row] = self._in_narrowed(raw, self._regions(batch, row))
+            else:
                 some = slice(first[row], first[row + 1])
-                raw = data[offsets[row] : offsets[row + 1]]
-                if wide[row]:
-                    mine, unchecked[row] = self._in_narrowed(raw, self._regions(batch, row))
-                else:
-                    places = (starts[some] - offsets[row], ends[some] - offsets[row], kinds[some])
-                    mine, unchecked[row] = self._decide(raw.tobytes(), places, self._regions(batch, row))
-                found += mine
-            found_offsets[row + 1] = len(found)
-        return found_offsets, found, unchecked
+                places = (starts[some] - offsets[row], ends[some] - offsets[row], kinds[some])
+                mine, unchecked[row] = self._decide(raw.tobytes(), places, self._regions(batch, row))
+            found += mine
+            counts[row] = len(mine)
+        return np.concatenate([[0], np.cumsum(counts)]).astype(np.int32), found, unchecked
 
     def _scan(self, offsets: Numbers, data: Bytes) -> tuple[Numbers, Numbers, Bytes, Numbers, Bytes]:
         """The candidates of texts, and which texts have full-width digits or letters, as `scan.scan_texts` gives them."""
