@@ -61,7 +61,8 @@ def batches_of(texts: list[str]) -> list[pa.RecordBatch]:
     batches: list[pa.RecordBatch] = []
     for start in range(0, len(texts), BATCH):
         text = pa.array(texts[start : start + BATCH], pa.string())
-        columns = {"text.text": text, "language.label": pa.array(["en"] * len(text))}
+        columns = {"text.text": text, "text.title": pa.nulls(len(text), pa.string())}
+        columns["language.label"] = pa.array(["en"] * len(text))
         scores = FINEWEB_C4.score(pa.record_batch(columns))
         cuts = [scores.column(i) for i, field in enumerate(scores.schema) if field.type == CUT]
         batches.append(pa.record_batch({**columns, "text.edited": apply_edits(text, cuts)}))

@@ -75,7 +75,8 @@ def finding(scorer: Decontaminate) -> Callable[[list[pa.Array]], int]:
     """Looks for the n-grams of the sets; how many texts have some."""
 
     def work(batches: list[pa.Array]) -> int:
-        found = (scorer.score(pa.record_batch({"text.edited": batch})).column("matches").to_numpy() for batch in batches)
+        given = (pa.record_batch({"text.edited": batch, "text.title": pa.nulls(len(batch), pa.string())}) for batch in batches)
+        found = (scorer.score(batch).column("matches").to_numpy() for batch in given)
         return int(sum((matches > 0).sum() for matches in found))
 
     return work

@@ -50,23 +50,40 @@ class Scorer(Protocol):
 
 #: Spans that an edit scorer adds: UTF-8 byte offsets into the text it reads, half-open, sorted, disjoint. Those of one that
 #: reads `text.edited` are brought back to `text.text` by the pass, so that a layer holds offsets into that one alone.
-#: A scorer is an edit scorer when its schema has a column `cut` of CUT or `mask` of MASK.
+#: A scorer is an edit scorer when its schema has a column `cut` of CUT or `mask` of MASK. What it does to the title beside the
+#: text are columns `title_cut` and `title_mask`: offsets into `text.title`, which nobody reads edited but the shards.
 CUT = pa.list_(pa.struct([pa.field("start", pa.int32()), pa.field("end", pa.int32())]))
 MASK = pa.list_(
     pa.struct([pa.field("start", pa.int32()), pa.field("end", pa.int32()), pa.field("replacement", pa.string())])
 )
 
+TITLE_CUT, TITLE_MASK = "title_cut", "title_mask"
+
+
+def edits_of_text(schema: pa.Schema) -> list[pa.Field]:
+    """The columns of a scorer that edit `text.text`."""
+    return [f for f in schema if f.type in (CUT, MASK) and f.name not in (TITLE_CUT, TITLE_MASK)]
+
+
+def edits_of_title(schema: pa.Schema) -> list[pa.Field]:
+    """The columns of a scorer that edit `text.title`."""
+    return [f for f in schema if f.type in (CUT, MASK) and f.name in (TITLE_CUT, TITLE_MASK)]
+
 
 def column(
-    name: str, type: pa.DataType, doc: str, *, unit: str = "", low: float | None = None, high: float | None = None
-) -> pa.Field:
+    name: str, type: pa.DataType, doc: str, *, unit: str = "", low: float | None = None, high: float | None = None,
+    quotes: bool = False,
+) -> pa.Field:  # fmt: skip
     """A column of a layer with what the report needs to know about it.
 
-    `low` and `high` are the range that its histogram covers; values outside are counted at its ends.
+    `low` and `high` are the range that its histogram covers; values outside are counted at its ends. What `quotes` a text, or
+    an evaluation set, is told by layers and report, and by no sample.
     """
     metadata = {"doc": doc}
     if unit:
         metadata["unit"] = unit
+    if quotes:
+        metadata["quotes"] = "true"
     if low is not None and high is not None:
         metadata["range"] = f"{low}..{high}"
     return pa.field(name, type, metadata=metadata)

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from core.errors import InputError
-from core.scorer import CUT, column
+from core.scorer import CUT, TITLE_CUT, column
 from core.spans import cut_array
 from dedup.evaluation_sets import digest_of, read_bytes, read_examples
 from dedup.ngram_index import Index, find, make_index
@@ -40,6 +40,7 @@ class Decontaminate:
     With `action: drop` a rule decides: `decontaminate.matches == 0`. With `action: cut` what matches is cut, with `window`
     characters on each side, and then pieces of fewer than `least` characters; GPT-3 drops what that leaves in more than
     ten pieces: `decontaminate.pieces <= 10`. `read` is "edited" for the text that the shards get, or "text" as extracted.
+    The title, as extracted, is searched too: its places are among `matches`, and with `action: cut` it goes whole.
     """
 
     sets: Mapping[str, str]
@@ -53,7 +54,7 @@ class Decontaminate:
     read: Read = "edited"
 
     name: ClassVar[str] = "decontaminate"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     costly: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
@@ -78,19 +79,20 @@ class Decontaminate:
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        return (f"text.{self.read}",)
+        return (f"text.{self.read}", "text.title")
 
     @property
     def schema(self) -> pa.Schema:
         cut = [
             pa.field("cut", CUT, metadata={"doc": "spans to cut"}),
+            pa.field(TITLE_CUT, CUT, metadata={"doc": "the whole title where it has such words, else nothing"}),
             column("pieces", pa.int32(), "pieces that are left; 1 where nothing is cut", low=0, high=20),
         ]
         return pa.schema([
             *(cut if self.action == "cut" else []),
             column("matches", pa.int32(), f"places with {self.ngram} words of an evaluation set", low=0, high=100),
             column("set", pa.string(), "the set of the first of them; null for none"),
-            column("ngram", pa.string(), "the words of the first of them; null for none"),
+            column("ngram", pa.string(), "the words of the first of them; null for none", quotes=True),
         ])  # fmt: skip
 
     def weights_digest(self) -> str:
@@ -101,24 +103,25 @@ class Decontaminate:
         self._index()
 
     def score(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        text = batch.column(f"text.{self.read}")
+        text, title = batch.column(f"text.{self.read}"), batch.column("text.title")
         index = self._index()
-        hits = find(text, index)
-        matches = np.diff(hits.offsets)
+        hits, in_title = find(text, index), find(title, index)
+        of_text, of_title = np.diff(hits.offsets), np.diff(in_title.offsets)
+        matches = of_text + of_title
         null = np.asarray(text.is_null())
-        hit = matches > 0
-        first = hits.which[hits.offsets[:-1][hit]]
         names = list(self.sets)
         sets, ngrams = np.full(len(text), None, object), np.full(len(text), None, object)
-        sets[hit] = [names[index.sets[i]] for i in first]
-        ngrams[hit] = [index.text(int(i)) for i in first]
+        for row in np.flatnonzero((matches > 0) & ~null).tolist():
+            of = hits if of_text[row] else in_title
+            first = int(of.which[of.offsets[row]])
+            sets[row], ngrams[row] = names[index.sets[first]], index.text(first)
         arrays = [
             pa.array(matches.astype(np.int32), mask=null), pa.array(sets, pa.string()), pa.array(ngrams, pa.string())
         ]  # fmt: skip
         if self.action == "cut":
             bounds, starts, ends = np.zeros(len(text) + 1, np.int32), [], []
             pieces = np.ones(len(text), np.int32)
-            for row in np.flatnonzero(hit).tolist():
+            for row in np.flatnonzero(of_text).tolist():
                 at = slice(int(hits.offsets[row]), int(hits.offsets[row + 1]))
                 raw = np.frombuffer(text[row].as_buffer(), np.uint8)
                 pieces[row], of_row = cut_around(raw, hits.starts[at], hits.ends[at], self.window, self.least)
@@ -126,11 +129,20 @@ class Decontaminate:
                 starts += [start for start, _ in of_row]
                 ends += [end for _, end in of_row]
             spans = cut_array(np.cumsum(bounds, dtype=np.int32), np.array(starts, np.int32), np.array(ends, np.int32), text)
-            arrays = [spans, pc.if_else(pa.array(null), pa.scalar(None, pa.int32()), pa.array(pieces)), *arrays]
+            arrays = [
+                spans, _whole(title, of_title > 0), pc.if_else(pa.array(null), pa.scalar(None, pa.int32()), pa.array(pieces)),
+                *arrays,
+            ]  # fmt: skip
         return pa.RecordBatch.from_arrays(arrays, schema=self.schema)
 
     def _index(self) -> Index:
-        return _read(tuple(self.sets.items()), self.columns, self.ngram, self.most, self.ignore)
+        return _read(tuple(self.sets.items()), self.columns, self.ngram, self.most, self.ignore, self.weights_digest())
+
+
+def _whole(texts: pa.Array, which: npt.NDArray[np.bool_]) -> pa.Array:
+    """Cuts of the whole of some texts."""
+    ends = np.asarray(pc.binary_length(texts).fill_null(0), np.int32)[which]
+    return cut_array(np.cumsum([0, *which.tolist()], dtype=np.int32), np.zeros(len(ends), np.int32), ends, texts)
 
 
 def cut_around(
@@ -155,7 +167,10 @@ def cut_around(
 
 
 @lru_cache(maxsize=4)
-def _read(sets: tuple[tuple[str, str], ...], columns: tuple[str, ...], ngram: int, most: int, ignore: str) -> Index:
+def _read(
+    sets: tuple[tuple[str, str], ...], columns: tuple[str, ...], ngram: int, most: int, ignore: str, digest: str
+) -> Index:  # fmt: skip
+    """`digest` is there for the cache: a set may change between two runs of a process."""
     texts = [[" ".join(row) for row in read_examples(path, columns)] for _, path in sets]
     ignored = read_bytes(ignore).decode("utf-8", "replace").splitlines() if ignore else []
     index = make_index(texts, ngram, most, ignored)

@@ -10,18 +10,22 @@ import gzip
 import hashlib
 import io
 import json
+import os
+import time
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from core.errors import InputError
-from core.remote import is_remote
+from core.remote import is_remote, look
 from core.remote_file import RemoteFile
 
 #: A set of more bytes is no evaluation set.
 MOST_BYTES = 4 << 30
+_ASKED_SECONDS = 60
 _MEND = "give a .jsonl, .jsonl.gz, .csv or .parquet file, and the columns whose texts are to be found"
 
 
@@ -33,18 +37,50 @@ def read_bytes(path: str) -> bytes:
         if raw[:2] == b"\x1f\x8b":
             with gzip.open(io.BytesIO(raw)) as file:
                 raw = file.read(MOST_BYTES + 1)
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: there is no such file", _MEND) from error
     except (OSError, EOFError) as error:
-        raise InputError(f"{path}: cannot be read ({error})", _MEND) from error
+        raise _unreadable(path, error) from error
     if len(raw) > MOST_BYTES:
         raise InputError(f"{path}: is larger than {MOST_BYTES >> 30} GiB", "take the set's own rows, without its prompts")
     return raw
 
 
 def digest_of(path: str) -> str:
-    """What tells that a set has changed."""
+    """What tells that a set has changed; it is read again only where its size or time of change (a store's stamp) is another.
+
+    InputError as `read_bytes`. A store is asked once a minute.
+    """
+    if is_remote(path):
+        size, changed = _look(path, int(time.monotonic() // _ASKED_SECONDS))
+        return _digest(path, size, changed) if changed else hashlib.blake2b(read_bytes(path), digest_size=16).hexdigest()
+    try:
+        status = os.stat(path)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    return _digest(path, status.st_size, str(status.st_mtime_ns))
+
+
+@lru_cache(maxsize=256)
+def _digest(path: str, size: int, changed: str) -> str:
+    """`size` and `changed` are there for the cache."""
     return hashlib.blake2b(read_bytes(path), digest_size=16).hexdigest()
+
+
+@lru_cache(maxsize=256)
+def _look(path: str, period: int) -> tuple[int, str]:
+    """Size and stamp of a remote file; `period` is there for the cache."""
+    try:
+        found = look(path)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    if found is None:
+        raise _unreadable(path, FileNotFoundError())
+    return found.size, found.stamp
+
+
+def _unreadable(path: str, error: Exception) -> InputError:
+    if isinstance(error, FileNotFoundError):
+        return InputError(f"{path}: there is no such file", _MEND)
+    return InputError(f"{path}: cannot be read ({error})", _MEND)
 
 
 def read_examples(path: str, columns: Sequence[str]) -> Iterator[list[str]]:

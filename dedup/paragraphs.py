@@ -1,7 +1,7 @@
 """Lines and paragraphs that stand more than once, on a host or in all texts, as spans to cut.
 
-OBELICS cuts all copies of a paragraph that a domain has more than twice (arXiv 2306.16527, appendix A.2), C4 all but the
-first of any three sentences in a row (arXiv 1910.10683, section 2.2), CCNet paragraphs by their hash (arXiv 1911.00359).
+OBELICS cuts all copies of a paragraph that a domain has more than twice (arXiv 2306.16527, appendix A.2), C4's code all but
+one copy of a line (tensorflow/datasets, text/c4_utils.py), CCNet paragraphs by their hash (arXiv 1911.00359).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Paragraphs:
     """Cuts lines (paragraphs) that are there more than `most` times, all of them or all but the first.
 
     `by` says what is compared: "line", or "paragraph" for what blank lines part. `span` of them in a row are compared as
-    one (C4: 3), and all that stand in a repeated run are cut. `normalise` is "none" for as they stand, "lower" for
+    one, and all that stand in a repeated run are cut. `normalise` is "none" for as they stand, "lower" for
     without case, "ccnet" for also without digits (0 for each), control characters and some punctuation; white space
     around them never counts. What has fewer than `min_characters` characters then is never cut.
 
@@ -44,6 +44,10 @@ class Paragraphs:
     those with none. `keep` is "first" or "none" of the copies. The first is that of the document with the earliest date
     (to the second), then the longest text, then the smallest id, and its first one there: the order of the election among
     duplicates. `read` is "edited" for the text that scorers before this one have left, or "text" as extracted.
+
+    C4's paper (arXiv 1910.10683, section 2.2) compares three sentences in a row, its code whole lines without case, one at a
+    time, as the defaults here; sentences within a line are never compared, and a `span` of 3 is three lines. C4 keeps the line
+    of the URL with the least MD5. It drops a page that then has fewer than 3 sentences: recipes/c4.yaml has the rule.
 
     Documents that a rule before this scorer dropped neither count nor are cut; nor do copies of one record count. What is
     cut stands in a layer of its own, named as this one with `_repeated` behind, whose columns rules can read.

@@ -1,6 +1,7 @@
 """n-gram language models from ARPA files, which KenLM's lmplz and SRILM write.
 
-The format is that of SRILM's ngram-format(5); what is wrong with a file is told with its line.
+The format is that of SRILM's ngram-format(5): spaces and tabs part its fields, and nothing else does. What is wrong with a
+file is told with its line.
 """
 
 from __future__ import annotations
@@ -107,7 +108,7 @@ def _section(lines: _Lines, order: int) -> Iterator[tuple[list[bytes], Logs, Log
         if line.startswith(b"\\") and line.endswith((b"-grams:", b"\\end\\")):
             yield batch(line)
             return
-        fields = line.split()
+        fields = [field for field in line.replace(b"\t", b" ").split(b" ") if field]
         if not order + 1 <= len(fields) <= order + 2:
             lines.fail(f"expected a number, {order} words and perhaps a number")
         words.append(b" ".join(fields[1 : order + 1]))
@@ -129,7 +130,7 @@ class _Lines:
             self.number += 1
             if len(line) > MAX_LINE:
                 self.fail(f"a line of more than {MAX_LINE:,} bytes")
-            yield line.strip()
+            yield line.strip(b" \t\r\n")
 
     def fail(self, problem: str) -> NoReturn:
         raise ScorerError(f"{self.path}, line {self.number:,}: {problem}", "give an ARPA file, such as lmplz writes", self.path)

@@ -30,11 +30,12 @@ MIN_WORDS_LINE = {"tfds": 5, "datatrove": 3}  # _MIN_WORDS_PER_LINE in c4_utils.
 class C4:
     """Cuts the lines that C4 drops, and citations, white space around lines and blank lines from those it keeps.
 
-    Reads `text.text`; `text.edited` after it is what C4 makes of a page: its lines, joined by newlines. The counts
+    `text.edited` after it is what C4 makes of a page: its lines, joined by newlines. The counts
     are for rules, as C4 drops a page: `c4.sentences >= 3` (tfds; datatrove: 5), `not c4.lorem_ipsum`,
     `not c4.curly_brace`, `c4.bad_words == 0`.
 
-    With `edit: false` nothing is cut: the columns are there for rules alone.
+    With `edit: false` nothing is cut: the columns are there for rules alone. `read` is "text" for the text as extracted, or
+    "edited" for what scorers before this one have left of it: behind `paragraphs` it counts the sentences anew, as C4 does.
 
     `dialect: datatrove` counts words before it takes citations out, takes `'` for the end of a sentence, and lets a
     bad word touch a line's ends. FineWeb is datatrove with `terminal_punctuation: false`. Sentences are counted as
@@ -54,11 +55,14 @@ class C4:
     javascript: bool = True
     policy: bool = True
     edit: bool = True
+    read: Literal["text", "edited"] = "text"
     bad_words: str = "en"  # the list that comes with it, the path of another (a word or phrase a line), or "" for none
 
     def __post_init__(self) -> None:
         if self.dialect not in ("tfds", "datatrove"):
             raise ValueError(f"dialect: {self.dialect!r} is neither 'tfds' nor 'datatrove'")
+        if self.read not in ("text", "edited"):
+            raise ValueError(f"read: {self.read!r} is neither 'text' nor 'edited'")
         for field in ("min_words_line", "max_word_length"):
             value = getattr(self, field)
             if value is not None and not 0 <= value <= 1_000_000:
@@ -66,7 +70,7 @@ class C4:
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        return ("text.text",)
+        return (f"text.{self.read}",)
 
     @property
     def schema(self) -> pa.Schema:
@@ -97,7 +101,7 @@ class C4:
         _bad_words(self.bad_words, self.weights_digest())
 
     def score(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        text = batch.column("text.text")
+        text = batch.column(f"text.{self.read}")
         offsets, data = utf8_view(text)
         n = len(text)
         span_offsets = np.zeros(n + 1, np.int32)

@@ -49,7 +49,7 @@ def _named(name: str) -> list[importlib.metadata.Distribution]:
         return []
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=1024)
 def file_digest(path: str, size: int, modified: int) -> str:
     """xxh3-128 of a file, in hex; size and time of change are there to key the cache."""
     digest = xxhash.xxh3_128()

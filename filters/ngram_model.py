@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from numba import njit, types
 
-from core.characters import BYTES_TYPE, CLASSES, CLASSES_TYPE, OFFSETS_TYPE, SPACE, Bytes, Classes, Int, decode
+from core.characters import BYTES_TYPE, OFFSETS_TYPE, Bytes, Int, Truth
 from core.columns import utf8_view
 from core.kernels import helper
 from core.words import Spans, hash_span, mix
@@ -41,15 +41,21 @@ class NgramModel:
         self, texts: pa.Array
     ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """log10 of the probability of each text, how many tokens that are (words, and an end a line), how many of the words
-        the model does not know. Lines are sentences, blank ones are none; a text without any is one empty sentence."""
+        the model does not know. Lines are sentences, blank ones are none; a text without any is one empty sentence. ASCII
+        white space parts words, as in KenLM's binding: other spaces are of the word, as they are in an ARPA file."""
         n = len(texts)
         logs, tokens, unknown = np.zeros(n), np.zeros(n, np.int64), np.zeros(n, np.int64)
         offsets, data = utf8_view(texts)
         _score(
-            offsets, data, CLASSES, self.keys, self.logs, self.backoffs, self.special, self.order, self.unknown, logs, tokens,
+            offsets, data, self.keys, self.logs, self.backoffs, self.special, self.order, self.unknown, logs, tokens,
             unknown,
         )  # fmt: skip
         return logs, tokens, unknown
+
+
+@helper
+def _is_space(b: Int) -> Truth:
+    return b == 32 or 9 <= b <= 13
 
 
 @helper
@@ -135,12 +141,12 @@ def _word_log(
 
 
 @njit(
-    types.void(OFFSETS_TYPE, BYTES_TYPE, CLASSES_TYPE, _KEYS_IN, _LOGS_IN, _LOGS_IN, _KEYS_IN, types.int64, types.float64,
+    types.void(OFFSETS_TYPE, BYTES_TYPE, _KEYS_IN, _LOGS_IN, _LOGS_IN, _KEYS_IN, types.int64, types.float64,
                types.float64[::1], types.int64[::1], types.int64[::1]),
     cache=True, nogil=True, error_model="numpy",
 )  # fmt: skip
 def _score(
-    offsets: Spans, data: Bytes, classes: Classes, keys: Keys, logs: Logs, backoffs: Logs, special: Keys, order: int,
+    offsets: Spans, data: Bytes, keys: Keys, logs: Logs, backoffs: Logs, special: Keys, order: int,
     unknown: float, out: npt.NDArray[np.float64], tokens: npt.NDArray[np.int64], strange: npt.NDArray[np.int64],
 ) -> None:  # fmt: skip
     history = np.zeros(order + 1, np.uint64)
@@ -152,15 +158,14 @@ def _score(
         known = np.int64(0)  # words of history
         while True:
             last = i >= end
-            cp, width = (10, 1) if last else decode(data, i)
-            if not last and cp != 10 and classes[cp] & SPACE:
-                i += width
+            ends = last or data[i] == 10
+            if not ends and _is_space(data[i]):
+                i += 1
                 continue
-            ends = cp == 10
             if ends and words == 0 and not (last and tokens[row] == 0):
                 if last:
                     break
-                i += width
+                i += 1
                 continue
             if words == 0:  # a line begins
                 history[0] = special[0]
@@ -170,14 +175,11 @@ def _score(
                 before[1] = backoffs[slot] if keys[slot] != _EMPTY else 0.0
             if ends:
                 word = special[1]
-                i += width
+                i += 1
             else:
                 start = i
-                while i < end:
-                    cp, width = decode(data, i)
-                    if classes[cp] & SPACE:
-                        break
-                    i += width
+                while i < end and not _is_space(data[i]):
+                    i += 1
                 word = hash_span(data, start, i)
                 slot = find(keys, first(word))
                 if keys[slot] == _EMPTY or word == special[0] or word == special[1] or word == special[2]:

@@ -43,8 +43,8 @@ class Perplexity:
     """How surprised an n-gram model is by a text: low for text like the model's.
 
     `models`: the ARPA file (`.gz` too) of each language, and of `any` other. `sentencepiece`: models that cut a line into
-    pieces first, by language, as CCNet's do (`pip install 'web2shards[perplexity]'`); else words are parted by white
-    space. `normalize: ccnet` puts in small letters, takes accents off, makes every digit 0 and punctuation plain, line by
+    pieces first, by language, as CCNet's do (`pip install 'web2shards[perplexity]'`); else words are parted by ASCII
+    white space. `normalize: ccnet` puts in small letters, takes accents off, makes every digit 0 and punctuation plain, line by
     line. `cutoffs`: perplexities of CCNet's 30th and 60th percentile by language, below which a text is `head` or
     `middle`; `web2shards threshold OUT perplexity.perplexity --top 30% --lowest --by language` finds them.
 
@@ -52,7 +52,7 @@ class Perplexity:
     """
 
     name: ClassVar[str] = "perplexity"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     costly: ClassVar[bool] = False
 
     models: Mapping[str, str]
@@ -98,11 +98,14 @@ class Perplexity:
         ])  # fmt: skip
 
     def weights_digest(self) -> str:
+        """Of the models, and of the library that cuts lines into pieces its version."""
         parts: list[str] = []
         for kind in (self.models, self.sentencepiece):
             for label, path in sorted(kind.items()):
                 parts += [label, _digest(path)]
             parts.append("")
+        if any(self.sentencepiece.values()):
+            parts.append(f"sentencepiece {_library().__version__}")
         return digest(*parts).hex()
 
     def open(self) -> None:
@@ -189,15 +192,19 @@ def _digest(path: str) -> str:
     return file_digest(path, status.st_size, status.st_mtime_ns)
 
 
-@lru_cache(maxsize=256)
-def _sentencepiece(path: str, key: str) -> Any:
-    """`key` is there for the cache."""
+def _library() -> Any:
     try:
         import sentencepiece
     except ImportError as error:
         raise ScorerError("sentencepiece is not installed", "pip install 'web2shards[perplexity]'") from error
+    return sentencepiece
+
+
+@lru_cache(maxsize=256)
+def _sentencepiece(path: str, key: str) -> Any:
+    """`key` is there for the cache."""
     try:
-        found: Any = sentencepiece.SentencePieceProcessor()
+        found: Any = _library().SentencePieceProcessor()
         found.load(path)
     except (OSError, RuntimeError) as error:
         raise ScorerError(f"{path} is no model of sentencepiece: {error}", "give the path of a .model file", path) from error

@@ -14,10 +14,16 @@ import numpy as np
 
 from core.characters import Bytes
 
+_SPELLED_DOT = r"\x20?[(\[]\x20*(?:dot|punkt|point|punto|ponto|punt)\x20*[)\]]\x20?"
+_DOT = rf"(?:\.|{_SPELLED_DOT})"
+_SPELLED_AT = r"\x20?[(\[]\x20*a[td]\x20*[)\]]\x20?"
 _EMAIL = re.compile(
-    r"[\w+](?:[\w%+'-]*)(?:\.[\w%+'-]+)*(?:@|\x20?[(\[]\x20*a[td]\x20*[)\]]\x20?)(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.)+(?:xn--[a-z0-9-]{2,59}|[^\W\d_]{2,24})(?![^\W_])",
+    rf"[\w+](?:[\w%+'-]*)(?:{_DOT}[\w%+'-]+)*(?:@|{_SPELLED_AT})(?:[^\W_](?:[\w-]{{0,61}}[^\W_])?{_DOT})+(?:xn--[a-z0-9-]{{2,59}}|[^\W\d_]{{2,24}})(?![^\W_])",
     re.IGNORECASE,
 )
+_SPELLED = re.compile(rf"({_SPELLED_AT})|{_SPELLED_DOT}", re.IGNORECASE)
+#: Names at the top that have no longer one below: what follows one is the next sentence (`me@corp.com.Then`).
+_TOP = frozenset({"com", "org", "net", "edu", "gov", "mil", "int", "info", "biz"})
 #: What ends names of files, not of hosts: `icon@2x.png`.
 _FILES = frozenset({
     "avif", "bmp", "css", "csv", "eot", "gif", "htm", "html", "ico", "jpeg", "jpg", "js", "json", "map", "pdf", "php", "png", "svg",
@@ -68,6 +74,12 @@ IBAN_LENGTHS = {
     "UA": 29, "VA": 22, "VG": 24, "XK": 20, "YE": 30,
 }  # fmt: skip
 
+#: Those whose accounts are digits alone.
+_NUMERIC = frozenset({
+    "AE", "AT", "BA", "BE", "CR", "CZ", "DE", "DK", "EE", "ES", "FI", "FO", "GL", "HR", "HU", "IL", "IS", "LT", "ME", "NO",
+    "PL", "PT", "RS", "SE", "SI", "SK", "SO", "ST", "TL", "TN", "VA", "XK",
+})  # fmt: skip
+
 #: Issuers by the first digits and the length (en.wikipedia.org/wiki/Payment_card_number, ISO/IEC 7812 registrations), for
 #: cards in one piece or printed in groups.
 _CARD = re.compile(
@@ -97,17 +109,38 @@ def iban_lengths() -> Bytes:
 
 
 def email_span(candidate: str, after: str) -> tuple[int, int]:
-    """Where in a candidate the address is, as characters, its @ perhaps written (at); (0, 0) if there is none.
+    """Where in a candidate the address is, as characters, its @ and dots perhaps written (at) and (dot); (0, 0) if there is none.
 
-    `git@host:path` is a place of code.
+    `git@host:path` is a place of code. A word behind a name of the top level is no part of it, nor a word with a capital
+    behind small letters: a sentence ends there.
     """
     found = _EMAIL.search(candidate)
     if found is None or (found[0].startswith("git@") and after.startswith(":")):
         return 0, 0
-    last = found[0].rpartition(".")[2]
-    if last.lower() in _FILES or ("@" not in found[0] and not last.islower()):  # look (at) this.Then
+    start, end = found.span()
+    written = "@" in found[0]
+    labels = re.split(_DOT, found[0], flags=re.IGNORECASE)
+    labels[0] = ""  # holds the name before the @, or a part of it
+    below, last = labels[-2], labels[-1]
+    if len(labels) > 2 and "@" not in below and not _SPELLED.search(below) and _is_next_sentence(below, last):
+        end -= len(last) + 1
+        last = below
+    if last.lower() in _FILES or (not written and not last.islower()):  # look (at) this.Then
         return 0, 0
-    return found.span()
+    return start, end
+
+
+def _is_next_sentence(below: str, last: str) -> bool:
+    """Whether the last part of a domain is a word of the text behind it."""
+    capital = last[:1].isupper() and not last[1:].isupper()
+    if below.lower() in _TOP:
+        return len(last) > 2 or capital
+    return capital and len(last) > 2 and below.islower() and last.lower() not in _TOP and below.isalpha() and len(below) > 1
+
+
+def plain_email(shown: str) -> str:
+    """An address as it is written with @ and dots."""
+    return _SPELLED.sub(lambda match: "@" if match[1] else ".", shown)
 
 
 def is_public_ip4(address: str, before: str, after: str) -> bool:
@@ -146,8 +179,13 @@ def is_public_ip6(address: str) -> bool:
 
 
 def is_iban(candidate: str) -> bool:
-    """Whether the check digits of an IBAN, with or without spaces, are right (ISO 7064, mod 97-10)."""
-    iban = candidate.replace(" ", "")
+    """Whether the check digits of an IBAN, with or without spaces, are right (ISO 7064, mod 97-10).
+
+    In small letters names of files and keys look alike: then one of a country whose accounts are digits alone has no others.
+    """
+    iban = "".join(candidate.split())
+    if iban[0].islower() and (sum(c.isdigit() for c in iban) < 12 or (iban[:2].upper() in _NUMERIC and not iban[2:].isdigit())):
+        return False
     return int("".join(str(int(c, 36)) for c in iban[4:] + iban[:4])) % 97 == 1
 
 

@@ -21,7 +21,7 @@ from filters.rule_nodes import And, Column, Compare, Expression, Flag, Matches, 
 from filters.rule_parser import MAX_LENGTH, parse
 
 NOT_SCORED = "not_scored"  # the reason of a row whose rule is null; the pass gives it
-RESERVED_REASONS = frozenset({NOT_SCORED, "same_record", "removed"})  # besides `error:<scorer>`
+RESERVED_REASONS = frozenset({NOT_SCORED, "same_record", "removed", "empty_text", "empty_after_edits"})  # besides `error:<scorer>`
 
 _COMPARE = {
     ">=": pc.greater_equal,

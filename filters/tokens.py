@@ -65,6 +65,7 @@ class Tokens:
         ])  # fmt: skip
 
     def weights_digest(self) -> str:
+        """The digest of the tokenizer's file and the version of the library, whose code cuts texts too."""
         if not self.tokenizer:
             return ""
         try:
@@ -74,7 +75,7 @@ class Tokens:
                 f"the tokenizer {self.tokenizer} cannot be read: {error.strerror}", "give the path of a tokenizer.json",
                 self.tokenizer,
             ) from error  # fmt: skip
-        return file_digest(self.tokenizer, status.st_size, status.st_mtime_ns)
+        return f"{file_digest(self.tokenizer, status.st_size, status.st_mtime_ns)} tokenizers {_library().__version__}"
 
     def open(self) -> None:
         if self.tokenizer:
@@ -106,15 +107,19 @@ class Tokens:
         return counts
 
 
-@lru_cache(maxsize=4)
-def _load(path: str, key: str) -> Any:
-    """`key` is there for the cache. ScorerError for what is no tokenizer."""
+def _library() -> Any:
     try:
         import tokenizers
     except ImportError as error:
         raise ScorerError("the library tokenizers is not installed", "pip install 'web2shards[tokens]'") from error
+    return tokenizers
+
+
+@lru_cache(maxsize=4)
+def _load(path: str, key: str) -> Any:
+    """`key` is there for the cache. ScorerError for what is no tokenizer."""
     try:
-        found: Any = tokenizers.Tokenizer.from_file(path)
+        found: Any = _library().Tokenizer.from_file(path)
     except Exception as error:  # the library raises nothing narrower
         raise ScorerError(f"{path} is no tokenizer: {error}", "give the path of a tokenizer.json", path) from error
     found.no_truncation()

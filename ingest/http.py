@@ -1,6 +1,6 @@
 """HTTP responses as crawlers store them: status line, header, and the body without its transfer and content codings.
 
-RFC 9112 (chunked), RFC 9110 §8.4 (content codings); what is declared and not so is taken as it is.
+RFC 9112 (chunked), RFC 9110 §8.4 (content codings), RFC 8288 (links); what is declared and not so is taken as it is.
 """
 
 from __future__ import annotations
@@ -19,10 +19,12 @@ _FOLD = re.compile(r"\r?\n[ \t]+")
 _CHUNK = re.compile(rb"[ \t]*([0-9a-fA-F]{1,15})[ \t]*(?:;[^\r\n]{0,4096})?(?:\r\n|\n|\r)")
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?\s*([^\s\"';,]+)", re.IGNORECASE)
 _MEDIA_TYPE = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+/[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-#: What a server says may be done with a page; such fields may stand several times.
-RIGHTS = ("x-robots-tag", "tdm-reservation", "tdm-policy", "link")
-_LICENCE_LINK = re.compile(r"<([^<>]{1,512})>\s*;[^,<]{0,256}?\brel\s*=\s*[\"']?[^\"',;]{0,64}\blicense\b", re.IGNORECASE)
-_MAX_RIGHTS = 4096
+#: What a server says may be done with a page, and bytes of it that are kept; such fields may stand several times.
+RIGHTS = {"tdm-reservation": 256, "tdm-policy": 1024, "x-robots-tag": 2048, "link": 768}
+_VALUE = r"""(?:"((?:[^"\\]|\\.)*+)"|'([^']*+)'|([^\s;,"'<>]*+))"""
+_PARAMETER = re.compile(rf"""\s*+;\s*+(?:([^\s=;,"'<>]++)(?:\s*+=\s*+{_VALUE})?+)?+""", re.DOTALL)
+_TARGET = re.compile(r"<([^<>]{1,512})>")
+_FORBIDS = re.compile(r"\bno(?:ai|imageai|index|ne)\b", re.IGNORECASE)
 _STEP = 1 << 12
 ZSTD_MAX_WINDOW = 1 << 27
 
@@ -67,13 +69,42 @@ def parse_response(block: bytes) -> Response:
 
 
 def rights_of(fields: dict[str, str]) -> str:
-    """The header's fields that say what may be done with the page, as lines `name: value`; of links those to a licence."""
+    """The header's fields that say what may be done with the page, as lines `name: value`; of links those to its licence.
+
+    A field has room of its own, so that a long one takes none from another; what forbids comes first.
+    """
     lines: list[str] = []
-    for name in RIGHTS:
-        value = fields.get(name, "")[:_MAX_RIGHTS]
-        values = _LICENCE_LINK.findall(value) if name == "link" else value.split("\n")
-        lines += [f"{name}: {' '.join(value.split())}" for value in values if value.strip()]
-    return "\n".join(lines)[:_MAX_RIGHTS].encode("utf-8", "replace").decode()
+    for name, room in RIGHTS.items():
+        value = fields.get(name, "")
+        values = _licence_links(value) if name == "link" else value.split("\n")
+        values = list(dict.fromkeys(" ".join(value.split()) for value in values if value.strip()))
+        values.sort(key=lambda value: _FORBIDS.search(value) is None)
+        for value in values:
+            line = f"{name}: {value.encode('utf-8', 'replace').decode()}"
+            size = len(line.encode()) + 1
+            if size > room and name == "x-robots-tag":  # at a comma, as a directive's beginning may be another
+                line = line.encode()[:room].decode("utf-8", "ignore").rpartition(",")[0]
+                size = len(line.encode()) + 1
+            if line and size <= room:
+                lines.append(line)
+                room -= size
+    return "\n".join(lines)
+
+
+def _licence_links(value: str) -> list[str]:
+    """The targets of links with rel=license that speak of the page itself (RFC 8288, §3)."""
+    found: list[str] = []
+    at = 0
+    while (target := _TARGET.search(value, at)) is not None:
+        at = target.end()
+        parameters: dict[str, str] = {}
+        while (parameter := _PARAMETER.match(value, at)) is not None:
+            at = parameter.end()
+            if parameter[1]:
+                parameters.setdefault(parameter[1].lower(), next((g for g in parameter.groups()[1:] if g is not None), ""))
+        if "license" in parameters.get("rel", "").lower().split() and "anchor" not in parameters:
+            found.append(target[1])
+    return found
 
 
 def media_type(content_type: str) -> str:

@@ -15,6 +15,7 @@ from pipelines.plan import Step
 REMOVED = "removed"
 SAME_RECORD = "same_record"
 NOT_SCORED = "not_scored"
+EMPTY_TEXT, EMPTY_AFTER_EDITS = "empty_text", "empty_after_edits"
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,24 @@ def judge(
         drop(_numpy(pc.is_null(verdict)), NOT_SCORED)
     reason = pa.array(reasons, pa.string()).take(pa.array(code))
     return Verdicts(code == 0, reason, tuple(verdicts[i] for i in sorted(verdicts)))
+
+
+def without_blank(verdicts: Verdicts, text: pa.Array, edited: pa.Array) -> Verdicts:
+    """What is kept of documents with a text: one that has nothing but white space is no sample.
+
+    It is asked of the text that shards get, once all edits are known, so after all rules; `empty_text` if there was none
+    before the edits either.
+    """
+    blank = _blank(edited) & verdicts.kept
+    if not blank.any():
+        return verdicts
+    why = np.where(_blank(text), EMPTY_TEXT, EMPTY_AFTER_EDITS)
+    reason = pc.if_else(pa.array(blank), pa.array(why, pa.string()), verdicts.reason)
+    return Verdicts(verdicts.kept & ~blank, reason, verdicts.rules)
+
+
+def _blank(text: pa.Array) -> npt.NDArray[np.bool_]:
+    return _numpy(pc.or_(pc.utf8_is_space(text), pc.equal(pc.binary_length(text), 0)).fill_null(True))
 
 
 def _true(mask: pa.Array) -> npt.NDArray[np.bool_]:

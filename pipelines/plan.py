@@ -26,12 +26,13 @@ from pipelines.recipe_section import repeated_layer
 from reports.statistics import VERSION as STATISTICS_VERSION
 
 #: Bumped when reading an input gives other records or documents; and when pages give other references.
-INGEST_VERSION = 2
+INGEST_VERSION = 3
 REFERENCES_VERSION = 1
 #: Columns of `page` that follow from a record's id (the form follows from the part's format).
 CONTENT_COLUMNS = frozenset({"url", "content", "form"})
 #: Columns that are not stored: derived while reading.
 EDITED = "text.edited"
+EDITED_TITLE = "text.edited_title"
 CONTENT = "page.content"
 HOST = "page.host"
 
@@ -198,7 +199,7 @@ class Plan:
         steps = [(step.reason, step.rule.text if step.rule else "") for step in self.steps]
         repeat = [list(self.recipe.documents.repeat.items())] if self.recipe.documents.repeat else []
         methods = [layer.method for layer in self.layers]
-        return fingerprint("fate", 1, *repeat, STATISTICS_VERSION, steps, methods, self.election_method())
+        return fingerprint("fate", 2, *repeat, STATISTICS_VERSION, steps, methods, self.election_method())
 
 
 def fingerprint(*parts: Any) -> str:

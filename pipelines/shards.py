@@ -10,24 +10,26 @@ from collections.abc import Sequence
 import pyarrow as pa
 
 from core.hashing import ID_TYPE
-from core.scorer import CUT, MASK
 from ingest.parts import Part
 from pipelines.context import Context
-from pipelines.plan import DUPLICATES, Plan, fingerprint
+from pipelines.plan import DUPLICATES, EDITED_TITLE, Plan, fingerprint
+from pipelines.view import title_edits
+
+TITLE = "text.title"
 
 
 def metadata_columns(plan: Plan) -> list[tuple[str, pa.DataType]]:
     """What a sample tells of itself beside its text: where it is from, and every score that is one value."""
     columns: list[tuple[str, pa.DataType]] = [("page.url", pa.string()), ("page.date", pa.timestamp("us", "UTC"))]
+    title = EDITED_TITLE if title_edits(layer for layer in plan.layers if layer.edits) else TITLE
     for layer in plan.layers:
         for f in layer.scorer.schema:
-            if f"{layer.name}.{f.name}" == "text.text" or f.type in (CUT, MASK) or pa.types.is_nested(f.type):
+            name = f"{layer.name}.{f.name}"
+            if name == "text.text" or pa.types.is_nested(f.type) or _is_binary(f.type):
                 continue
-            if pa.types.is_fixed_size_binary(f.type) or pa.types.is_binary(f.type):
+            if _is_text(f.type) and (layer.edits or b"quotes" in (f.metadata or {})):  # it may tell what was cut
                 continue
-            if layer.edits and f.type == pa.string():  # it may tell what was cut
-                continue
-            columns.append((f"{layer.name}.{f.name}", f.type))
+            columns.append((title if name == TITLE else name, f.type))
     if plan.dedup_layers:
         columns.append((f"{DUPLICATES}.size", pa.int64()))
     return columns
@@ -51,4 +53,17 @@ def sample_schema(plan: Plan) -> pa.Schema:
 def short_name(name: str) -> str:
     """`page.url` is `url` and `text.title` is `title` in a sample; scores keep their layer's name."""
     layer, _, column = name.partition(".")
-    return column if layer == "page" or name == "text.title" else name
+    return "title" if name in (TITLE, EDITED_TITLE) else column if layer == "page" else name
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    if pa.types.is_dictionary(kind):
+        return _is_text(kind.value_type)
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+
+
+def _is_binary(kind: pa.DataType) -> bool:
+    if pa.types.is_dictionary(kind):
+        return _is_binary(kind.value_type)
+    is_plain = pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
+    return is_plain or pa.types.is_binary_view(kind) or pa.types.is_fixed_size_binary(kind)

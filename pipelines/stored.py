@@ -24,7 +24,7 @@ from core.scorer import CUT, MASK
 from filters.rules import Rule, parse_rule
 from ingest.parts import Part
 from pipelines.layers import damaged, layer_path, read_footer
-from pipelines.plan import EDITED, HOST
+from pipelines.plan import EDITED, EDITED_TITLE, HOST
 from pipelines.runfile import RUN, read_run, recipe_of
 from pipelines.store import Store
 from pipelines.stored_layers import FIRST_LAYERS, layers_of
@@ -146,7 +146,7 @@ class Table:
 
     @cached_property
     def schema(self) -> pa.Schema:
-        """The stored columns. `page.host` and, if a scorer edits, `text.edited` can be named too."""
+        """The stored columns. `page.host` and, if a scorer edits, `text.edited` and `text.edited_title` can be named too."""
         fields = [pa.field("id", pa.binary(16))]
         fields += [f.with_name(f"{layer.name}.{f.name}") for layer in self.layers for f in layer.schema]
         return pa.schema(fields)
@@ -164,6 +164,7 @@ class Table:
             known[HOST] = pa.field(HOST, pa.string(), metadata={"doc": "host of page.url"})
         if "text.text" in known:
             known[EDITED] = pa.field(EDITED, pa.string(), metadata={"doc": "the text after all edits"})
+            known[EDITED_TITLE] = pa.field(EDITED_TITLE, pa.string(), metadata={"doc": "the title after all edits"})
         return known
 
     def reader(
@@ -227,7 +228,7 @@ class Table:
             stored.append(self._id)
         layers = {name.partition(".")[0] for name in self._sources(stored)}
         self._current(part, layers)
-        edits: Any = self._edits if EDITED in columns else ()
+        edits: Any = self._edits if {EDITED, EDITED_TITLE} & {*columns} else ()
         return Joined(self.run.store, part, stored, edits, self.name)
 
     def _batches(
@@ -267,11 +268,12 @@ class Table:
 
     def _sources(self, columns: Sequence[str]) -> set[str]:
         """The stored columns that the named ones are made of."""
-        from pipelines.view import edit_columns
+        from pipelines.view import edit_columns, title_edits
 
         edits: Any = self._edits
-        found = {name for name in columns if name not in (HOST, EDITED)}
+        found = {name for name in columns if name not in (HOST, EDITED, EDITED_TITLE)}
         found |= {"page.url"} if HOST in columns else set()
+        found |= {"text.title", *(name for name, _ in title_edits(edits))} if EDITED_TITLE in columns else set()
         return found | ({"text.text", *edit_columns(edits)} if EDITED in columns else set())
 
     def _current(self, part: str, layers: set[str]) -> None:

@@ -19,7 +19,7 @@ from core.remote import at_once
 from dedup.election import DUPLICATES as DUPLICATES_SCHEMA
 from ingest.batches import PAGE_SCHEMA
 from pipelines.context import Context
-from pipelines.fates import judge
+from pipelines.fates import judge, without_blank
 from pipelines.layers import Footer, LayerWriter, layer_path, read_footer
 from pipelines.map_pass import audited
 from pipelines.plan import DUPLICATES, EDITED, FATE, FATE_SCHEMA, IDENTITY, Plan
@@ -143,7 +143,7 @@ def are_decided(store: Store, part: str, method: str, fate: Footer | None, page:
 def _decide(context: Context, part: str, method: str) -> dict[str, Any]:
     plan = context.plan
     shown = report_plan(plan)
-    columns = {c.name for c in shown.columns} | {c for step in plan.steps for c in step.columns}
+    columns = {c.name for c in shown.columns} | {c for step in plan.steps for c in step.columns} | {"text.text", EDITED}
     if plan.recipe.documents.repeat:
         columns.add(f"{DUPLICATES}.size")
     collector = Collector(shown)
@@ -155,6 +155,7 @@ def _decide(context: Context, part: str, method: str) -> dict[str, Any]:
             rows = len(batch["id"])
             removed = context.removals.mask(batch["id"], batch["page.url"])
             verdicts = judge(plan.steps, batch, rows, batch[f"{IDENTITY}.same_record"], removed)
+            verdicts = without_blank(verdicts, batch["text.text"], batch[EDITED])
             kept = pa.array(verdicts.kept)
             repeat = pa.array(_repeats(plan, batch, verdicts.kept))
             writer.write(batch["id"], pa.RecordBatch.from_arrays([kept, verdicts.reason, repeat], schema=FATE_SCHEMA))

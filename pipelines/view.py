@@ -1,6 +1,6 @@
 """The layers of one part joined by position: any columns, streamed in batches.
 
-Derived columns are made on the way: `page.host` from the URL, `text.edited` from the text and its edits.
+Derived columns are made on the way: `page.host` from the URL, `text.edited` from the text and its edits, and so is the title.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ import pyarrow as pa
 
 from core.addresses import url_hosts
 from core.errors import StorageError
-from core.scorer import CUT, MASK
+from core.scorer import CUT, MASK, TITLE_CUT, TITLE_MASK, edits_of_text, edits_of_title
 from core.spans import apply_edits, original_spans
 from pipelines.layers import RowReader, layer_path
-from pipelines.plan import EDITED, HOST, Layer
+from pipelines.plan import EDITED, EDITED_TITLE, HOST, Layer
 from pipelines.store import Store
 
 Columns = dict[str, pa.Array]
@@ -80,6 +80,8 @@ class Joined:
             columns[HOST] = url_hosts(columns["page.url"])
         if EDITED in self.wanted:
             columns[EDITED] = edited_text(columns, self._edits)
+        if EDITED_TITLE in self.wanted:
+            columns[EDITED_TITLE] = apply_edits(columns["text.title"], *_edits(columns, title_edits(self._edits)))
         return columns
 
     def batches(self, rows: int | None = None) -> Iterator[Columns]:
@@ -109,20 +111,29 @@ class Joined:
             return ["page.url"]
         if column == EDITED:
             return ["text.text", *edit_columns(self._edits)]
+        if column == EDITED_TITLE:
+            return ["text.title", *(name for name, _ in title_edits(self._edits))]
         return [column]
 
 
 def edit_columns(edits: Iterable[Layer]) -> list[str]:
     """The names of the cut and mask columns of edit layers."""
-    return [f"{layer.name}.{f.name}" for layer in edits for f in layer.scorer.schema if f.type in (CUT, MASK)]
+    return [name for name, _ in _text_edits(edits)]
+
+
+def title_edits(edits: Iterable[Layer]) -> list[tuple[str, pa.DataType]]:
+    """The columns of edit layers that cut and mask the title, with their types."""
+    return [(f"{layer.name}.{f.name}", f.type) for layer in edits for f in edits_of_title(layer.scorer.schema)]
 
 
 def in_text(columns: Mapping[str, pa.Array], edits: Sequence[Layer], made: pa.RecordBatch) -> pa.RecordBatch:
     """What a scorer made of `text.edited`, its spans (lists of structs with `start` and `end`) brought back to `text.text`."""
     arrays = list(made.columns)
     for i, f in enumerate(made.schema):
+        if f.name in (TITLE_CUT, TITLE_MASK):
+            continue
         if pa.types.is_list(f.type) and pa.types.is_struct(f.type.value_type) and {"start", "end"} <= set(_fields(f.type)):
-            arrays[i] = original_spans(columns["text.text"], *_edits(columns, edits), arrays[i])
+            arrays[i] = original_spans(columns["text.text"], *_edits(columns, _text_edits(edits)), arrays[i])
     return pa.RecordBatch.from_arrays(arrays, schema=made.schema)
 
 
@@ -130,14 +141,19 @@ def _fields(type: pa.DataType) -> list[str]:
     return [type.value_type.field(i).name for i in range(type.value_type.num_fields)]
 
 
-def _edits(columns: Mapping[str, pa.Array], edits: Sequence[Layer]) -> tuple[list[pa.Array], list[pa.Array]]:
-    """The cuts and the masks of `edits`."""
-    fields = [(f"{layer.name}.{f.name}", f.type) for layer in edits for f in layer.scorer.schema]
+def _text_edits(edits: Iterable[Layer]) -> list[tuple[str, pa.DataType]]:
+    return [(f"{layer.name}.{f.name}", f.type) for layer in edits for f in edits_of_text(layer.scorer.schema)]
+
+
+def _edits(
+    columns: Mapping[str, pa.Array], fields: Sequence[tuple[str, pa.DataType]]
+) -> tuple[list[pa.Array], list[pa.Array]]:  # fmt: skip
+    """The cuts and the masks among the columns `fields`."""
     cuts = [columns[name] for name, type in fields if type == CUT]
     return cuts, [columns[name] for name, type in fields if type == MASK]
 
 
 def edited_text(columns: Mapping[str, pa.Array], edits: Sequence[Layer]) -> pa.Array:
     """`text.text` after the cuts and masks of `edits`."""
-    cuts, masks = _edits(columns, edits)
+    cuts, masks = _edits(columns, _text_edits(edits))
     return apply_edits(columns["text.text"], cuts, masks) if cuts or masks else columns["text.text"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 
 from core.errors import InputError
 from core.spans import apply_edits
+from dedup import evaluation_sets
 from dedup.decontamination import Decontaminate, cut_around
 from dedup.ngram_index import find, make_index
 from dedup.shingles import normalise, shingles
@@ -32,9 +34,14 @@ def sets(tmp_path: Path) -> dict[str, str]:
     return {"planets": str(path)}
 
 
-def scored(scorer: Decontaminate, *texts: str | None) -> list[dict[str, Any]]:
+def batch(texts: Sequence[str | None], titles: Sequence[str | None] | None = None) -> pa.RecordBatch:
+    title = pa.array(titles or [""] * len(texts), pa.string())
+    return pa.record_batch({"text.edited": pa.array(texts, pa.string()), "text.title": title})
+
+
+def scored(scorer: Decontaminate, *texts: str | None, titles: Sequence[str | None] | None = None) -> list[dict[str, Any]]:
     scorer.open()
-    result = scorer.score(pa.record_batch({"text.edited": pa.array(texts, pa.string())}))
+    result = scorer.score(batch(texts, titles))
     result.validate(full=True)
     return result.to_pylist()
 
@@ -111,11 +118,24 @@ def test_cut_leaves_what_is_far_enough(sets: dict[str, str]) -> None:
     text = "x" * 500 + " " + QUESTION + " " + "y" * 350
     scorer = Decontaminate(sets, action="cut")
     (row,) = scored(scorer, text)
-    left = apply_edits(pa.array([text]), [scorer.score(pa.record_batch({"text.edited": pa.array([text])})).column("cut")])
+    left = apply_edits(pa.array([text]), [scorer.score(batch([text])).column("cut")])
     assert left.to_pylist() == ["x" * 301]
     assert (row["pieces"], row["matches"]) == (1, 5)
     (near,) = scored(Decontaminate(sets, action="cut", window=0, least=0), text)
     assert near["pieces"] == 2
+
+
+def test_a_title_is_searched_too_and_cut_whole(sets: dict[str, str]) -> None:
+    told = {"set": "planets", "ngram": NGRAM}
+    title, text, null = scored(
+        Decontaminate(sets, action="cut"), "Fine.", "y" * 900, None, titles=[f"Answers: {QUESTION}", "Fine", QUESTION]
+    )
+    assert title == {"cut": [], "title_cut": [{"start": 0, "end": 9 + len(QUESTION)}], "pieces": 1, "matches": 5, **told}
+    assert (text["title_cut"], text["matches"]) == ([], 0)
+    assert null["matches"] is null["set"] is null["cut"] is None
+    assert null["title_cut"] == [{"start": 0, "end": len(QUESTION)}]
+    (drop,) = scored(Decontaminate(sets), "Fine.", titles=[QUESTION])
+    assert drop == {"matches": 5, **told}
 
 
 def test_prompts_and_ignored_phrases_are_left_out(tmp_path: Path, sets: dict[str, str]) -> None:
@@ -164,6 +184,20 @@ def test_a_changed_set_is_another_method(sets: dict[str, str]) -> None:
     before = scorer.weights_digest()
     Path(sets["planets"]).write_text('{"a": "b"}\n')
     assert scorer.weights_digest() != before
+
+
+def test_a_changed_set_is_read_again_and_another_is_not(sets: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    scorer = Decontaminate(sets)
+    (before,) = scored(scorer, QUESTION)
+    read: list[str] = []
+    monkeypatch.setattr(evaluation_sets, "read_bytes", lambda path: read.append(path) or Path(path).read_bytes())
+    assert scored(scorer, QUESTION) == [before]
+    scorer.weights_digest()
+    assert read == []
+    Path(sets["planets"]).write_text(json.dumps({"q": QUESTION.replace("planets", "moons")}) + "\n")
+    (after,) = scored(scorer, QUESTION)
+    assert (before["matches"], after["matches"]) == (5, 1)
+    assert read == [sets["planets"]] * 2  # its digest, its rows
 
 
 @pytest.mark.parametrize(

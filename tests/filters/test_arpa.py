@@ -52,6 +52,18 @@ def test_lines_are_sentences_and_blank_ones_are_none() -> None:
     assert tokens.tolist() == [4, 2, 6, 1, 1]
 
 
+def test_spaces_and_tabs_alone_part_the_words_of_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "spaces.arpa"
+    odd = "the\u00a0\u3000\u2028\x85cat"
+    path.write_text(TINY.read_text().replace("\tcat\t", f"\t{odd}\t").replace("the cat", f"the  {odd}"), newline="\r\n")
+    logs, tokens, unknown = load_arpa(str(path), "").score(pa.array([f"the {odd}", "the cat", f"the\t\x0b{odd}\r"]))
+    assert tokens.tolist() == [3, 3, 3]
+    assert unknown.tolist() == [0, 1, 0]
+    assert logs[0] == logs[2] == pytest.approx(tiny().score(pa.array(["the cat"]))[0][0])
+    path.write_text(TINY.read_text().replace("\tsat\t", "\ts\x0ca\x0bt\t"))
+    assert len(load_arpa(str(path), "again").keys) == len(tiny().keys)
+
+
 ORDER = 3
 WORDS = ("a", "b", "c")
 

@@ -65,7 +65,7 @@ def test_without_it_they_stay() -> None:
     assert score(Perplexity({"any": TINY}, normalize="none"), ["The CAT sat"])[0]["unknown"] == 0.5
 
 
-def test_pieces_of_sentencepiece(tmp_path: Path) -> None:
+def test_pieces_of_sentencepiece(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sentencepiece = pytest.importorskip("sentencepiece")
     lines = ["the cat sat on the mat", "a cat and a dog", "the dog sat down"] * 30
     sentencepiece.SentencePieceTrainer.train(
@@ -76,6 +76,9 @@ def test_pieces_of_sentencepiece(tmp_path: Path) -> None:
     pieces = sentencepiece.SentencePieceProcessor(model_file=str(tmp_path / "sp.model"))
     wanted = [pieces.encode(line, out_type=str) for line in ("the cat", "sat")]
     assert found["tokens"] == sum(len(line) + 1 for line in wanted)
+    before = scorer.weights_digest()
+    monkeypatch.setattr(sentencepiece, "__version__", "0.0.1")
+    assert scorer.weights_digest() != before
     (tmp_path / "sp.model").write_bytes(b"broken")
     with pytest.raises(ScorerError, match="no model of sentencepiece"):
         scorer.open()

@@ -52,6 +52,12 @@ def test_a_tokenizer_counts_all_of_a_text_and_nothing_else(tokenizer: Path) -> N
     assert score(Tokens(str(tokenizer)), ["low " * 700_000, "low lower"])[0]["count"] == 700_000
 
 
+def test_another_version_of_the_library_is_another_method(tokenizer: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = Tokens(str(tokenizer)).weights_digest()
+    monkeypatch.setattr("tokenizers.__version__", "0.0.1")
+    assert Tokens(str(tokenizer)).weights_digest() != before
+
+
 def test_where_a_tokenizer_lies_is_no_matter(tokenizer: Path, tmp_path: Path) -> None:
     copy = str(shutil.copy(tokenizer, tmp_path / "copy.json"))
     one, two = Tokens(str(tokenizer)), Tokens(copy)

@@ -129,11 +129,48 @@ def test_a_header_gives_what_it_says_of_rights() -> None:
         "\r\nbody"
     )  # fmt: skip
     assert rights_of(parse_response(head.encode()).fields) == (
-        "x-robots-tag: otherbot: noindex\nx-robots-tag: noai, noimageai\ntdm-reservation: 1\nlink: https://a.example/l"
+        "tdm-reservation: 1\nx-robots-tag: otherbot: noindex\nx-robots-tag: noai, noimageai\nlink: https://a.example/l"
     )
     assert rights_of(parse_response(b"HTTP/1.1 200 OK\r\nA: b\r\n\r\n").fields) == ""
     hostile = b"HTTP/1.1 200 OK\r\n" + b"X-Robots-Tag: \xff\xfe" * 5000 + b"\r\nLink: " + b"<a;rel=" * 50_000 + b"\r\n\r\n"
     assert len(rights_of(parse_response(hostile).fields)) <= 4096
+
+
+@pytest.mark.parametrize(
+    ("link", "told"),
+    [
+        ('<https://a.example/l>; title="one, two; three"; rel=license', ["https://a.example/l"]),
+        ('<https://a.example/l>; title="a \\", rel=license"', []),
+        ('<https://a.example/l,m>; rel="nofollow license"', ["https://a.example/l,m"]),
+        ("<https://a.example/l> ; REL = 'License'", ["https://a.example/l"]),
+        ('<https://a.example/l>; rel="no-license"', []),
+        ('<https://a.example/l>; rel="license-free"', []),
+        ('<https://a.example/l>; rel=next; rel=license', []),
+        ('<https://a.example/l>; rel=license; anchor="/other.png"', []),
+        ("</a>; rel=next, </b>; rel=license, </c>; rel=license", ["/b", "/c"]),
+        ('</a>; title="rel=license", </b>; as=x', []),
+        (", ".join(f"</{i}.css>; rel=preload; as=style" for i in range(500)) + ", </l>; rel=license", ["/l"]),
+    ],
+)
+def test_a_link_of_a_header_is_a_licence_if_it_says_so(link: str, told: list[str]) -> None:
+    fields = parse_response(f"HTTP/1.1 200 OK\r\nLink: {link}\r\n\r\n".encode()).fields
+    assert rights_of(fields) == "\n".join(f"link: {target}" for target in told)
+
+
+def test_a_long_field_of_a_header_takes_no_room_from_another() -> None:
+    robots = "".join(f"X-Robots-Tag: bot{i}: nofollow, max-snippet: {i}\r\n" for i in range(400))
+    long = "X-Robots-Tag: googlebot: " + "noarchive, " * 400 + "\r\n"
+    head = f"HTTP/1.1 200 OK\r\n{robots}{long}X-Robots-Tag: noai\r\nTDM-Reservation: 1\r\nLink: <{BY}>; rel=license\r\n\r\n"
+    found = rights_of(parse_response(head.encode()).fields)
+    assert len(found.encode()) <= 4096
+    assert found.startswith("tdm-reservation: 1\nx-robots-tag: noai\n")
+    assert found.endswith(f"link: {BY}")
+    assert said("<p>", found) == {
+        "noai": True, "tdm_reserved": True, "licence": "cc-by", "licence_version": "4.0", "licence_url": BY,
+        "licence_place": "header", "licences": 1,
+    }  # fmt: skip
+    (line,) = rights_of(parse_response(f"HTTP/1.1 200 OK\r\n{long}\r\n".encode()).fields).split("\n")
+    assert line.endswith(", noarchive")
 
 
 def test_a_page_of_a_crawl_has_its_rights(build: Any, read: Any) -> None:

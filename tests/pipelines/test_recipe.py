@@ -548,6 +548,7 @@ THRESHOLDS = {
     "c4": {
         ("text.characters", "<=", 190_000),
         ("c4.sentences", ">=", 3),
+        ("c4_left.sentences", ">=", 3),  # again without repeated lines: remove_duplicate_text in c4_utils.py
         ("c4.bad_words", "==", 0),
         ("language.score", ">", 0.65),  # FineWeb's: C4's 0.99 is langdetect's
     },

@@ -1,0 +1,201 @@
+"""Where a phone number, a card or a bank account may stand in a text, from the byte at which it begins.
+
+The shapes are those of ITU-T E.123 (phone numbers), ISO 7812 (cards) and ISO 13616 (IBAN); filters.pii_phones and
+filters.pii_checks decide.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from core.characters import Bytes, Int
+from core.kernels import helper
+from filters.lexicon import STRIDE, Lexicon, ascii_lower, match, may_match
+from filters.pii_bytes import is_digit, is_word
+
+#: Groups of the lexicon: what keys begin with, and what announces a phone number.
+PREFIXES, CUES = 0, 1
+#: Whether digits may be a phone number, and whether a word such as `tel` or a sign stands before them.
+NEITHER, PLAIN, ANNOUNCED = -1, 0, 1
+
+_CUE_REACH = 24  # bytes
+_MIN_CALLED, _MIN_PHONE, _MAX_PHONE, _MAX_DIGITS = 6, 8, 15, 24  # E.164 has 15 digits at most; with 00 17
+_MAX_GAP = 4  # characters between two groups of digits, as in ` - (`
+MAX_GROUPS = 8
+MIN_CARD, _MAX_CARD = 14, 19
+
+
+@helper
+def _separator(data: Bytes, j: Int, end: Int) -> Int:
+    """The bytes of a character that may stand between two digits of a phone number; 0 if it is none."""
+    b = data[j]
+    if b == 32 or b == 45 or b == 46 or b == 47 or b == 40 or b == 41:  # space - . / ( )
+        return 1
+    if b == 0xC2 and j + 1 < end and data[j + 1] == 0xA0:  # no-break space
+        return 2
+    if b == 0xE2 and j + 2 < end and data[j + 1] == 0x80 and (0x90 <= data[j + 2] <= 0x95 or data[j + 2] == 0xAF):
+        return 3  # hyphens and dashes; narrow no-break space
+    return 0
+
+
+@helper
+def _digits(data: Bytes, i: Int, end: Int, groups: npt.NDArray[np.int64]) -> tuple[Int, Int, Int]:
+    """Groups of digits with separators between from `i` on: where the last group ends, and how many digits and groups.
+
+    Fills `groups` with the digits of the first groups.
+    """
+    j = i
+    last = i
+    total = count = run = 0
+    while j < end:
+        if is_digit(data[j]):
+            run = 0
+            while j < end and is_digit(data[j]):
+                run += 1
+                j += 1
+            if count < MAX_GROUPS:
+                groups[count] = run
+            count += 1
+            total += run
+            last = j
+            if total > _MAX_DIGITS:
+                break
+            continue
+        gap = 0
+        while j < end and gap < _MAX_GAP:
+            width = _separator(data, j, end)
+            if width == 0:
+                break
+            j += width
+            gap += 1
+        if gap == 0 or j >= end or not is_digit(data[j]):
+            break
+    return last, total, count
+
+
+@helper
+def _announced(data: Bytes, i: Int, start: Int, lexicon: Lexicon) -> bool:
+    """Whether a word or sign that announces a phone number stands shortly before `i`, or at the end of the line before."""
+    first = i
+    while first > start and i - first < _CUE_REACH:
+        first -= 1
+    inside = first > start and (is_word(data[first - 1]) or data[first - 1] >= 0x80)
+    for k in range(first, i):
+        b = data[k]
+        if b & 0xC0 == 0x80:
+            continue
+        letter = 97 <= b | 32 <= 122
+        if (not inside or b >= 0xE0) and may_match(lexicon, CUES, data, k, i):  # signs, and scripts without spaces
+            at = STRIDE * CUES + ascii_lower(np.int64(b))
+            for word in range(lexicon[at], lexicon[at + 1]):
+                length = match(lexicon, word, data, k, i)
+                if length > 0 and (b >= 0x80 or k + length == i or not 97 <= (data[k + length] | 32) <= 122):
+                    return True
+        inside = letter or b >= 0x80
+    return False
+
+
+@helper
+def phone(
+    data: Bytes, i: Int, start: Int, end: Int, lexicon: Lexicon, groups: npt.NDArray[np.int64]
+) -> tuple[Int, Int]:
+    """Where the digits from `i` on end that may be a phone number; and PLAIN, ANNOUNCED or NEITHER. `i` may be at + or (."""
+    j = i
+    while j < end and (data[j] == 43 or data[j] == 40):
+        j += 1
+    plus = j > i and (data[i] == 43 or (j > i + 1 and data[j - 1] == 43))
+    if j == end or not is_digit(data[j]):
+        return j, NEITHER
+    last, total, count = _digits(data, j, end, groups)
+    if last < end and (is_word(data[last]) and (data[last] | 32) != 120):  # an x is an extension
+        return last, NEITHER
+    if total < _MIN_CALLED or total > _MAX_PHONE + 2:
+        return last, NEITHER
+    if plus:
+        return last, PLAIN if total >= _MIN_PHONE else NEITHER
+    if _announced(data, i, start, lexicon):
+        return last, ANNOUNCED
+    bracket = i < j
+    if data[j] == 48 and total >= _MIN_PHONE and (count > 1 or bracket) and (groups[0] > 1 or bracket):
+        return last, PLAIN
+    first = 1 if count == 4 and groups[0] == 1 and data[j] == 49 else 0
+    if count == 3 + first and groups[first] == 3 and groups[first + 1] == 3 and groups[first + 2] == 4:
+        return last, PLAIN  # of the North American plan
+    return last, NEITHER
+
+
+@helper
+def card(data: Bytes, i: Int, end: Int) -> Int:
+    """Where 14 to 19 digits end that pass Luhn's check: in one, or as cards are printed, 4 4 4 4, 4 6 5 or 4 6 4."""
+    j = i
+    run = total = groups = 0
+    mark = np.int64(0)
+    even = odd = 0
+    while j < end and total <= _MAX_CARD:
+        b = np.int64(data[j])
+        if is_digit(b):
+            d = b - 48
+            doubled = 2 * d - 9 if d > 4 else 2 * d
+            # Which digits count double is known at the last: both sums are kept.
+            even, odd = odd + d, even + doubled
+            run += 1
+            total += 1
+            j += 1
+            continue
+        if (b != 32 and b != 45) or (groups > 0 and b != mark) or j + 1 == end or not is_digit(data[j + 1]):
+            break
+        if run != 4 and not (groups == 1 and run == 6):
+            break
+        mark = b
+        groups += 1
+        run = 0
+        j += 1
+    if j < end and (is_word(data[j]) or (data[j] == 46 and j + 1 < end and is_digit(data[j + 1]))):
+        return i
+    if total < MIN_CARD or total > _MAX_CARD or even % 10 != 0:
+        return i
+    return j
+
+
+@helper
+def _group_space(data: Bytes, j: Int, end: Int) -> Int:
+    """The bytes of a space that may part the groups of an IBAN; 0 if it is none."""
+    if data[j] == 32:
+        return 1
+    if data[j] == 0xC2 and j + 1 < end and data[j + 1] == 0xA0:  # no-break
+        return 2
+    if data[j] == 0xE2 and j + 2 < end and data[j + 1] == 0x80 and (0x87 <= data[j + 2] <= 0x8A or data[j + 2] == 0xAF):
+        return 3  # figure, punctuation, thin, hair; narrow no-break
+    return 0
+
+
+@helper
+def iban(data: Bytes, i: Int, end: Int, lengths: Bytes) -> Int:
+    """Where the characters of an IBAN end that begins at `i`, as many as its country has, all in capitals or all in small
+    letters; `i` if there are others."""
+    small = np.int64(data[i] & 32)
+    first, second = np.int64(data[i]) - small, np.int64(data[i + 1]) - small if i + 1 < end else 0
+    if i + 4 > end or not (65 <= second <= 90 and is_digit(data[i + 2]) and is_digit(data[i + 3])):
+        return i
+    wanted = np.int64(lengths[26 * (first - 65) + second - 65])
+    if wanted == 0:
+        return i
+    j = i
+    count = 0
+    parted = True
+    while j < end and count < wanted:
+        b = np.int64(data[j])
+        if is_digit(b) or 65 <= b - small <= 90:
+            count += 1
+            parted = False
+            j += 1
+            continue
+        width = _group_space(data, j, end)
+        if width == 0 or parted or count % 4 != 0:
+            return i
+        parted = True
+        j += width
+    if count < wanted or (j < end and is_word(data[j])):
+        return i
+    return j
