@@ -19,7 +19,22 @@ Addresses that are not public are refused (`addresses`); `FetchSettings.open_net
 A `Lookup` is where host names are resolved: c-ares unless another is given.
 """
 
+from ingest.fetching.fetch import fetch, fetch_in_thread
 from ingest.fetching.outcomes import Job, Outcome, Spent
+from ingest.fetching.resolver import CaresLookup, Lookup, NoSuchHost
+from ingest.fetching.robots import RobotsCache, RobotsRecord
 from ingest.fetching.settings import FetchSettings
 
-__all__ = ["FetchSettings", "Job", "Outcome", "Spent"]
+__all__ = [
+    "CaresLookup",
+    "FetchSettings",
+    "Job",
+    "Lookup",
+    "NoSuchHost",
+    "Outcome",
+    "RobotsCache",
+    "RobotsRecord",
+    "Spent",
+    "fetch",
+    "fetch_in_thread",
+]
