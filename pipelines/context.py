@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
 
 from core.errors import InputError
 from core.remote import at_once, is_remote
@@ -15,10 +20,13 @@ from ingest.files import change_stamp, open_file
 from ingest.options import IngestOptions
 from ingest.parts import Part, list_parts
 from pipelines.isolate import Limits
-from pipelines.plan import Plan, compile_plan
+from pipelines.layers import LayerWriter, layer_path
+from pipelines.plan import Layer, Plan, compile_plan
 from pipelines.recipe import Recipe, load_recipe
 from pipelines.removal import Removals, read_removals
 from pipelines.store import Store
+from pipelines.tables import Table
+from pipelines.view import Columns, Joined
 
 
 def recipe_from_json(canonical: dict[str, Any]) -> Recipe:
@@ -90,6 +98,27 @@ class Context:
     @property
     def recipe(self) -> Recipe:
         return self.plan.recipe
+
+    @property
+    def table(self) -> Table:
+        """The table that the plan is for."""
+        return self.plan.table
+
+    def joined(self, part: str, columns: Iterable[str], edits: Sequence[Layer] = ()) -> Joined:
+        """Columns of a part of the table."""
+        return Joined(self.store, part, columns, edits, self.table.name)
+
+    def writer(self, layer: str, part: str, schema: pa.Schema) -> LayerWriter:
+        """The writer of a layer of the table."""
+        return LayerWriter(self.store, self.table.name, layer, part, schema)
+
+    def path(self, layer: str, part: str) -> Path:
+        """Where the file of a part of a layer of the table lies."""
+        return layer_path(self.store, self.table.name, layer, part)
+
+    def removed(self, columns: Columns) -> npt.NDArray[np.bool_]:
+        """Which rows of a batch with `id` and the address were taken down."""
+        return self.removals.mask(columns["id"], columns[self.table.url])
 
     def stamp(self, part: Part) -> dict[str, Any]:
         """What tells cheaply whether a part's file was changed: its size and its time of change."""

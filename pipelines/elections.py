@@ -24,13 +24,11 @@ from dedup.election import EARLIER, NO_DATE, Candidates, duplicates, elect_label
 from pipelines.chunks import flat
 from pipelines.context import Context
 from pipelines.exchange import Pointer, read_chunks, write_chunks
-from pipelines.layers import LayerWriter
 from pipelines.matching import EDGES, ROWS, read_rows, send
 from pipelines.partitions import chunks_by, power
 from pipelines.plan import DUPLICATES, IDENTITY, IDENTITY_SCHEMA
 from pipelines.source_rows import Reader
 from pipelines.sources import PART, SHIFT, TABLE, Source, by_source, dense_places, places_of
-from pipelines.view import Joined
 
 U64 = npt.NDArray[np.uint64]
 I64 = npt.NDArray[np.int64]
@@ -161,7 +159,7 @@ def _write_part(
     same = np.zeros(rows, bool)
     same[places] = results.column("same_record").to_numpy()
     told = {"part": part}
-    with LayerWriter(context.store, "documents", IDENTITY, part, IDENTITY_SCHEMA) as writer:
+    with context.writer(IDENTITY, part, IDENTITY_SCHEMA) as writer:
         writer.write(ids, pa.RecordBatch.from_arrays([pa.array(same)], schema=IDENTITY_SCHEMA))
         writer.commit(method, source=told)
     if not context.plan.dedup_layers:
@@ -169,7 +167,7 @@ def _write_part(
     arrays = _elected(described, results, ~alive | same)
     if source.decided:
         arrays = _as_decided(context, part, described, arrays)
-    with LayerWriter(context.store, "documents", DUPLICATES, part, DUPLICATES_SCHEMA) as writer:
+    with context.writer(DUPLICATES, part, DUPLICATES_SCHEMA) as writer:
         writer.write(ids, pa.RecordBatch.from_arrays(arrays, schema=DUPLICATES_SCHEMA))
         writer.commit(method, source=told)
 
@@ -231,7 +229,7 @@ def _as_decided(context: Context, part: str, described: pa.RecordBatch, arrays: 
 
     Sizes too: how many an earlier run has of a cluster is not known without it.
     """
-    with Joined(context.store, part, [f"{DUPLICATES}.{f.name}" for f in DUPLICATES_SCHEMA]) as view:
+    with context.joined(part, [f"{DUPLICATES}.{f.name}" for f in DUPLICATES_SCHEMA]) as view:
         batches = list(view.batches())
     if not batches:
         return arrays

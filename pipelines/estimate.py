@@ -16,7 +16,7 @@ from core.remote_cache import cache_folder
 from core.remote_path import place
 from ingest.parts import Part
 from pipelines.layers import Footer
-from pipelines.stored_layers import FIRST_LAYERS
+from pipelines.tables import FIRST_LAYERS
 
 if TYPE_CHECKING:
     from pipelines.preview import PassWork

@@ -27,12 +27,12 @@ from ingest.read import open_part
 from pipelines import isolate
 from pipelines.context import Context
 from pipelines.fates import judge
-from pipelines.layers import ID, SCORED, LayerWriter, layer_path, read_footer, read_layer
+from pipelines.layers import ID, SCORED, LayerWriter, read_footer, read_layer
 from pipelines.memory import give_back
 from pipelines.notes import NoteBook
-from pipelines.plan import CONTENT, EDITED, HOST, IDENTITY, Layer
+from pipelines.plan import CONTENT, EDITED, IDENTITY, Layer
 from pipelines.pool import Suspect, unreadable
-from pipelines.view import BATCH_ROWS, Columns, Joined, edit_columns, edited_text, in_text
+from pipelines.view import BATCH_ROWS, Columns, edit_columns, edited_text, in_text
 
 #: A scorer that fails on each of the first rows of a part, this many, may be broken.
 BROKEN_ROWS = 100
@@ -99,7 +99,7 @@ def _targets(
 ) -> list[_Target]:  # fmt: skip
     targets: list[_Target] = []
     for layer in layers:
-        writer = stack.enter_context(LayerWriter(context.store, "documents", layer.name, part.name, layer.schema))
+        writer = stack.enter_context(context.writer(layer.name, part.name, layer.schema))
         mine = [s for s in suspects if s.layer == layer.name]
         targets.append(_Target(layer, writer, _known(context, part, layer, args), suspects=mine))
     return targets
@@ -107,13 +107,13 @@ def _targets(
 
 def _input_digest(context: Context, part: Part) -> str:
     """The digest of the input that the part's pages were read from."""
-    page = read_footer(layer_path(context.store, "documents", "page", part.name))
+    page = read_footer(context.path(context.table.first, part.name))
     return str(page.source.get("digest")) if page is not None else ""
 
 
 def _known(context: Context, part: Part, layer: Layer, args: dict[str, Any]) -> pa.Table | None:
     """The rows of an earlier file that may be carried over: made by the same method, of the same things read."""
-    path = layer_path(context.store, "documents", layer.name, part.name)
+    path = context.path(layer.name, part.name)
     try:
         footer = read_footer(path)
         if footer is None or footer.method != layer.method or footer.extra.get("reads") != args["reads"][layer.name]:
@@ -138,7 +138,7 @@ def _ingest(
     records = stack.enter_context(
         LayerWriter(context.store, "records", "record", part.name, pa.schema(list(RECORD_SCHEMA)[1:]))
     )
-    pages = stack.enter_context(LayerWriter(context.store, "documents", "page", part.name, page_schema))
+    pages = stack.enter_context(context.writer("page", part.name, page_schema))
     references = None
     if context.recipe.references is not None:
         schema = pa.schema(list(REFERENCE_SCHEMA)[1:])
@@ -155,7 +155,7 @@ def _ingest(
         columns |= {f"page.{n}": documents.column(n) for n in documents.schema.names if n != ID.name}
         pages.write(ids, pa.RecordBatch.from_arrays([columns[f"page.{f.name}"] for f in page_schema], schema=page_schema))
         if references is not None and context.recipe.references is not None:
-            gone = context.removals.mask(ids, columns["page.url"])
+            gone = context.removed(columns)
             found = references_of(documents.filter(pa.array(~gone)), context.recipe.references)
             references.write(found.column(0), _tail(found))
         del batch, documents
@@ -180,7 +180,7 @@ def _rescore(context: Context, part: Part, args: dict[str, Any], targets: list[_
     made = {t.layer.name for t in targets}
     last = max((t.layer.position for t in targets), default=-1)
     edits = [layer for layer in context.plan.edits_before(last) if layer.name not in made]
-    wanted: set[str] = {"page.url"} if context.removals else set()
+    wanted: set[str] = {context.table.url} if context.removals else set()
     for target in targets:
         needs = set(target.layer.scorer.inputs)
         if target.layer.costly:
@@ -193,7 +193,7 @@ def _rescore(context: Context, part: Part, args: dict[str, Any], targets: list[_
         wanted |= needs
     stored = {c for c in wanted if c.partition(".")[0] not in made}
     rows = 0
-    with Joined(context.store, part.name, stored, edits) as view:
+    with context.joined(part.name, stored, edits) as view:
         for columns in view.batches(BATCH_ROWS):
             _score_batch(context, columns, targets, rows, args, notes)
             rows += len(columns["id"])
@@ -207,7 +207,7 @@ def _score_batch(
 ) -> None:  # fmt: skip
     """Adds the targets' columns to `columns`, and writes them. `start` is the first row's place in the part."""
     ids = columns["id"]
-    removed = context.removals.mask(ids, columns["page.url"]) if context.removals else np.zeros(len(ids), bool)
+    removed = context.removed(columns) if context.removals else np.zeros(len(ids), bool)
     readers = [target for target in targets if CONTENT in target.layer.scorer.inputs and CONTENT in columns]
     last_reader = readers[-1] if readers else None
     for target in targets:
@@ -237,8 +237,9 @@ def _needed(context: Context, columns: Columns, layer: Layer) -> npt.NDArray[np.
     rows = len(columns["id"])
     if not layer.costly:
         return np.ones(rows, bool)
-    if HOST not in columns and "page.url" in columns:
-        columns[HOST] = url_hosts(columns["page.url"])
+    host, url = context.table.host, context.table.url
+    if host not in columns and url in columns:
+        columns[host] = url_hosts(columns[url])
     verdicts = judge(
         context.plan.steps_before(layer.position), columns, rows, columns.get(f"{IDENTITY}.same_record")
     )
@@ -247,7 +248,7 @@ def _needed(context: Context, columns: Columns, layer: Layer) -> npt.NDArray[np.
 
 def audited(context: Context, ids: pa.Array) -> npt.NDArray[np.bool_]:
     """The audit sample: a seeded share of all ids, the same in every run."""
-    share = context.plan.recipe.documents.audit
+    share = context.plan.section.audit
     return seeded_keys(ids, context.plan.recipe.seed, "audit") < np.uint64(min(share, 1.0) * (2**64 - 1))
 
 
@@ -288,8 +289,8 @@ def _input(context: Context, columns: Columns, name: str, layer: Layer) -> pa.Ar
         name = " ".join([EDITED, *(edit.name for edit in edits)])  # several scorers read the same edits
         if name not in columns:
             columns[name] = edited_text(columns, edits)
-    if name == HOST and HOST not in columns:
-        columns[HOST] = url_hosts(columns["page.url"])
+    if name == context.table.host and name not in columns:
+        columns[name] = url_hosts(columns[context.table.url])
     if name not in columns and name == CONTENT:
         raise StorageError("page.content is not stored", "this is a defect of the plan: report it")
     return columns[name]

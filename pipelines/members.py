@@ -109,10 +109,9 @@ def _member(
 
 
 def batches(table: Table, part: str, columns: Sequence[str]) -> Iterator[Columns]:
-    """Columns of a part, with `id` in either table."""
+    """Columns of a part, with `id`."""
     with table.joined(part, columns) as view:
-        for batch in view.batches():
-            yield batch if "id" in batch else {**batch, "id": batch["record.id"]}
+        yield from view.batches()
 
 
 def true(mask: pa.Array) -> Bools:

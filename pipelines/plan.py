@@ -20,21 +20,19 @@ from core.scorer import CUT, MASK, Scorer
 from dedup.paragraphs import Paragraphs, Repeated
 from filters.rules import Rule
 from pipelines.layers import ERROR, SCORED
-from pipelines.recipe import Recipe, ScorerUse
+from pipelines.recipe import Recipe, Scored, ScorerUse
 from pipelines.recipe_scorers import column_parameters, entry_of, parameters_of
 from pipelines.recipe_section import repeated_layer
+from pipelines.tables import DOCUMENTS, Table
 from reports.statistics import VERSION as STATISTICS_VERSION
 
 #: Bumped when reading an input gives other records or documents; and when pages give other references.
 INGEST_VERSION = 3
 REFERENCES_VERSION = 1
-#: Columns of `page` that follow from a record's id (the form follows from the part's format).
-CONTENT_COLUMNS = frozenset({"url", "content", "form"})
 #: Columns that are not stored: derived while reading.
 EDITED = "text.edited"
 EDITED_TITLE = "text.edited_title"
 CONTENT = "page.content"
-HOST = "page.host"
 
 #: What a layer may depend on beside ids and methods.
 INPUT, ELECTION = "input", "election"
@@ -112,7 +110,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run of a recipe computes for the table `documents`.
+    """What a run of a recipe computes for one table.
 
     `passes` are those over all texts, in their order: the election (DUPLICATES), and those of `repeated` layers by name.
     Map pass n comes after the first n of them.
@@ -123,6 +121,12 @@ class Plan:
     steps: tuple[Step, ...]
     ingest_method: str
     passes: tuple[str, ...] = (DUPLICATES,)
+    table: Table = DOCUMENTS
+
+    @property
+    def section(self) -> Scored:
+        """The recipe's section on the table."""
+        return self.recipe.section(self.table.name)
 
     @cached_property
     def references_method(self) -> str:
@@ -197,7 +201,7 @@ class Plan:
     def fate_method(self) -> str:
         """The fingerprint of the fates, but for the data."""
         steps = [(step.reason, step.rule.text if step.rule else "") for step in self.steps]
-        repeat = [list(self.recipe.documents.repeat.items())] if self.recipe.documents.repeat else []
+        repeat = [list(self.section.repeat.items())] if self.section.repeat else []
         methods = [layer.method for layer in self.layers]
         return fingerprint("fate", 2, *repeat, STATISTICS_VERSION, steps, methods, self.election_method())
 
@@ -207,21 +211,22 @@ def fingerprint(*parts: Any) -> str:
     return digest(json.dumps(parts, sort_keys=True, ensure_ascii=False)).hex()
 
 
-def compile_plan(recipe: Recipe) -> Plan:
-    """Orders the scorers and rules of a recipe; RecipeError if a scorer reads what is not there before it."""
+def compile_plan(recipe: Recipe, table: Table = DOCUMENTS) -> Plan:
+    """Orders the scorers and rules on a table; RecipeError if a scorer reads what is not there before it."""
+    section = recipe.section(table.name)
     ingest_method = fingerprint("ingest", INGEST_VERSION, asdict(recipe.ingest_options()))
     layers: list[Layer] = []
-    uses = recipe.documents.uses
+    uses = section.uses
     duplicates_at = max((i for i, use in enumerate(uses) if getattr(use.scorer, "dedup", False)), default=-1) + 0.5
     places = {use.layer: float(i) for i, use in enumerate(uses)}
     repeats = {repeated_layer(use.layer): i + 0.5 for i, use in enumerate(uses) if isinstance(use.scorer, Paragraphs)}
     rules = sorted(
-        ((_position(rule, places | repeats, duplicates_at), rule) for rule in recipe.documents.rules), key=lambda pair: pair[0]
+        ((_position(rule, places | repeats, duplicates_at), rule) for rule in section.rules), key=lambda pair: pair[0]
     )
     # Without layers of keys the election says which rows are one record, and nobody asks before the fates.
     held_at = {**repeats, DUPLICATES: duplicates_at if duplicates_at > 0 else float("inf")}
     passes = tuple(sorted(held_at, key=lambda name: held_at[name]))
-    if not any(use.layer == "text" for use in uses):
+    if table is DOCUMENTS and not any(use.layer == "text" for use in uses):
         raise RecipeError(
             "documents.score: there is no layer `text`, which shards and duplicates are made of",
             "add `- text` as the first scorer, without `as:`",
@@ -229,7 +234,7 @@ def compile_plan(recipe: Recipe) -> Plan:
     for position, use in enumerate(uses):
         before = {layer.name: layer for layer in layers}
         asked = [rule for at, rule in rules if at < position] if use.scorer.costly else []
-        layers.append(_layer(use, position, before, asked, ingest_method, duplicates_at, passes))
+        layers.append(_layer(use, position, before, asked, ingest_method, duplicates_at, passes, table))
         if isinstance(use.scorer, Paragraphs):
             asked = [rule for at, rule in rules if at < position + 0.5]
             layers.append(_repeated(use.scorer, layers, asked, passes))
@@ -237,7 +242,7 @@ def compile_plan(recipe: Recipe) -> Plan:
     steps += [
         Step(at + 0.25, rule.reason, rule.columns, rule, index) for index, (at, rule) in enumerate(rules)
     ]
-    return Plan(recipe, tuple(layers), tuple(sorted(steps, key=lambda step: step.position)), ingest_method, passes)
+    return Plan(recipe, tuple(layers), tuple(sorted(steps, key=lambda step: step.position)), ingest_method, passes, table)
 
 
 def _position(rule: Rule, positions: Mapping[str, float], duplicates_at: float) -> float:
@@ -269,7 +274,7 @@ def _repeated(scorer: Paragraphs, layers: Sequence[Layer], asked: Sequence[Rule]
 
 def _layer(
     use: ScorerUse, position: int, before: Mapping[str, Layer], asked: Iterable[Rule], ingest_method: str, duplicates_at: float,
-    passes: Sequence[str],
+    passes: Sequence[str], table: Table,
 ) -> Layer:  # fmt: skip
     scorer: Scorer = use.scorer
     stage = 0
@@ -288,12 +293,12 @@ def _layer(
         if column == EDITED:
             sources = [before[n] for n in ("text",) if n in before] + edits
             if not sources:
-                raise _not_there(use, column)
+                raise _not_there(table, use, column)
             methods += [layer.method for layer in sources]
             stage = max(stage, *(layer.stage for layer in sources))
             binds.update(*(_bound_by(layer) for layer in sources))
-        elif name == "page":
-            if rest in CONTENT_COLUMNS or column == HOST:
+        elif column in table.columns() or column in table.made or column in table.follows:
+            if column in table.follows:
                 methods.append(column)
             else:
                 methods.append(f"{ingest_method}:{column}")
@@ -305,7 +310,7 @@ def _layer(
             methods.append(f"{before[name].method}:{rest}")
             binds |= _bound_by(before[name])
         else:
-            raise _not_there(use, column)
+            raise _not_there(table, use, column)
     method = fingerprint(
         scorer.name, scorer.version, use.entry, column_parameters(scorer), scorer.weights_digest(), methods
     )
@@ -327,9 +332,9 @@ def _bound_by(layer: Layer) -> set[str]:
     return {*layer.binds, *([layer.name] if layer.costly else [])}
 
 
-def _not_there(use: ScorerUse, column: str) -> RecipeError:
+def _not_there(table: Table, use: ScorerUse, column: str) -> RecipeError:
     name = column.partition(".")[0]
     return RecipeError(
-        f"documents.score: {use.layer} reads {column}, which no scorer before it makes",
+        f"{table.name}.score: {use.layer} reads {column}, which no scorer before it makes",
         f"put `- {name}` before `- {use.layer}`",
     )

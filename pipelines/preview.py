@@ -140,14 +140,14 @@ def preview(recipe: Recipe, options: RunOptions) -> Preview:
     passes = _passes(context, survey)
     return Preview(
         recipe.name, out, len(parts), sum(part.size for part in parts), passes, tuple(_changes(history, plan)),
-        estimate(out, history, parts, passes, survey.footers("documents", "page")), where,
+        estimate(out, history, parts, passes, survey.first), where,
         tuple(survey.damaged), len(every) - len(parts), warnings_of(recipe),
     )  # fmt: skip
 
 
 def _passes(context: Context, survey: Survey) -> tuple[PassWork, ...]:
     plan, parts = context.plan, survey.parts
-    pages = survey.footers("documents", "page")
+    pages = survey.first
     passes: list[PassWork] = []
     against = earlier_sources(context)[1]
     made: dict[str, str] = {}
@@ -208,7 +208,7 @@ def _over_all(context: Context, survey: Survey, name: str, made: str, new_rows: 
     done = surveys.pass_done(context, survey, name, made)
     todo = 0 if done and not new_rows else len(survey.parts)
     why = "rows are added or read again" if new_rows else "rows, keys or a rule before it changed"
-    pages = survey.footers("documents", "page")
+    pages = survey.first
     title = DEDUPLICATION if name == DUPLICATES else name_of(context.plan.by_name[name])
     return PassWork(
         title, len(survey.parts), todo, 0, _rows(survey.parts, pages), {why: todo} if todo else {},

@@ -18,8 +18,9 @@ from ingest.parts import list_parts
 from pipelines.remote_lease import holder_of, lease_for
 from pipelines.runfile import RUN, read_run
 from pipelines.shard_notes import notes_path
-from pipelines.stored_layers import FIRST_LAYERS, layers_of
+from pipelines.stored_layers import layers_of
 from pipelines.survey import MANIFEST
+from pipelines.tables import FIRST_LAYERS
 from sharding.index import INDEX, read_index
 
 _SHARD = re.compile(r"(?:train|validation)-\d+\.(?:tar|parquet|jsonl\.gz)|\..+\.tmp")

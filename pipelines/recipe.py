@@ -25,8 +25,8 @@ from pipelines.recipe_yaml import Source, read_source
 
 
 @dataclass(frozen=True)
-class Documents:
-    """The section `documents`: scorers and rules in the recipe's order."""
+class Scored:
+    """A table's section: scorers and rules in the recipe's order."""
 
     uses: tuple[ScorerUse, ...] = ()
     rules: tuple[Rule, ...] = ()
@@ -42,10 +42,15 @@ class Recipe:
     name: str
     seed: int
     input: Input
-    documents: Documents
+    documents: Scored
     references: ImageOptions | None = None
     output: Mapping[str, Output] = field(default_factory=dict[str, Output])
     place: str = field(default="recipe", compare=False)
+
+    def section(self, table: str) -> Scored:
+        """What is said of a table."""
+        found: Scored = getattr(self, table)
+        return found
 
     def ingest_options(self) -> IngestOptions:
         """How the input is read: the limits, and which column of a table is what."""
@@ -135,7 +140,7 @@ def _resolve(source: Source, scorers: Mapping[str, type]) -> tuple[Recipe | None
         problems.append(Problem(place, "references", message, "leave the section out, or read `input: {warcs: …}`"))
     if model is None or problems:
         return None, sorted(problems, key=_line)
-    documents = Documents(
+    documents = Scored(
         tuple(section.uses), tuple(section.rules), model.documents.audit, tuple(model.documents.against),
         dict(sorted(model.documents.repeat.items())),
     )  # fmt: skip
@@ -149,5 +154,5 @@ def _line(problem: Problem) -> int:
 
 
 __all__ = [
-    "Documents", "Input", "Output", "Problem", "Recipe", "ScorerUse", "check_recipe", "load_recipe",
+    "Input", "Output", "Problem", "Recipe", "Scored", "ScorerUse", "check_recipe", "load_recipe",
 ]  # fmt: skip

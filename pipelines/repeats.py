@@ -24,7 +24,7 @@ from pipelines.chunks import flat
 from pipelines.context import Context
 from pipelines.exchange import Mapped, Pointer, read_chunks, read_only_chunk, write_chunks
 from pipelines.fates import judge
-from pipelines.layers import LayerWriter, id_bytes
+from pipelines.layers import id_bytes
 from pipelines.matching import send
 from pipelines.partitions import chunks_by, in_partitions, most_groups, partition_of, power
 from pipelines.passes import Passes
@@ -32,7 +32,6 @@ from pipelines.plan import Layer
 from pipelines.progress import Pass
 from pipelines.recipe_section import repeated_layer
 from pipelines.sources import Source, part_sources
-from pipelines.view import Joined
 
 Json = dict[str, Any]
 I64 = npt.NDArray[np.int64]
@@ -90,10 +89,10 @@ def collect(context: Context, args: Json) -> Json:
     living: list[npt.NDArray[np.bool_]] = [np.zeros(0, bool)]
     held = _Held(context, layer, args)
     for part, _ in source.of_parts:
-        with Joined(context.store, part, wanted, context.plan.edits_before(layer.position)) as view:
+        with context.joined(part, wanted, context.plan.edits_before(layer.position)) as view:
             for batch in view.batches(_ROWS):
                 ids = batch["id"]
-                alive = judge(steps, batch, len(ids), removed=context.removals.mask(ids, batch["page.url"])).kept
+                alive = judge(steps, batch, len(ids), removed=context.removed(batch)).kept
                 living.append(alive)
                 dates = batch["page.date"].cast(pa.int64()).fill_null(NO_DATE).to_numpy(zero_copy_only=False)
                 lengths = batch["text.characters"].cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False)
@@ -208,8 +207,8 @@ def _write_part(
     told = np.zeros(3, np.int64)
     start = 0
     with (
-        Joined(context.store, part, [units, "text.text"]) as view,
-        LayerWriter(context.store, "documents", layer.name, part, layer.schema) as writer,
+        context.joined(part, [units, "text.text"]) as view,
+        context.writer(layer.name, part, layer.schema) as writer,
     ):
         for batch in view.batches(_ROWS):
             ids, column = batch["id"], batch[units]

@@ -205,7 +205,7 @@ class _Driver:
         """Reads slices again that began inside a payload: a slice's first record is where the one before it ended. Whether
         there was one."""
         for round in range(len(self.parts)):
-            pages = self.survey.footers("documents", "page")
+            pages = self.survey.first
             again: list[Json] = []
             for before, part in zip(self.parts, self.parts[1:], strict=False):
                 left, right = pages[before.name], pages[part.name]
@@ -275,7 +275,7 @@ class _Driver:
 
     def _rows(self) -> dict[str, int]:
         """This run's parts by name, with their rows."""
-        pages = self.survey.footers("documents", "page")
+        pages = self.survey.first
         return {name: footer.rows for name, footer in pages.items() if footer is not None}
 
     def _stay_decided(self, error: UserError) -> None:

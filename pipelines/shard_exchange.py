@@ -21,7 +21,7 @@ from pipelines.exchange import Draft, Made, Mapped, Pointer, read_chunks
 from pipelines.memory import give_back
 from pipelines.shard_plan import Sender
 from pipelines.shards import metadata_columns, short_name
-from pipelines.view import Columns, Joined
+from pipelines.view import Columns
 from sharding.order import Orders, shard_slices
 from sharding.shard import ShardInfo, ShardWriter
 from sharding.split import SPLITS
@@ -161,7 +161,7 @@ def _payload(context: Context, parts: Sequence[str], rows: I64, slab: int) -> It
     start = held = 0
     names = ["text", "id", *(short_name(name) for name, _ in metadata), _ROW]
     for part in parts:
-        with Joined(context.store, part, [text, *(name for name, _ in metadata)], edits) as view:
+        with context.joined(part, [text, *(name for name, _ in metadata)], edits) as view:
             for columns in view.batches():
                 count = len(columns["id"])
                 low, high = np.searchsorted(rows, [start, start + count])

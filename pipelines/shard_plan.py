@@ -26,7 +26,6 @@ from pipelines.exchange import Pointer, read_chunks, write_chunks
 from pipelines.partitions import most_groups
 from pipelines.plan import DUPLICATES, FATE, Plan
 from pipelines.recipe import Output
-from pipelines.view import Joined
 from sharding.index import index_method, retract_index
 from sharding.order import BUCKETS, ORDER, Orders, RankPlan, Samples, prefixes, samples_of
 from sharding.split import SPLITS, is_validation
@@ -106,13 +105,14 @@ def count(context: Context, args: dict[str, Any]) -> dict[str, Any]:
     repeats: list[npt.NDArray[np.int64]] = [np.zeros(0, np.int64)]
     sides: list[Bools] = [np.zeros(0, bool)]
     clusters: list[pa.Array] = [pa.array([], ID_TYPE)]
-    columns = [f"{FATE}.kept", f"{FATE}.repeat", "page.url", *([f"{DUPLICATES}.cluster", f"{DUPLICATES}.size"] if spread else [])]
+    columns = [f"{FATE}.kept", f"{FATE}.repeat", context.table.url]
+    columns += [f"{DUPLICATES}.cluster", f"{DUPLICATES}.size"] if spread else []
     for part in parts:
-        with Joined(context.store, part, columns) as view:
+        with context.joined(part, columns) as view:
             for batch in view.batches():
                 kept = np.asarray(batch[f"{FATE}.kept"].to_numpy(zero_copy_only=False), bool)
                 repeats.append(np.where(kept, batch[f"{FATE}.repeat"].to_numpy(zero_copy_only=False), 0).astype(np.int64))
-                hosts = url_hosts(pc.if_else(pa.array(kept), batch["page.url"], None))
+                hosts = url_hosts(pc.if_else(pa.array(kept), batch[context.table.url], None))
                 sides.append(is_validation(hosts, batch["id"], output.validation, context.recipe.seed))
                 ids.append(batch["id"])
                 if spread:
@@ -217,7 +217,7 @@ def _samples_at(
     if excluded is not None and code == 1:
         clusters: list[pa.Array] = []
         for part in parts:
-            with Joined(context.store, part, [f"{DUPLICATES}.cluster"]) as view:
+            with context.joined(part, [f"{DUPLICATES}.cluster"]) as view:
                 clusters += [columns[f"{DUPLICATES}.cluster"] for columns in view.batches()]
         mine = pa.concat_arrays(clusters).take(pa.array(rows))
         keep &= ~np.asarray(pc.is_in(mine, value_set=excluded).to_numpy(zero_copy_only=False), bool)

@@ -6,7 +6,7 @@ What an earlier run kept comes before everything of this one, and its order is n
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -89,7 +89,7 @@ class Reader:
         name = f"{layer.name}.signature"
         pieces: list[pa.Array] = []
         for part, start, mine in self._by_part(places):
-            with Joined(self.store, part, [name]) as view:
+            with self._joined(part, [name]) as view:
                 pieces.append(self._taken(view.batches(), name, mine - start))
         return pa.concat_arrays(pieces)
 
@@ -100,7 +100,7 @@ class Reader:
         edits = self.plan.edits_before(theirs.position) if scorer.read == "edited" else ()
         column = "text.edited" if edits else "text.text"
         for part, start, _ in self._by_part(places):
-            with Joined(self.store, part, [column], edits) as view:
+            with self._joined(part, [column], edits) as view:
                 for batch in view.batches():
                     texts = batch[column]
                     low, high = np.searchsorted(places, [start, start + len(texts)])
@@ -109,6 +109,9 @@ class Reader:
                         offsets, hashes = scorer.shingle_sets(texts.take(pa.array(mine - start)))
                         yield mine, offsets, hashes
                     start += len(texts)
+
+    def _joined(self, part: str, columns: Iterable[str], edits: Sequence[Layer] = ()) -> Joined:
+        return Joined(self.store, part, columns, edits, self.plan.table.name)
 
     def _by_part(self, places: I64) -> Iterator[tuple[str, int, I64]]:
         """The parts that have some of the places (sorted): name, the place of its first row, its places."""
@@ -138,10 +141,10 @@ class Reader:
             yield from self._rows_of(part, wanted, steps)
 
     def _rows_of(self, part: str, wanted: Collection[str], steps: Sequence[Step]) -> Iterator[Rows]:
-        with Joined(self.store, part, wanted, self.plan.edits_before(self.plan.duplicates_position)) as view:
+        with self._joined(part, wanted, self.plan.edits_before(self.plan.duplicates_position)) as view:
             for batch in view.batches():
                 ids = batch["id"]
-                verdicts = judge(steps, batch, len(ids), removed=self.context.removals.mask(ids, batch["page.url"]))
+                verdicts = judge(steps, batch, len(ids), removed=self.context.removed(batch))
                 date = batch["page.date"].cast(pa.int64()).fill_null(NO_DATE)
                 if self.source.decided:  # who was kept out stands for what kept it out
                     date = pc.if_else(batch[KEPT_BEFORE].fill_null(False), EARLIER_DATE, date)
@@ -150,7 +153,7 @@ class Reader:
 
     def _earlier_rows(self, columns: Sequence[str]) -> Iterator[Rows]:
         for part, _ in self.source.of_parts:
-            with Joined(self.store, part, {f"{FATE}.kept", *columns}) as view:
+            with self._joined(part, {f"{FATE}.kept", *columns}) as view:
                 for batch in view.batches():
                     rows = len(batch["id"])
                     kept = np.asarray(batch[f"{FATE}.kept"].to_numpy(zero_copy_only=False), bool)

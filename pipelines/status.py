@@ -16,7 +16,8 @@ from pipelines.layers import layer_path, read_footer
 from pipelines.remote_lease import holder_of
 from pipelines.runfile import RUN, read_run
 from pipelines.store import Store
-from pipelines.stored_layers import FIRST_LAYERS, layers_of
+from pipelines.stored_layers import layers_of
+from pipelines.tables import FIRST_LAYERS
 
 
 @dataclass(frozen=True)

@@ -24,10 +24,11 @@ from core.scorer import CUT, MASK
 from filters.rules import Rule, parse_rule
 from ingest.parts import Part
 from pipelines.layers import damaged, layer_path, read_footer
-from pipelines.plan import EDITED, EDITED_TITLE, HOST
+from pipelines.plan import EDITED, EDITED_TITLE
 from pipelines.runfile import RUN, read_run, recipe_of
 from pipelines.store import Store
-from pipelines.stored_layers import FIRST_LAYERS, layers_of
+from pipelines.stored_layers import layers_of
+from pipelines.tables import FIRST_LAYERS
 from pipelines.view import Columns, Joined
 
 #: A filter: a rule as recipes have them (`language.score >= 0.65`), or an expression over `layer.column` fields.
@@ -160,8 +161,8 @@ class Table:
     def known(self) -> Mapping[str, pa.Field]:
         """All columns that can be named: the stored ones and those derived while reading."""
         known = {f.name: f for f in self.schema}
-        if "page.url" in known:
-            known[HOST] = pa.field(HOST, pa.string(), metadata={"doc": "host of page.url"})
+        if self._url in known:
+            known[self._host] = pa.field(self._host, pa.string(), metadata={"doc": f"host of {self._url}"})
         if "text.text" in known:
             known[EDITED] = pa.field(EDITED, pa.string(), metadata={"doc": "the text after all edits"})
             known[EDITED_TITLE] = pa.field(EDITED_TITLE, pa.string(), metadata={"doc": "the title after all edits"})
@@ -224,8 +225,6 @@ class Table:
     def joined(self, part: str, columns: Sequence[str]) -> Joined:
         """The columns of one part, for whoever wants them by position."""
         stored = [name for name in columns if name != "id"]
-        if self.name != "documents":
-            stored.append(self._id)
         layers = {name.partition(".")[0] for name in self._sources(stored)}
         self._current(part, layers)
         edits: Any = self._edits if {EDITED, EDITED_TITLE} & {*columns} else ()
@@ -238,8 +237,6 @@ class Table:
         for part in self.parts if parts is None else parts:
             with self.joined(part, wanted) as view:
                 for columns in view.batches(rows):
-                    if self._id in columns:
-                        columns["id"] = columns[self._id]
                     batch = pa.RecordBatch.from_arrays([columns[name] for name in names], schema=schema)
                     if keep is None or len(batch := batch.filter(keep.mask(columns))):
                         yield batch
@@ -259,8 +256,12 @@ class Table:
                 break
 
     @property
-    def _id(self) -> str:
-        return f"{FIRST_LAYERS[self.name]}.id"
+    def _url(self) -> str:
+        return f"{FIRST_LAYERS[self.name]}.url"
+
+    @property
+    def _host(self) -> str:
+        return f"{FIRST_LAYERS[self.name]}.host"
 
     @cached_property
     def _edits(self) -> tuple[StoredLayer, ...]:
@@ -271,8 +272,8 @@ class Table:
         from pipelines.view import edit_columns, title_edits
 
         edits: Any = self._edits
-        found = {name for name in columns if name not in (HOST, EDITED, EDITED_TITLE)}
-        found |= {"page.url"} if HOST in columns else set()
+        found = {name for name in columns if name not in (self._host, EDITED, EDITED_TITLE)}
+        found |= {self._url} if self._host in columns else set()
         found |= {"text.title", *(name for name, _ in title_edits(edits))} if EDITED_TITLE in columns else set()
         return found | ({"text.text", *edit_columns(edits)} if EDITED in columns else set())
 

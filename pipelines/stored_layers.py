@@ -7,9 +7,6 @@ from typing import Any, NamedTuple
 
 from pipelines.plan import DUPLICATES, FATE, IDENTITY
 
-#: The first layer of each table, which says what its rows are.
-FIRST_LAYERS: Mapping[str, str] = {"records": "record", "documents": "page", "references": "reference"}
-
 
 class PlannedLayer(NamedTuple):
     """A layer of a table; `method` is the plan's, empty where it follows from the data."""

@@ -17,10 +17,9 @@ from core.errors import StorageError
 from core.hashing import seeded_keys
 from core.remote import at_once
 from dedup.election import DUPLICATES as DUPLICATES_SCHEMA
-from ingest.batches import PAGE_SCHEMA
 from pipelines.context import Context
 from pipelines.fates import judge, without_blank
-from pipelines.layers import Footer, LayerWriter, layer_path, read_footer
+from pipelines.layers import Footer, read_footer
 from pipelines.map_pass import audited
 from pipelines.plan import DUPLICATES, EDITED, FATE, FATE_SCHEMA, IDENTITY, Plan
 from pipelines.shard_plan import sender_of
@@ -32,12 +31,11 @@ from reports.statistics import Collector, RowBatch
 
 #: The statistics are fastest in batches of some thousand rows, if those are not large.
 _BATCH_ROWS = 2048
-_PAGE_COLUMNS = ("url", "date", "status", "content_type", "charset", "truncated")
 
 
 def report_plan(plan: Plan) -> ReportPlan:
     """What the report of a recipe counts."""
-    columns = [ColumnPlan.of("page", PAGE_SCHEMA.field(name)) for name in _PAGE_COLUMNS]
+    columns = [ColumnPlan.of(plan.table.first, plan.table.schema.field(name)) for name in plan.table.shown]
     for layer in plan.layers:
         for f in layer.scorer.schema:
             if pa.types.is_nested(f.type) or pa.types.is_fixed_size_binary(f.type):
@@ -46,7 +44,7 @@ def report_plan(plan: Plan) -> ReportPlan:
         if layer.edits and not any(c.name == EDITED for c in columns):
             columns.append(ColumnPlan(EDITED, "string", "the text after all edits"))
     if plan.dedup_layers:
-        shown = {"size", "kept", *(["earlier"] if plan.recipe.documents.against else [])}
+        shown = {"size", "kept", *(["earlier"] if plan.section.against else [])}
         columns += [ColumnPlan.of(DUPLICATES, f) for f in DUPLICATES_SCHEMA if f.name in shown]
     known = {column.name for column in columns}
     for rule in plan.rules:
@@ -66,7 +64,7 @@ def report_plan(plan: Plan) -> ReportPlan:
         )
         for rule in plan.rules
     ]  # fmt: skip
-    return ReportPlan("documents", tuple(rules), tuple(columns))
+    return ReportPlan(plan.table.name, tuple(rules), tuple(columns))
 
 
 def statistics_path(store: Store, part: str) -> Path:
@@ -124,7 +122,7 @@ def decide_fates(context: Context, args: dict[str, Any]) -> dict[str, Any]:
     the part for the outputs that are to be written."""
     part = str(args["key"][1])
     emit = [[["count", output, sender_of(part, int(args["parts"]))], part] for output in args["outputs"]]
-    fate, page = (read_footer(layer_path(context.store, "documents", layer, part)) for layer in (FATE, "page"))
+    fate, page = (read_footer(context.path(layer, part)) for layer in (FATE, context.table.first))
     if are_decided(context.store, part, args["method"], fate, page):
         return {"part": part, "emit": emit}
     return {**_decide(context, part, args["method"]), "emit": emit}
@@ -144,16 +142,16 @@ def _decide(context: Context, part: str, method: str) -> dict[str, Any]:
     plan = context.plan
     shown = report_plan(plan)
     columns = {c.name for c in shown.columns} | {c for step in plan.steps for c in step.columns} | {"text.text", EDITED}
-    if plan.recipe.documents.repeat:
+    if plan.section.repeat:
         columns.add(f"{DUPLICATES}.size")
     collector = Collector(shown)
     with (
-        Joined(context.store, part, columns | {f"{IDENTITY}.same_record"}, [y for y in plan.layers if y.edits]) as view,
-        LayerWriter(context.store, "documents", FATE, part, FATE_SCHEMA) as writer,
+        context.joined(part, columns | {f"{IDENTITY}.same_record"}, [y for y in plan.layers if y.edits]) as view,
+        context.writer(FATE, part, FATE_SCHEMA) as writer,
     ):
         for batch in view.batches(_BATCH_ROWS):
             rows = len(batch["id"])
-            removed = context.removals.mask(batch["id"], batch["page.url"])
+            removed = context.removed(batch)
             verdicts = judge(plan.steps, batch, rows, batch[f"{IDENTITY}.same_record"], removed)
             verdicts = without_blank(verdicts, batch["text.text"], batch[EDITED])
             kept = pa.array(verdicts.kept)
@@ -166,9 +164,9 @@ def _decide(context: Context, part: str, method: str) -> dict[str, Any]:
             ))  # fmt: skip
         writer.commit(method, extra={"kept": collector.kept})
     records = RecordCounts()
-    with Joined(context.store, part, ["record.kind", "record.reason", "record.status", "record.id"], table="records") as view:
+    with Joined(context.store, part, ["record.kind", "record.reason", "record.status"], table="records") as view:
         for batch in view.batches():
-            keys = seeded_keys(batch["record.id"], context.recipe.seed, "sample")
+            keys = seeded_keys(batch["id"], context.recipe.seed, "sample")
             records.update(batch["record.kind"], batch["record.reason"], batch["record.status"], keys)
     statistics = {"method": method, "documents": collector.to_json(), "records": records.to_json()}
     context.store.write_bytes(statistics_path(context.store, part), _statistics_json(statistics))
@@ -177,7 +175,7 @@ def _decide(context: Context, part: str, method: str) -> dict[str, Any]:
 
 def _repeats(plan: Plan, columns: Columns, kept: npt.NDArray[np.bool_]) -> npt.NDArray[np.int32]:
     """How often each row goes into the shards: 0 if dropped, else once or what the recipe says of clusters of its size."""
-    by_size = plan.recipe.documents.repeat
+    by_size = plan.section.repeat
     if not by_size:
         return kept.astype(np.int32)
     sizes = columns[f"{DUPLICATES}.size"].fill_null(1).to_numpy(zero_copy_only=False)

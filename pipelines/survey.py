@@ -24,6 +24,7 @@ from pipelines.layers import Footer, check_seal, layer_path, read_footer
 from pipelines.plan import CONTENT, DUPLICATES, ELECTION, FATE, IDENTITY, Layer, Plan, fingerprint
 from pipelines.store import Store
 from pipelines.summaries import are_decided, report_plan
+from pipelines.tables import DOCUMENTS, Table
 
 MANIFEST = "_layer.json"
 Footers = Mapping[str, Footer | None]
@@ -61,7 +62,8 @@ class Survey:
     _written: set[tuple[str, str, str]] = field(default_factory=set[tuple[str, str, str]])
     #: True: what was read of the input is taken as it is, and the input is not looked at (it may be gone).
     frozen: bool = False
-    #: The manifest of the pages, which all questions need: its size, time and number, what it holds, whether it is sound.
+    table: Table = DOCUMENTS
+    #: The manifest of the first layer, which all questions need: its size, time and number, what it holds, whether it is sound.
     _pages: tuple[tuple[int, int, int], Entries, bool] | None = None
 
     def footers(self, table: str, layer: str, *, mend: bool = True) -> dict[str, Footer | None]:
@@ -72,7 +74,7 @@ class Survey:
         """
         folder = self.store.path(table, layer)
         stats = Stats(folder)
-        manifest, sound = self.pages_manifest(stats) if layer == "page" else _read_manifest(folder / MANIFEST)
+        manifest, sound = self.pages_manifest(stats) if layer == self.table.first else _read_manifest(folder / MANIFEST)
         found: dict[str, Footer | None] = {}
         stale = not sound
         looks: list[tuple[Path, tuple[int, int], bool]] = []
@@ -97,13 +99,22 @@ class Survey:
             else:
                 found[path.name.removesuffix(".parquet")], self._read[path] = footer, seen
                 stale = True
-        if mend and stale and layer != "page" and self.store.generation and any(found.values()):
+        if mend and stale and layer != self.table.first and self.store.generation and any(found.values()):
             write_manifest(self.store, table, layer, found)  # of pages it holds the input's stamps, which a pass adds
         return found
 
+    @property
+    def first(self) -> dict[str, Footer | None]:
+        """The footers of the table's first layer."""
+        return self.footers(self.table.name, self.table.first)
+
+    def of(self, layer: str, *, mend: bool = True) -> dict[str, Footer | None]:
+        """The footers of a layer of the table."""
+        return self.footers(self.table.name, layer, mend=mend)
+
     def pages_manifest(self, stats: Stats | None = None) -> tuple[Entries, bool]:
         """The manifest of the pages, read again only when it has changed; the others are each asked for once a pass."""
-        folder = self.store.path("documents", "page")
+        folder = self.store.path(self.table.name, self.table.first)
         try:
             stat = (stats or Stats(folder))[MANIFEST]
         except FileNotFoundError:
@@ -175,10 +186,10 @@ def _digest(values: Mapping[str, Any]) -> str:
 def survey_stage(context: Context, survey: Survey, stage: int, made: Made) -> list[PartWork]:
     """What the map pass `stage` has to do; `made` are the passes that it comes after."""
     plan = context.plan
-    pages = survey.footers("documents", "page")
+    pages = survey.first
     records = survey.footers("records", "record")
     references = survey.footers("references", "reference") if stage == 0 and plan.references_method else {}
-    layers = {layer.name: survey.footers("documents", layer.name) for layer in plan.stage_layers(stage)}
+    layers = {layer.name: survey.of(layer.name) for layer in plan.stage_layers(stage)}
     before = survey.pages_manifest()[0] if stage == 0 else {}
     files = {(part.uri, part.format): part for part in survey.parts} if stage == 0 and not survey.frozen else {}
     far = any(is_remote(part.uri) for part in files.values())
@@ -226,14 +237,14 @@ def before_fingerprint(plan: Plan, layer: Layer, made: Made) -> str:
     names = {c.partition(".")[0] for step in plan.steps_before(layer.position) for c in step.columns}
     methods = [other.method for other in plan.layers if other.name in names]
     passes = " ".join(made[name] for name in plan.passes[: layer.stage])
-    return fingerprint("before", steps, methods, plan.recipe.documents.audit, plan.recipe.seed, passes)
+    return fingerprint("before", steps, methods, plan.section.audit, plan.recipe.seed, passes)
 
 
 def pass_fingerprint(context: Context, survey: Survey, name: str, made: Made, against: str = "") -> str:
     """The fingerprint of a pass over the rows of all parts, by name and digest, and, for the election, earlier runs
     (`against`). `made` are those of the passes before it."""
     plan = context.plan
-    pages = survey.footers("documents", "page")
+    pages = survey.first
     rows = [(name, f.rows_digest, f.source.get("digest", "")) for name, f in sorted(pages.items()) if f is not None]
     reads = [made[other] for other in plan.bound_passes(name)]
     if name == DUPLICATES:
@@ -246,22 +257,22 @@ def pass_done(context: Context, survey: Survey, name: str, made: str) -> bool:
     """Whether every part's files come from this pass, by its fingerprint."""
     if name == DUPLICATES:
         return election_done(context, survey, made)
-    pages, layer = survey.footers("documents", "page"), context.plan.by_name[name]
+    pages, layer = survey.first, context.plan.by_name[name]
     return all(
         footer is not None and page is not None and footer.rows_digest == page.rows_digest
         and footer.method == layer.method and footer.extra.get("reads") == made
-        for footer, page in zip(survey.footers("documents", name).values(), pages.values(), strict=True)
+        for footer, page in zip(survey.of(name).values(), pages.values(), strict=True)
     )
 
 
 def election_done(context: Context, survey: Survey, elected: str) -> bool:
     """Whether every part's files come from this election."""
     names = [IDENTITY, *([DUPLICATES] if context.plan.dedup_layers else [])]
-    pages = survey.footers("documents", "page")
+    pages = survey.first
     return all(
         footer is not None and page is not None and footer.method == elected and footer.rows_digest == page.rows_digest
         for name in names
-        for footer, page in zip(survey.footers("documents", name).values(), pages.values(), strict=True)
+        for footer, page in zip(survey.of(name).values(), pages.values(), strict=True)
     )
 
 
@@ -270,9 +281,9 @@ def fate_fingerprint(context: Context, survey: Survey, made: Made) -> str:
     scored = [
         f"{layer.name}:{name}:{footer.scored}"
         for layer in context.plan.layers if layer.costly
-        for name, footer in survey.footers("documents", layer.name).items() if footer is not None
+        for name, footer in survey.of(layer.name).items() if footer is not None
     ]  # fmt: skip
-    settings = context.recipe.seed, context.recipe.documents.audit, report_plan(context.plan).to_dict()
+    settings = context.recipe.seed, context.plan.section.audit, report_plan(context.plan).to_dict()
     repeated = [made[name] for name in context.plan.passes if name != DUPLICATES]
     return fingerprint(context.plan.fate_method(), made[DUPLICATES], sorted(scored), *settings, *_removed(context), *repeated)
 
@@ -284,8 +295,8 @@ def _removed(context: Context) -> list[str]:
 
 def fates_missing(context: Context, survey: Survey, method: str) -> list[Part]:
     """The parts whose fates or statistics are not of this method."""
-    pages = survey.footers("documents", "page")
-    fates = survey.footers("documents", FATE)
+    pages = survey.first
+    fates = survey.of(FATE)
 
     def decided(part: Part) -> bool:
         return are_decided(context.store, part.name, method, fates[part.name], pages[part.name])

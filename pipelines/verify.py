@@ -22,8 +22,9 @@ from pipelines.layers import Footer, RowReader, check_seal, id_bytes, layer_path
 from pipelines.plan import FATE
 from pipelines.runfile import RUN, read_run
 from pipelines.store import Store
-from pipelines.stored_layers import FIRST_LAYERS, PlannedLayer, layers_of
+from pipelines.stored_layers import PlannedLayer, layers_of
 from pipelines.survey import MANIFEST
+from pipelines.tables import FIRST_LAYERS
 from reports.check_sums import verify as verify_sums
 from sharding.check import check_output
 from sharding.index import read_index

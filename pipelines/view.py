@@ -15,8 +15,9 @@ from core.errors import StorageError
 from core.scorer import CUT, MASK, TITLE_CUT, TITLE_MASK, edits_of_text, edits_of_title
 from core.spans import apply_edits, original_spans
 from pipelines.layers import RowReader, layer_path
-from pipelines.plan import EDITED, EDITED_TITLE, HOST, Layer
+from pipelines.plan import EDITED, EDITED_TITLE, Layer
 from pipelines.store import Store
+from pipelines.tables import DOCUMENTS, FIRST_LAYERS
 
 Columns = dict[str, pa.Array]
 #: Rows read at a time, and about how many bytes they may have.
@@ -33,11 +34,12 @@ class Joined:
     """
 
     def __init__(
-        self, store: Store, part: str, columns: Iterable[str], edits: Sequence[Layer] = (), table: str = "documents"
+        self, store: Store, part: str, columns: Iterable[str], edits: Sequence[Layer] = (), table: str = DOCUMENTS.name
     ) -> None:
         self.wanted = sorted(set(columns) - {"id"})
         self._edits = edits
-        stored: dict[str, set[str]] = {"page": {"id"}} if table == "documents" else {}
+        self._first = FIRST_LAYERS[table]
+        stored: dict[str, set[str]] = {self._first: {"id"}}
         for column in self.wanted:
             for source in self._sources(column):
                 layer, _, name = source.partition(".")
@@ -69,15 +71,19 @@ class Joined:
             raise
         self.rows = next(iter(rows.values()), 0)
 
+    @property
+    def _host(self) -> str:
+        return f"{self._first}.host"
+
     def read(self, rows: int) -> Columns:
         """The next rows of each column; fewer at the end of the part."""
         columns: Columns = {}
         for layer, reader in self._readers.items():
             batch = reader.read(rows)
             for name, array in zip(batch.schema.names, batch.columns, strict=True):
-                columns["id" if (layer, name) == ("page", "id") else f"{layer}.{name}"] = array
-        if HOST in self.wanted:
-            columns[HOST] = url_hosts(columns["page.url"])
+                columns["id" if (layer, name) == (self._first, "id") else f"{layer}.{name}"] = array
+        if self._host in self.wanted:
+            columns[self._host] = url_hosts(columns[f"{self._first}.url"])
         if EDITED in self.wanted:
             columns[EDITED] = edited_text(columns, self._edits)
         if EDITED_TITLE in self.wanted:
@@ -107,8 +113,8 @@ class Joined:
         self.close()
 
     def _sources(self, column: str) -> list[str]:
-        if column == HOST:
-            return ["page.url"]
+        if column == self._host:
+            return [f"{self._first}.url"]
         if column == EDITED:
             return ["text.text", *edit_columns(self._edits)]
         if column == EDITED_TITLE:

@@ -1,0 +1,45 @@
+"""The layers of the table `images` that the pipeline writes itself: what is known of an image before a scorer sees it."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from core.hashing import ID_TYPE
+from core.scorer import column
+from ingest.batches import TIMESTAMP
+
+CAPTIONS = pa.list_(pa.struct([
+    pa.field("text", pa.string()), pa.field("kind", pa.string()), pa.field("document_id", ID_TYPE), pa.field("count", pa.int32()),
+]))  # fmt: skip
+IMAGE_SCHEMA = pa.schema([
+    column("id", ID_TYPE, "xxh3-128 of the address"),
+    column("url", pa.string(), "absolute address"),
+    column("references", pa.int32(), "how often pages show it", low=1, high=100),
+    column("captions", CAPTIONS, "what pages say of it: distinct texts by kind, the commonest first, with a page and how often"),
+    column("warc", pa.string(), "the file of the input that holds the image; null if none does"),
+    column("offset", pa.int64(), "where its record begins in that file", unit="bytes"),
+    column("length", pa.int64(), "stored length of its record", unit="bytes"),
+])  # fmt: skip
+#: Which images are looked at, by the fates of the pages that show them.
+REACHED_SCHEMA = pa.schema([
+    column("reached", pa.bool_(), "a page that shows it is kept"),
+    column("captions", pa.list_(pa.bool_()), "of each of its captions, whether a page that is kept says it"),
+])  # fmt: skip
+FETCHED_SCHEMA = pa.schema([
+    column("status", pa.string(), "`ok`, or why there are no bytes; null if it was not tried, or is to be tried again"),
+    column("source", pa.string(), "`warc` or `web`"),
+    column("http_status", pa.int16(), "of the last answer"),
+    column("size", pa.int64(), "of the file", unit="bytes", low=0, high=1_000_000),
+    column("sha256", pa.binary(32), "of the file"),
+    column("format", pa.string(), "as the bytes show it"),
+    column("width", pa.int32(), "of the file, upright", unit="pixels", low=0, high=4_000),
+    column("height", pa.int32(), "of the file, upright", unit="pixels", low=0, high=4_000),
+    column("final_url", pa.string(), "where it was, after redirects"),
+    column("fetched", TIMESTAMP, "when it was got, or the record's date"),
+    column("detail", pa.string(), "what went wrong"),
+    column("segment", pa.string(), "the file with its bytes, in images/segments"),
+    column("row", pa.int32(), "its row there"),
+])  # fmt: skip
+#: A file of bytes: written once, never changed.
+SEGMENT_SCHEMA = pa.schema([pa.field("id", ID_TYPE), pa.field("bytes", pa.large_binary())])
+REACHED, FETCHED, SEGMENTS = "reached", "fetched", "segments"

@@ -1,0 +1,63 @@
+"""The tables that scorers and rules work on: what a row of each is called, and what stands in its first layer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from ingest.batches import PAGE_SCHEMA
+from pipelines.image_layers import FETCHED_SCHEMA, IMAGE_SCHEMA
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table with scorers, rules and fates.
+
+    `first` is its first layer, of the columns `schema`; `follows` are those that follow from a record's id alone; `made` are
+    columns that are made while reading, and stored nowhere; `shown` are columns of the first layer that the report counts.
+    `beside` is the layer that the pipeline writes beside the first, with its columns.
+    """
+
+    name: str
+    first: str
+    schema: pa.Schema
+    follows: frozenset[str]
+    made: Mapping[str, pa.DataType]
+    shown: tuple[str, ...]
+    beside: tuple[str, pa.Schema] | None = None
+
+    @property
+    def url(self) -> str:
+        """The column with the address of a row."""
+        return f"{self.first}.url"
+
+    @property
+    def host(self) -> str:
+        """The column with its host, which is made while reading."""
+        return f"{self.first}.host"
+
+    def columns(self) -> dict[str, pa.DataType]:
+        """The columns that rules and scorers can read before any scorer, by full name."""
+        found = {f"{self.first}.{f.name}": f.type for f in self.schema if f.name not in ("id", "content")}
+        if self.beside is not None:
+            found |= {f"{self.beside[0]}.{f.name}": f.type for f in self.beside[1]}
+        return found | {self.host: pa.string()}
+
+
+DOCUMENTS = Table(
+    "documents", "page", PAGE_SCHEMA, frozenset({"page.url", "page.content", "page.form", "page.host"}), {},
+    ("url", "date", "status", "content_type", "charset", "truncated"),
+)  # fmt: skip
+#: Of an image only what its address and its bytes say follows from its id: bytes that were got stay got.
+IMAGES = Table(
+    "images", "image", IMAGE_SCHEMA,
+    frozenset({"image.url", "image.host", "image.bytes", "image.decoded", *(f"fetched.{f.name}" for f in FETCHED_SCHEMA)}),
+    {"image.bytes": pa.large_binary(), "image.decoded": pa.null()}, ("url", "references"), ("fetched", FETCHED_SCHEMA),
+)  # fmt: skip
+TABLES: Mapping[str, Table] = {table.name: table for table in (DOCUMENTS, IMAGES)}
+#: The first layer of every table, also of those without scorers.
+FIRST_LAYERS: Mapping[str, str] = {
+    "records": "record", "references": "reference", **{table.name: table.first for table in TABLES.values()}
+}  # fmt: skip
