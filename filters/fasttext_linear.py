@@ -7,7 +7,6 @@ product with each label's. The product first gives the same: 4 bytes a row to lo
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,13 +18,13 @@ from core.characters import BYTES_TYPE, OFFSETS_TYPE, Bytes, Int, Truth
 from core.columns import utf8_view
 from core.kernels import helper
 from core.words import Spans, hash_span, longest_text, max_spans
+from filters.fasttext_file import SOFTMAX, FastTextFile
 
 LABEL = "__label__"
 END = "</s>"
 #: What fastText adds to a probability before it takes its logarithm (std_log in src/utils).
 _LOG_OFFSET = 1e-5
 _NGRAM = np.uint64(116049371)  # addWordNgrams in src/dictionary.cc
-_CHUNK = 1 << 16
 
 Floats = npt.NDArray[np.float64]
 
@@ -115,25 +114,22 @@ def _apply(
         out[row] = total / count if count else np.nan
 
 
-def linear_fasttext(model: Any, label: str) -> Callable[[pa.Array], Floats] | None:
-    """The probabilities of `label` (with its prefix) of a loaded model, float64 of shape (n,); nulls as empty texts.
+def linear_fasttext(model: FastTextFile, label: str) -> Callable[[pa.Array], Floats] | None:
+    """The probabilities of `label` (with its prefix), float64 of shape (n,); nulls as empty texts. ValueError: a damaged file.
 
-    None for what is no such model: quantized, of other than two labels, of parts of words, of another loss than softmax.
+    None for what is no such model: of other than two labels, of parts of words, of another loss than softmax.
     """
-    settings = model.f.getArgs()
-    labels = model.get_labels()
-    if model.f.isQuant() or len(labels) != 2 or label not in labels or settings.maxn > 0 or settings.loss.name != "softmax":
+    labels = model.labels
+    if len(labels) != 2 or label not in labels or model.longest_part > 0 or model.loss != SOFTMAX:
         return None
-    output = np.array(model.f.getOutputMatrix(), np.float64)
+    output = model.output.astype(np.float64)
     difference = output[labels.index(label)] - output[1 - labels.index(label)]
-    rows: Any = np.asarray(model.f.getInputMatrix())  # a view: the model's own method makes a copy
-    weights = np.empty(len(rows), np.float32)
-    for start in range(0, len(rows), _CHUNK):  # in pieces, as a model has a gigabyte
-        weights[start : start + _CHUNK] = rows[start : start + _CHUNK].astype(np.float64) @ difference
-    del rows
-    words = [word.encode() for word in model.get_words(on_unicode_error="replace")]
+    weights = np.empty(model.rows, np.float32)
+    for start, rows in model.slabs():
+        weights[start : start + len(rows)] = rows.astype(np.float64) @ difference
+    words = model.words
     buckets = len(weights) - len(words)
-    ngrams = settings.wordNgrams if buckets > 0 else 1
+    ngrams = model.ngrams if buckets > 0 else 1
     keys = np.zeros(1 << max(4, (2 * len(words)).bit_length()), np.uint64)
     ids = np.zeros(len(keys), np.int32)
     offsets = np.concatenate([[0], np.cumsum([len(word) for word in words])]).astype(np.int32)

@@ -24,6 +24,7 @@ from core.characters import CLASSES
 from core.columns import utf8_view
 from core.errors import ScorerError
 from core.hashing import digest
+from filters.fasttext_file import read_file
 from filters.fasttext_linear import END, LABEL, linear_fasttext
 from filters.fasttext_model import Predict, file_digest, open_model
 from filters.hashed_ngrams import MAX_BITS, MAX_NGRAMS, MIN_BITS, apply_linear
@@ -159,13 +160,20 @@ def one_line(text: str) -> str:
 def _fasttext(path: str, label: str) -> Raw:
     if not label:
         raise ScorerError(f"{path} has no card, so that its label has to be given", "give label: hq for DCLM's model", path)
-    model = open_model(path)
     wanted = LABEL + label.removeprefix(LABEL)
+    try:
+        file = read_file(Path(path))
+        exact = None if file is None else linear_fasttext(file, wanted)
+    except (OSError, ValueError, MemoryError) as error:
+        raise ScorerError(f"{path} is no sound fastText model ({error})", "fetch or train it again", path) from error
+    if exact is not None:
+        return exact
+    model = open_model(path)
     labels: list[str] = model.get_labels()
     if wanted not in labels:
         known = ", ".join(sorted(found.removeprefix(LABEL) for found in labels[:20]))
         raise ScorerError(f"{path} knows no label {label!r}", f"give label: one of {known}", path)
-    return linear_fasttext(model, wanted) or _asked(model.f.predict, wanted, len(labels))
+    return _asked(model.f.predict, wanted, len(labels))
 
 
 def _asked(predict: Predict, wanted: str, labels: int) -> Raw:
