@@ -37,6 +37,10 @@ class Decontaminate:
     as those of a prompt are, and those of the lines of the file `ignore`. A row of fewer words than `ngram` cannot be found;
     a set that has no other is an error.
 
+    GPT-3 leaves out what more than ten documents *of the training texts* have, such as phrases of licences. No text knows how
+    many others have its n-grams, so that this is not done by itself: run once without a rule for it, and put what
+    `decontaminate.ngram` names too often into `ignore` (runbooks/decontamination.md); the next run scores anew.
+
     With `action: drop` a rule decides: `decontaminate.matches == 0`. With `action: cut` what matches is cut, with `window`
     characters on each side, and then pieces of fewer than `least` characters; GPT-3 drops what that leaves in more than
     ten pieces: `decontaminate.pieces <= 10`. `read` is "edited" for the text that the shards get, or "text" as extracted.

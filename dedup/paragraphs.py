@@ -49,8 +49,9 @@ class Paragraphs:
     time, as the defaults here; sentences within a line are never compared, and a `span` of 3 is three lines. C4 keeps the line
     of the URL with the least MD5. It drops a page that then has fewer than 3 sentences: recipes/c4.yaml has the rule.
 
-    Documents that a rule before this scorer dropped neither count nor are cut; nor do copies of one record count. What is
-    cut stands in a layer of its own, named as this one with `_repeated` behind, whose columns rules can read.
+    Documents that a rule before this scorer dropped neither count nor are cut; nor do copies of one record count. Earlier
+    runs that the recipe names under `against` take no part: a line that they kept is kept once more. What is cut stands in a
+    layer of its own, named as this one with `_repeated` behind, whose columns rules can read.
     """
 
     by: By = "line"

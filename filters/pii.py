@@ -177,7 +177,7 @@ class PII:
         offsets = np.array([0, len(data)], np.int32)
         starts, ends, kinds, *_ = self._scan(offsets, data)
         found, unchecked = self._decide(data.tobytes(), (starts, ends, kinds), regions)
-        return [(int(places[start]), int(places[end]), *rest) for start, end, *rest in found], unchecked
+        return [(int(places[start]), int(places[end]), kind, mask) for start, end, kind, mask in found], unchecked
 
     def _regions(self, batch: pa.RecordBatch, row: int) -> Sequence[str]:
         if self.regions is not None or "phones" not in self.kinds:

@@ -108,7 +108,9 @@ class Cluster(Model):
     job_server_jar: str | None = Field(
         default=None, min_length=1, description="path of Beam's job server for the engine, from this file's folder"
     )
-    java: str = Field(default="java", min_length=1, description="the Java that runs the job server")
+    java: str = Field(
+        default="java", min_length=1, description="the Java that runs the job server: a command, or a path from this file's folder"
+    )
     java_options: list[str] = Field(default_factory=list[str], description="options for it, such as -Xmx2g")
     retries: int = Field(default=0, ge=0, le=100, description="how often a run goes on by itself after losing workers")
     worker_logs: str | None = Field(default=None, min_length=1, description="PROCESS: folder of the workers' logs, on each host")
@@ -225,15 +227,17 @@ class Cluster(Model):
 
 def load_cluster(path_or_text: str | File) -> Cluster:
     """The profile of a file, or of a text of several lines. RecipeError that lists every problem. A relative path of a jar
-    starts at the file's folder."""
+    or of Java starts at the file's folder."""
     mend = "give the path of a cluster profile (runbooks/flink.md, runbooks/spark.md)"
     source = read_source(path_or_text, "cluster", "cluster profile", mend)
     if not isinstance(source.value, dict):
         mend = "begin with `runner: flink`; runbooks/flink.md has one"
         raise RecipeError(f"{source.name}:1: a cluster profile is keys and values", mend)
-    jar = source.value.get("job_server_jar")
-    if isinstance(jar, str) and jar and not (isinstance(path_or_text, str) and "\n" in path_or_text):
-        source.value["job_server_jar"] = str(File(path_or_text).parent / jar)
+    if not (isinstance(path_or_text, str) and "\n" in path_or_text):
+        for key in ("job_server_jar", "java"):
+            given = source.value.get(key)
+            if isinstance(given, str) and given and (key != "java" or "/" in given):  # else a command of the PATH
+                source.value[key] = str(File(path_or_text).parent / given)
     try:
         return Cluster.model_validate(source.value)
     except ValidationError as error:

@@ -49,14 +49,14 @@ class Estimate:
 
 def estimate(
     out: str, history: Mapping[str, Any], parts: Sequence[Part], passes: Sequence[PassWork],
-    pages: Mapping[str, Footer | None],
+    pages: Mapping[str, Footer | None], method: str,
 ) -> Estimate:  # fmt: skip
-    """The estimate for `passes` over `parts`; `pages` tells which parts are there."""
+    """The estimate for `passes` over `parts`; `pages` tells which parts are there, and which of them were read by `method`."""
     total = sum(part.size for part in parts)
     before = [Part.from_json(part) for part in history.get("parts", [])] if history.get("finished") else []
     then = sum(part.size for part in before)
     missing = sum(part.size for part in parts if pages.get(part.name) is None)
-    there = sum(pages.get(part.name) is not None for part in parts)
+    there = sum(footer is not None and footer.method == method for footer in (pages.get(part.name) for part in parts))
     free = free_bytes(out)
     if not then:
         return Estimate(None, None, 0, free, missing, there)

@@ -140,7 +140,7 @@ def preview(recipe: Recipe, options: RunOptions) -> Preview:
     passes = _passes(context, survey)
     return Preview(
         recipe.name, out, len(parts), sum(part.size for part in parts), passes, tuple(_changes(history, plan)),
-        estimate(out, history, parts, passes, survey.first), where,
+        estimate(out, history, parts, passes, survey.first, plan.ingest_method), where,
         tuple(survey.damaged), len(every) - len(parts), warnings_of(recipe),
     )  # fmt: skip
 

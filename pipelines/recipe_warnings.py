@@ -6,6 +6,7 @@ import numpy as np
 
 from dedup.curve import enough_bands, found
 from dedup.minhash import MinHash
+from dedup.paragraphs import Paragraphs
 from pipelines.recipe import Recipe
 
 #: Below these odds of a pair at the threshold to be compared, bands and threshold do not fit.
@@ -14,7 +15,16 @@ LEAST_FOUND = 0.5
 
 def warnings_of(recipe: Recipe) -> tuple[str, ...]:
     """A line for each thing, with its mend."""
-    return tuple(line for use in recipe.documents.uses if isinstance(use.scorer, MinHash) for line in _bands(use.layer, use.scorer))
+    told: list[str] = []
+    for use in recipe.documents.uses:
+        if isinstance(use.scorer, MinHash):
+            told += _bands(use.layer, use.scorer)
+        if isinstance(use.scorer, Paragraphs) and recipe.documents.against:
+            told.append(
+                f"{use.layer}: lines of the earlier runs (against) are not compared: one that they kept is kept once more; "
+                "to have it cut, run over all crawls together"
+            )
+    return tuple(told)
 
 
 def _bands(layer: str, scorer: MinHash) -> list[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from core.errors import StorageError
+from core.errors import RecipeError, StorageError
 from core.remote_path import place
 from pipelines.cluster import Cluster
 from pipelines.pool import MEMORY_BYTES
@@ -21,8 +21,9 @@ Json = dict[str, Any]
 class RunOptions:
     """How a run is run; none of it changes what comes out, but `limit`, which takes the first parts only.
 
-    `workers` 0 means as many as there are processors; `inline` does everything in this process. A worker that takes more
-    than `memory_bytes` is ended. `cluster` says where Flink or Spark is; its `retries` go on with a run that lost workers.
+    `workers` 0 means as many as there are processors, or as a cluster's profile says; `inline` does everything in this
+    process. A worker that takes more than `memory_bytes` is ended. `cluster` says where Flink or Spark is; its `retries` go on
+    with a run that lost workers.
     """
 
     out: str
@@ -37,8 +38,16 @@ class RunOptions:
 
     @property
     def engine(self) -> Engine:
+        """Where the run runs. RecipeError if the profile of a cluster says another number of workers."""
         name = "" if self.cluster is not None and self.runner == "direct" else self.runner
-        return engine(name, self.runner_options, self.cluster, self.out)
+        found = engine(name, self.runner_options, self.cluster, self.out)
+        most = found.cluster.at_a_time if found.cluster is not None else None
+        if self.workers and most not in (None, self.workers):
+            raise RecipeError(
+                f"--workers {self.workers}: the cluster runs {most} tasks at a time, as its profile or its master says",
+                f"leave --workers out, or say `parallelism: {self.workers}` in the profile",
+            )
+        return found
 
     @property
     def worker_count(self) -> int:

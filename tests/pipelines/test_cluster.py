@@ -96,6 +96,10 @@ def test_a_jar_is_found_from_the_profile(tmp_path: Path) -> None:
         path.write_text(f"runner: flink\nmaster: '[local]'\njob_server_jar: {jar}\n")
         assert load_cluster(path).job_server_jar == load_cluster(str(path)).job_server_jar == found
     assert load_cluster(path.read_text().replace("/opt/", "")).job_server_jar == "x.jar"
+    for java, found in (("java", "java"), ("jre/bin/java", f"{tmp_path}/jre/bin/java"), ("/usr/bin/java", "/usr/bin/java")):
+        path.write_text(f"runner: flink\nmaster: '[local]'\njava: {java}\n")
+        assert load_cluster(path).java == found
+    assert load_cluster(path.read_text().replace("/usr", "./usr")).java == "./usr/bin/java"
 
 
 def test_all_problems_are_told_at_once(tmp_path: Path) -> None:

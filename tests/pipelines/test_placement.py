@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -63,8 +64,12 @@ def test_where_exchange_files_go(out: str, cluster: str | None, folder: str, in_
 )  # fmt: skip
 def test_a_local_spark_says_how_much_runs_at_a_time(master: str, tasks: int | None) -> None:
     profile = f"runner: spark\nmaster: '{master}'\n" + (POOLS if "://" in master else "")
-    options = RunOptions("out", workers=7, cluster=load_cluster(profile))
+    options = RunOptions("out", workers=0 if tasks else 7, cluster=load_cluster(profile))
     assert placement(options).parallelism == tasks
+    if tasks:
+        assert placement(replace(options, workers=tasks)).parallelism == tasks
+        with pytest.raises(RecipeError, match=f"--workers 9: the cluster runs {tasks} tasks"):
+            placement(replace(options, workers=9))
     assert options.worker_count == (7 if tasks is None else tasks)
     assert placement(RunOptions("out", cluster=load_cluster(profile + "parallelism: 5\n"))).parallelism == 5
 

@@ -32,3 +32,10 @@ def test_bands_that_do_not_fit_their_threshold(setting: str, told: str) -> None:
     found = warnings_of(load_recipe(RECIPE.format(setting)))
     assert len(found) == bool(told)
     assert all(told in line and "web2shards dedup curve" in line for line in found)
+
+
+def test_repeated_lines_know_nothing_of_earlier_runs() -> None:
+    lines = RECIPE.replace("{{minhash: {{{}}}}}", "exact, paragraphs")
+    assert warnings_of(load_recipe(lines.format())) == ()
+    (line,) = warnings_of(load_recipe(lines.format(), ["documents.against=[out/before]"]))
+    assert line.startswith("paragraphs: lines of the earlier runs (against) are not compared")

@@ -113,7 +113,9 @@ def test_a_damaged_layer_is_told(recipe: Path, out: Path) -> None:
     assert path.exists()
 
 
-def test_a_trial_gives_an_estimate(cli: Cli, small_recipe: Path, tmp_path: Path) -> None:
+def test_a_trial_gives_an_estimate(
+    cli: Cli, small_recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
     run_inline(small_recipe, tmp_path / "out", limit=1)
     preview = web2shards.plan(small_recipe, tmp_path / "out")
     told = preview.estimate
@@ -127,6 +129,10 @@ def test_a_trial_gives_an_estimate(cli: Cli, small_recipe: Path, tmp_path: Path)
     killed = cli("plan", small_recipe, "--out", tmp_path / "out").stdout
     assert "has not finished; 1 of 3 parts are read already" in " ".join(killed.split())
     assert "--limit 1" not in killed
+    with monkeypatch.context() as patch:
+        patch.setattr("pipelines.plan.INGEST_VERSION", 99)
+        other = cli("plan", small_recipe, "--out", tmp_path / "out").stdout
+    assert "are read already" not in " ".join(other.split())  # they were read in another way
     run_inline(small_recipe, tmp_path / "out")
     used = sum(path.stat().st_size for path in (tmp_path / "out").rglob("*") if path.is_file())
     assert 0.3 * used < told.disk < 4 * used
@@ -200,6 +206,10 @@ def test_where_a_run_would_be_run(cli: Cli, recipe: Path, tmp_path: Path) -> Non
     assert f"exchange files on a disk that all hosts must see: {tmp_path}/out/tmp" in told.stdout
     assert f"`web2shards doctor --cluster {profile} --out {tmp_path}/out`" in told.stdout
     assert not (tmp_path / "out").exists()
+    refused = cli("plan", recipe, "--out", tmp_path / "out", "--cluster", profile, "--workers", "3")
+    assert refused.exit_code == 2
+    assert "16 tasks at a time" in " ".join(refused.stderr.split())
+    assert cli("plan", recipe, "--out", tmp_path / "out", "--cluster", profile, "--workers", "16").exit_code == 0
     here = cli("plan", recipe, "--out", tmp_path / "out", "--workers", "3").stdout
     assert "direct: 2 pipelines" in here
     assert "3 tasks at a time; workers: processes of this machine" in here
