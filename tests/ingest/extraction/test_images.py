@@ -21,7 +21,8 @@ def test_images_with_their_texts() -> None:
     url = "https://site.example/a%20b.jpg"
     assert first == (0, url, "A bridge & a river", "The bridge in 1950", "Old", "Before it all.", "After it.")
     assert second[:5] == (1, "https://cdn.example/c.png", "", "", "")
-    assert second.before == "Before it all. The bridge in 1950 After it."
+    assert second.before == "Before it all. The bridge in 1950 After"
+    assert second.after == "it."
     assert third[:5] == (2, "https://site.example/news/d.gif", "", "", "")
     assert third.after == ""
 
@@ -55,6 +56,17 @@ def test_text_around_is_short_and_near() -> None:
     assert len(image.before) <= AROUND
     assert image.before.endswith("far near")
     assert image.after == "next next next next"
+
+
+@pytest.mark.parametrize("word", ["far ", "\u30fc\u30fc\u30fc ", "&amp; "])
+def test_text_around_is_next_to_the_image_however_long_the_block(word: str) -> None:
+    (image,) = extract_images(f"<p>{word * 20_000}here<img src=a>there{word * 20_000}")
+    text = word.replace("&amp;", "&")
+    assert image.before == (text * 200 + "here")[-AROUND:].strip()
+    assert image.after == ("there" + text * 200)[:AROUND].strip()
+    (image,) = extract_images(f"<p>{word * 20_000}here</p><img src=a><p>there{word * 20_000}")
+    assert image.before == (text * 200 + "here")[-AROUND:].strip()
+    assert image.after == ("there" + text * 200)[:AROUND].strip()
 
 
 @settings(deadline=None, max_examples=100)
