@@ -41,7 +41,7 @@ class Text:
     max_html: int = 4 << 20
 
     name: ClassVar[str] = "text"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     costly: ClassVar[bool] = False
 
     def __post_init__(self) -> None:

@@ -23,6 +23,8 @@ LEAST = 0.25
 SHARPENED = 1.15
 #: A text reads better with its headings, and one that is so probable costs no F1: half of them belong to it.
 HEADING = 0.2
+#: Headings whose section is dropped go with it if they are so few of those kept, and no more probable than that.
+ORPHANS, ORPHAN = 0.2, 0.8
 #: Of the words of articles and products in JSON-LD so many are main text (252 pages of WCXB that have such).
 LINKED = 0.9
 
@@ -79,6 +81,29 @@ def keep_headings(t: Tables, probability: npt.NDArray[np.float32], kept: npt.NDA
     for i in range(len(kept) - 2, -1, -1):
         if kept[i + 1] and not kept[i] and probability[i] >= HEADING:
             kept[i] = heading_level(i, t) > 1
+
+
+@njit(types.void(TABLES_TYPE, types.float32[::1], types.boolean[::1]), cache=True, nogil=True, error_model="numpy")
+def drop_orphans(t: Tables, probability: npt.NDArray[np.float32], kept: npt.NDArray[np.bool_]) -> None:
+    """Unmarks in `kept` (m,) headings under the page's own of whose sections nothing is kept; where they are many they are items
+    of a list, and stay."""
+    n = len(kept)
+    orphans = np.zeros(n, np.bool_)
+    next_kept, next_level, headings, found = n, 1, 0, 0
+    for i in range(n - 1, -1, -1):
+        if not kept[i]:
+            continue
+        level = heading_level(i, t)
+        if level > 0:
+            headings += 1
+            if level > 1 and probability[i] < ORPHAN and next_kept > i + 1 and 0 < next_level <= level:
+                orphans[i] = True
+                found += 1
+        next_kept, next_level = i, level
+    if found <= ORPHANS * headings:
+        for i in range(n):
+            if orphans[i]:
+                kept[i] = False
 
 
 @njit(types.int64(TABLES_TYPE, types.boolean[::1], types.uint8[::1]), cache=True, nogil=True, error_model="numpy")

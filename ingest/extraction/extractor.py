@@ -13,7 +13,7 @@ import numpy.typing as npt
 from core.characters import Bytes
 from ingest.extraction import layout as at
 from ingest.extraction.agreement import agree
-from ingest.extraction.choice import choose, expected_f1, keep_headings, write
+from ingest.extraction.choice import choose, drop_orphans, expected_f1, keep_headings, write
 from ingest.extraction.context import N_CONTEXT, fill_context
 from ingest.extraction.features import N_FEATURES, fill_features, relations_of
 from ingest.extraction.layout import Tables
@@ -79,6 +79,7 @@ def select(tables: Tables, probability: npt.NDArray[np.float32]) -> tuple[npt.ND
     keep_headings(tables, probability, kept)
     drop_repeats(tables, kept)
     drop_copies(tables, kept)
+    drop_orphans(tables, probability, kept)
     return kept, confidence
 
 

@@ -165,7 +165,10 @@ class _Writer:
         how many cells each row has."""
         places: dict[int, dict[int, int]] = {row: {} for row in rows}
         counts = dict.fromkeys(rows, 0)
-        for e in range(min(rows), max(cell for cells in rows.values() for cell in cells) + 1):
+        last, end = max(rows), max(cell for cells in rows.values() for cell in cells) + 1
+        while end < len(self.parents) and self.parents[end] >= last:
+            end += 1
+        for e in range(min(rows), end):
             row = self.parents[e]
             if row in counts and self.names[e] in (el.TD, el.TH):
                 if e in rows[row]:

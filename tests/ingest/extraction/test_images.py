@@ -122,6 +122,17 @@ def test_text_around_is_short_and_near() -> None:
     assert image.after == "next next next next"
 
 
+@pytest.mark.parametrize("word", ["far ", "\u30fc\u30fc\u30fc ", "&amp; "])
+def test_text_around_is_next_to_the_image_however_long_the_block(word: str) -> None:
+    (image,) = extract_images(f"<p>{word * 20_000}here<img src=a>there{word * 20_000}")
+    text = word.replace("&amp;", "&")
+    assert image.before == (text * 200 + "here")[-AROUND:].strip()
+    assert image.after == ("there" + text * 200)[:AROUND].strip()
+    (image,) = extract_images(f"<p>{word * 20_000}here</p><img src=a><p>there{word * 20_000}")
+    assert image.before == (text * 200 + "here")[-AROUND:].strip()
+    assert image.after == ("there" + text * 200)[:AROUND].strip()
+
+
 @settings(deadline=None, max_examples=100)
 @given(st.lists(st.sampled_from(["<img", " src=a", " alt='", "'", ">", "<figure>", "<figcaption>", "</figure>", "x ", "&amp;"])))
 def test_any_page(pieces: list[str]) -> None:

@@ -12,11 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.extraction import layout as at
-from ingest.extraction.choice import LEAST, SHARPENED, choose, drop_repeats, keep_headings, write
+from ingest.extraction.agreement import agree
+from ingest.extraction.choice import LEAST, LINKED, SHARPENED, choose, drop_orphans, expected_f1, keep_headings, write
 from ingest.extraction.context import CONTEXT, N_CONTEXT, fill_context
 from ingest.extraction.layout import Tables, new_tables
 from ingest.extraction.lookup import make_scores
 from ingest.extraction.measures import measure
+from ingest.extraction.repeats import drop_copies, drop_repeats
 from ingest.extraction.scan import scan
 from ingest.extraction.trees import Trees, check_trees, predict
 from tests.ingest.extraction.pages import PAGES
@@ -133,6 +135,80 @@ def test_what_a_heading_says_is_said_once() -> None:
     kept[3] = False
     drop_repeats(tables, kept)
     assert kept.tolist() == [False, True, True, False, True, False, True, True, False, True]
+
+
+def scanned(html: str) -> Tables:
+    return scan(np.frombuffer(html.encode(), np.uint8))
+
+
+def agreed(html: str, probability: list[float]) -> list[float]:
+    tables, found = scanned(html), np.array(probability, np.float32)
+    agree(tables, measure(tables, NOTHING, NOTHING), found)
+    return found.tolist()
+
+
+def test_what_a_template_made_alike_has_one_probability() -> None:
+    table = "<table><tr><th>a<td>b<td>c<tr><th>d<td>e<td>f</table><p>g"
+    found = agreed(table, [0.6, 0.4, 0.4, 0.6, 0.4, 0.4, 0.9])
+    assert found == pytest.approx([7 / 15] * 6 + [0.9])
+    assert agreed(table, [0.9, 0.1, 0.4, 0.9, 0.1, 0.4, 0.9]) == pytest.approx([0.9, 0.1, 0.4, 0.9, 0.1, 0.4, 0.9])  # in doubt
+    cards = "<div class=x><b>name</b></div>" * 3
+    assert agreed(cards, [0.4, 0.5, 0.55]) == pytest.approx([29 / 60] * 3)
+    assert agreed(cards, [0.2, 0.5, 0.55]) == pytest.approx([0.2, 0.5, 0.55])
+    long = f"<p>{'word ' * 16}</p>" * 3  # paragraphs stand for themselves
+    assert agreed(long, [0.4, 0.5, 0.55]) == pytest.approx([0.4, 0.5, 0.55])
+    assert agreed("<ul><li>one two three<li>four</ul>", [0.4, 0.6]) == pytest.approx([0.45, 0.45])  # by words
+
+
+QUOTE = "I would buy it again, and so would all my friends who saw how well it keeps."
+
+
+@pytest.mark.parametrize(
+    ("html", "dropped"),
+    [
+        (f"<div><p>{QUOTE}</p><p>Anne</div><div><p>{QUOTE}</p><p>Anne</div>", [2, 3]),  # the slides of a carousel
+        (f"<div><p>{QUOTE}</p><p>Anne</div><div><p>{QUOTE}</p><p>Peter</div>", []),
+        (f"<div><div>{QUOTE}</div><p>Anne</div><div><div>{QUOTE}</div><p>Peter</div>", [2]),
+        (f"<div><p>{QUOTE}<p>More</div><div><blockquote><p>{QUOTE}</blockquote><p>Yes", [2]),  # a quotation of a post
+        (f"<p>{QUOTE}<p>Verse<p>{QUOTE}", []),  # a refrain
+        (f"<p>{QUOTE}<br>Verse<br>{QUOTE}", []),
+        (f"<div><pre>{QUOTE}</pre></div><section><pre>{QUOTE}</pre></section>", []),
+        (f"<div>{QUOTE}</div><table><tr><td>{QUOTE}</table>", []),
+        ("<div><p>Weight: 5 kg<p>One</div><div><p>Weight: 5 kg<p>Two</div>", []),  # a field of cards
+        (f"<ul><li><a href=#a>{QUOTE}</a></ul><div><h2>{QUOTE}</h2></div>", []),  # a table of contents
+        (f"<div><h2>Say</h2><p>{QUOTE}</div><div><h2>Say</h2><p>{QUOTE}</div>", [2, 3]),
+    ],
+)
+def test_copies(html: str, dropped: list[int]) -> None:
+    tables = scanned(html)
+    kept = np.ones(int(tables.state[at.N_BLOCKS]), np.bool_)
+    drop_copies(tables, kept)
+    assert np.flatnonzero(~kept).tolist() == dropped
+
+
+def test_headings_go_with_their_section() -> None:
+    tables = scanned("<h2>1</h2><p>2" + "<h2>3</h2><p>4<p>5" * 5 + "<h2>6</h2><ul><li>7</ul>")
+    probability = np.full(int(tables.state[at.N_BLOCKS]), 0.7, np.float32)
+    kept = np.ones(len(probability), np.bool_)
+    kept[-1] = False
+    drop_orphans(tables, probability, kept)
+    assert np.flatnonzero(~kept).tolist() == [len(kept) - 2, len(kept) - 1]
+    kept[-2], probability[-2] = True, 0.9
+    drop_orphans(tables, probability, kept)
+    assert kept[-2]
+    listing = scanned("<h2>item</h2><p>price" * 4)
+    kept = np.array([True, False] * 4)
+    drop_orphans(listing, np.full(8, 0.7, np.float32), kept)
+    assert kept.sum() == 4
+
+
+def test_the_expected_f1_of_what_stands_in_no_block() -> None:
+    tables, probability = blocks_of([10, 20]), np.array([0.9, 0.1], np.float32)
+    kept = np.zeros(2, np.bool_)
+    likely = 10 * 0.9**SHARPENED + 20 * 0.1**SHARPENED
+    assert expected_f1(tables, probability, kept, 100) == pytest.approx(2 * 100 * LINKED / (100 + 100 * LINKED + likely))
+    best = choose(tables, probability, kept)
+    assert expected_f1(tables, probability, kept, 0) == pytest.approx(best)
 
 
 def test_kept_blocks_are_written_a_line_each() -> None:

@@ -117,7 +117,7 @@ def test_a_page_of_tables() -> None:
 def test_a_forum_that_hides_its_posts() -> None:
     posts = "".join(
         f'<div class="topic-body crawler-post"><span class="creator"><a href="/u/{i}">user{i}</a></span><div class="post">'
-        f"<p>{text}</p></div></div>" for i, text in enumerate(PROSE * 3)
+        f"<p>Answer {i}. {text}</p></div></div>" for i, text in enumerate(PROSE * 3)
     )  # fmt: skip
     html = f"""<html><head><title>Bridge - Forum</title></head><body class="crawler"><section id="main"></section>
 <noscript data-path="/t/1"><header class="d-header"><a href="/">Forum</a></header><div id="main-outlet" class="wrap">
@@ -140,6 +140,9 @@ def test_what_a_shop_tells_machines_alone() -> None:
     text = extract_text(product(f"<p>{PROSE[0]}</p><p>{PROSE[1]}</p>"))
     assert text.endswith(f"{PROSE[0]}\n{PROSE[1]}")
     assert extract_text(product(f"<p>{PROSE[0]}</p><p>{PROSE[1]}</p>"), format="markdown").endswith(f"{PROSE[0]}\n\n{PROSE[1]}")
+    found = extract(as_bytes(product(f"<p>{PROSE[0]}</p><p>{PROSE[1]}</p>")))
+    assert found.confidence is not None
+    assert found.confidence > 0.5
     shown = product(PROSE[0]).replace("<button>", f"<div class=description><p>{PROSE[0]}</p></div><button>")
     assert extract_text(shown).count(PROSE[0]) <= 1
 

@@ -130,6 +130,20 @@ def test_what_the_head_says() -> None:
     assert rows["page_title"].tolist() == [4] * 3
 
 
+@pytest.mark.parametrize(
+    ("html", "text"),
+    [
+        ("a<svg/>b<svg></svg>c", "abc"), ("a<svg viewBox='0 0 1 1' />b<svg><text>x</text></svg>c", "abc"),
+        ("a<math/>b<math>x</math>c", "abc"), ("a<svg id=x/>b</svg>c", "ac"), ("a<svg / >b</svg>c", "ac"),
+        ("a<script/>b</script>c", "ac"), ("a<style/>b</style>c", "ac"), ("a<textarea/>b</textarea>c", "ac"),
+        ("a<video src=x>No video here</video>b<audio>Nor sound</audio>c", "abc"), ("a<video><p>b", "ab"),
+    ],
+)  # fmt: skip
+def test_what_is_not_read(html: str, text: str) -> None:
+    tables = scanned(html)
+    assert tables.text[: tables.state[at.N_TEXT]].tobytes().decode() == text
+
+
 def test_noscript_is_read_where_the_page_has_no_text_without_it() -> None:
     post = "<noscript><div>" + "A post of some words. " * 40 + "</div></noscript>"
     assert scanned("<p>Loading" + post).blocks[: 2, at.B_WORDS].tolist() == [1, 200]

@@ -47,6 +47,16 @@ def test_what_is_not_kept_leaves_no_mark() -> None:
     assert markdown(tables, np.array([1, 0, 1, 1, 1, 0, 1], np.bool_)) == "- a\n- c\n\n| 1 | 2 |\n| --- | --- |\n|  | 4 |"
 
 
+def test_rows_of_a_table_are_no_longer_than_they_were() -> None:
+    wide = "<tr>" + "<td>x" * 2000
+    html = "<table>" + wide + "<tr><td>1<td>2<td>" * 2000 + "</table>"
+    rows = written(html).split("\n")
+    assert len(rows) == 2002
+    assert rows[0].count("|") == rows[1].count("|") == 2001
+    assert set(rows[2:]) == {"| 1 | 2 |  |"}
+    assert written("<table><tr><td>1<tr><td>2<td>3</table>") == "| 1 |  |\n| --- | --- |\n| 2 | 3 |"
+
+
 def test_the_function() -> None:
     found = extract_text(ARTICLE, format="markdown")
     assert found.removeprefix("# The bridge\n\n") == f"{SENTENCES}\n\n{SENTENCES} <sic>"
