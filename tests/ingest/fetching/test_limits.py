@@ -286,3 +286,46 @@ def test_plain_code_may_stop_early() -> None:
         stream.close()
         assert time.monotonic() - began < 20
     assert not [thread for thread in threading.enumerate() if thread.name == "fetch"]
+
+
+def test_jobs_may_follow_from_outcomes() -> None:
+    class Feed:
+        """A binary tree of URLs, whose next jobs are known when an outcome has been taken."""
+
+        def __init__(self, url: str) -> None:
+            self.url = url
+            self.ready = [1]
+            self.open = 0
+
+        def __iter__(self) -> Iterator[Job | None]:
+            return self
+
+        def __next__(self) -> Job | None:
+            if self.ready:
+                self.open += 1
+                index = self.ready.pop()
+                return Job(index, f"{self.url}{index}")
+            if self.open:
+                return None
+            raise StopIteration
+
+        def take(self, outcome: Outcome) -> None:
+            self.open -= 1
+            self.ready += [child for child in (2 * outcome.index, 2 * outcome.index + 1) if child < 64]
+
+    async def test() -> None:
+        async with serve() as site:
+            feed = Feed(site.url("/"))
+            began = time.monotonic()
+            found: list[int] = []
+            async for outcome in fetch(feed, quick()):
+                found.append(outcome.index)
+                feed.take(outcome)
+            assert sorted(found) == list(range(1, 64))
+            assert time.monotonic() - began < 5
+            feed = Feed(site.url("/"))
+            async for outcome in fetch(feed, quick(max_requests=10)):
+                feed.take(outcome)
+            assert len(feed.ready) > 0
+
+    run(test())
