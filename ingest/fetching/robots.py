@@ -108,6 +108,11 @@ class RobotsCache:
         self._rules.move_to_end(origin)
         return rules
 
+    def known(self, origin: str, settings: FetchSettings) -> Rules | None:
+        """What holds for an origin, however old; None if nothing is known of it."""
+        record = self._records.get(origin)
+        return self.rules(origin, record.fetched_at, settings) if record is not None else None
+
     def export(self) -> list[RobotsRecord]:
         """The records that are held, sorted by origin."""
         return sorted(self._records.values(), key=lambda record: record.origin)
