@@ -16,7 +16,16 @@ import typer
 from typer.core import TyperGroup
 
 from core.errors import UserError
-from web2shards import dedup_commands, look_commands, machine_commands, mend_commands, recipe_commands, run_commands, train_commands
+from web2shards import (
+    crawl_commands,
+    dedup_commands,
+    look_commands,
+    machine_commands,
+    mend_commands,
+    recipe_commands,
+    run_commands,
+    train_commands,
+)
 from web2shards.console import say, show_error
 from web2shards.signals import exit_code, interrupting, told
 
@@ -82,7 +91,7 @@ def _root(  # pyright: ignore[reportUnusedFunction]
     ctx.obj = {"verbose": verbose}
 
 
-for group in (run_commands, look_commands, mend_commands, machine_commands):
+for group in (run_commands, look_commands, mend_commands, machine_commands, crawl_commands):
     group.register(app)
 app.add_typer(recipe_commands.app, name="recipe", rich_help_panel="Recipes")
 app.add_typer(dedup_commands.app, name="dedup", rich_help_panel="Recipes")

@@ -20,7 +20,7 @@ WAITING = 16
 
 
 async def fetch(
-    jobs: Iterable[Job],
+    jobs: Iterable[Job | None],
     settings: FetchSettings,
     *,
     robots: RobotsCache | None = None,
@@ -29,7 +29,8 @@ async def fetch(
 ) -> AsyncGenerator[Outcome]:
     """The outcome of each job, in the order in which they come to be known.
 
-    `jobs` is read as it goes, in the event loop, and should not block for long. An exception that it raises comes through.
+    `jobs` is read as it goes, in the event loop, and should not block for long. An exception that it raises comes through. A
+    None says that there is no job now, but may be when more outcomes were taken: so a crawl feeds its own pass.
     `robots` keeps what was read of robots.txt, `spent` counts; `lookup` is closed at the end. To stop early, close the
     generator (`contextlib.aclosing`).
     """
@@ -47,7 +48,7 @@ async def fetch(
 
 
 def fetch_in_thread(
-    jobs: Iterable[Job],
+    jobs: Iterable[Job | None],
     settings: FetchSettings,
     *,
     robots: RobotsCache | None = None,

@@ -55,7 +55,10 @@ class Hops:
         self._clock = clock
 
     def settled(self, host: Host, hop: Hop) -> Outcome | None:
-        """The outcome of a hop for which no request is needed: its host is given up, or robots.txt forbids it."""
+        """The outcome of a hop for which no request is needed: its host is given up, or robots.txt forbids it.
+
+        Otherwise None, and the host has the pace that its robots.txt asks for.
+        """
         origin = hop.target.origin
         closed = host.given_up or host.closed.get(origin)
         if closed is not None:
@@ -67,16 +70,15 @@ class Hops:
             rules = self._robots.rules(origin, time.time(), self._settings)
             if rules is not None and not rules.allows(str(hop.target.url)):
                 return self.outcome(hop, "robots", "robots.txt disallows it")
+            if rules is not None:
+                host.interval = max(host.interval, min(rules.delay, self._settings.max_crawl_delay_seconds))
         return None
 
     async def step(self, host: Host, hop: Hop, *, last: bool) -> Again | Ended:
         """One request to a host, and what it means; sets the host's pace and whether it is given up."""
         settings = self._settings
-        if settings.robots:
-            rules = self._robots.rules(hop.target.origin, time.time(), settings)
-            if rules is None:
-                return await self._ask_robots(host, hop)
-            host.interval = max(host.interval, min(rules.delay, settings.max_crawl_delay_seconds))
+        if settings.robots and self._robots.rules(hop.target.origin, time.time(), settings) is None:
+            return await self._ask_robots(host, hop)
         hop.requests += 1
         try:
             answer = await self._transport.get(hop.target, settings.max_bytes, self._judge, self._judge_start, last=last)

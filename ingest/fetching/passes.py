@@ -30,6 +30,7 @@ KEPT_HOSTS, KEPT_INTERVAL = 256, 5.0
 LOOK_SECONDS = 1.0
 
 _Result = tuple[Outcome, Answer | None]
+_END = object()
 
 
 class Pass:
@@ -37,14 +38,14 @@ class Pass:
 
     def __init__(
         self,
-        jobs: Iterable[Job],
+        jobs: Iterable[Job | None],
         settings: FetchSettings,
         transport: Transport,
         resolver: Resolver,
         robots: RobotsCache,
         spent: Spent,
     ) -> None:
-        self._jobs: Iterator[Job] | None = iter(jobs)
+        self._jobs: Iterator[Job | None] | None = iter(jobs)
         self._settings = settings
         self._resolver = resolver
         self._spent = spent
@@ -67,6 +68,7 @@ class Pass:
                 yield result[0]
                 if result[1] is not None:
                     result[1].release()
+                self._wake.set()  # what came of it may be new jobs
             if self._error is not None:
                 raise self._error
         finally:
@@ -135,9 +137,9 @@ class Pass:
         for _ in range(READ_AT_ONCE):
             if self._jobs is None or self._turns.held >= self._settings.look_ahead:
                 return
-            job = next(self._jobs, None)
-            if job is None:
-                self._jobs = None
+            job = next(self._jobs, _END)
+            if not isinstance(job, Job):
+                self._jobs = None if job is _END else self._jobs
                 return
             self._queue(job)
         self._wake.set()
@@ -260,5 +262,7 @@ class Pass:
         for hop in self._turns.drain_all():
             await taken.put((self._hops.outcome(hop, "not_reached", detail), None))
         for job in self._jobs or ():
+            if job is None:
+                return
             outcome = Outcome(job.index, job.url, "not_reached", True, fetched_at=time.time(), detail=detail)
             await taken.put((outcome, None))

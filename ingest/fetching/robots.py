@@ -45,7 +45,7 @@ class Rules:
     """What one robots.txt means for us."""
 
     def __init__(self, record: RobotsRecord, agent: str) -> None:
-        self._agent = agent
+        self.agent = agent
         self._parsed: Protego | None = None
         if record.body is not None:
             text = record.body.decode("utf-8-sig", "replace").replace("\x00", "")
@@ -53,15 +53,15 @@ class Rules:
 
     def allows(self, url: str) -> bool:
         """Whether a URL may be fetched."""
-        return self._parsed is None or self._parsed.can_fetch(url, self._agent)
+        return self._parsed is None or self._parsed.can_fetch(url, self.agent)
 
     @property
     def delay(self) -> float:
         """Seconds between requests that it asks for: the larger of Crawl-delay and Request-rate; 0 if it asks for none."""
         if self._parsed is None:
             return 0.0
-        rate = self._parsed.request_rate(self._agent)
-        return max(self._parsed.crawl_delay(self._agent) or 0.0, rate.seconds / rate.requests if rate else 0.0)
+        rate = self._parsed.request_rate(self.agent)
+        return max(self._parsed.crawl_delay(self.agent) or 0.0, rate.seconds / rate.requests if rate else 0.0)
 
     @property
     def sitemaps(self) -> list[str]:
@@ -101,12 +101,17 @@ class RobotsCache:
             return None
         self._records.move_to_end(origin)
         rules = self._rules.get(origin)
-        if rules is None:
+        if rules is None or rules.agent != settings.agent:
             rules = self._rules[origin] = Rules(record, settings.agent)
             if len(self._rules) > PARSED:
                 self._rules.popitem(last=False)
         self._rules.move_to_end(origin)
         return rules
+
+    def known(self, origin: str, settings: FetchSettings) -> Rules | None:
+        """What holds for an origin, however old; None if nothing is known of it."""
+        record = self._records.get(origin)
+        return self.rules(origin, record.fetched_at, settings) if record is not None else None
 
     def export(self) -> list[RobotsRecord]:
         """The records that are held, sorted by origin."""

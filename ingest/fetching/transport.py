@@ -1,23 +1,19 @@
-"""One request and its answer, within limits of time, rate and size, over connections that are kept and go to open addresses only.
+"""One request and its answer, within limits of time, rate and size.
 
-A connection is made to an address that came out of our resolver, and judged once more where its socket is made, so that no
-second look-up by anyone else can change where it goes (DNS rebinding).
+What is wanted of a body is judged as early as can be: by the header before any of it is read, and by its first bytes.
 """
 
 from __future__ import annotations
 
 import asyncio
-import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
 
-from ingest.fetching.addresses import may_connect
 from ingest.fetching.buffers import Buffers, Reservation
+from ingest.fetching.connections import NotOpen, Response, open_session
 from ingest.fetching.outcomes import KEPT_HEADERS, Spent
 from ingest.fetching.resolver import Resolver
 from ingest.fetching.settings import FetchSettings
@@ -28,10 +24,6 @@ from ingest.http import decode_body
 SMALL = 256 << 10
 #: The body of an answer that is not wanted is read up to this size, so that its connection can be used again.
 DRAINED = 16 << 10
-#: Of the header: each line, and how many. Servers of images send some 20 lines; cookies and policies run to a few kB.
-MAX_LINE, MAX_FIELDS = 16 << 10, 128
-#: How long a connection waits for its next request, and how many addresses of a host are tried.
-KEPT_SECONDS, TRIED_ADDRESSES = 15.0, 4
 #: A format is told by so many bytes.
 START = 512
 
@@ -44,10 +36,6 @@ class Failure(Exception):
         self.status = status
         self.detail = detail
         self.wire_bytes = wire_bytes
-
-
-class _NotOpen(OSError):
-    pass
 
 
 @dataclass(slots=True)
@@ -81,61 +69,14 @@ def any_start(_: bytes) -> str:
     return ""
 
 
-class _CheckedAddresses(AbstractResolver):
-    """Our resolver as aiohttp asks for it."""
-
-    def __init__(self, resolver: Resolver) -> None:
-        self._resolver = resolver
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
-        addresses = await self._resolver.resolve(host.removesuffix("."))
-        return [
-            ResolveResult(
-                hostname=host,
-                host=address,
-                port=port,
-                family=socket.AF_INET6 if ":" in address else socket.AF_INET,
-                proto=0,
-                flags=socket.AI_NUMERICHOST,
-            )
-            for address in addresses[:TRIED_ADDRESSES]
-        ]
-
-    async def close(self) -> None:
-        pass
-
-
 class Transport:
     """Makes requests; to be opened and closed in one event loop."""
 
     def __init__(self, settings: FetchSettings, resolver: Resolver, spent: Spent) -> None:
         self._settings = settings
         self._spent = spent
-        self._resolver = resolver
         self._buffers = Buffers(max(settings.buffer_bytes, settings.max_bytes))
-        connector = aiohttp.TCPConnector(
-            resolver=_CheckedAddresses(resolver),
-            use_dns_cache=False,
-            limit=0,
-            keepalive_timeout=KEPT_SECONDS,
-            ssl=settings.verify_tls,
-            socket_factory=self._socket,
-        )
-        self._session = aiohttp.ClientSession(
-            connector=connector,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=False,
-            trust_env=False,
-            max_line_size=MAX_LINE,
-            max_field_size=MAX_LINE,
-            max_headers=MAX_FIELDS,
-            headers={"User-Agent": settings.user_agent, "Accept-Encoding": "identity"},
-            timeout=aiohttp.ClientTimeout(
-                total=settings.total_seconds, sock_connect=settings.connect_seconds, sock_read=settings.read_seconds
-            ),
-        )
+        self._session = open_session(settings, resolver)
 
     async def close(self) -> None:
         await self._session.close()
@@ -221,7 +162,8 @@ class Transport:
                 if answer.reservation is None and len(body) > SMALL:
                     answer.reservation = await self._buffers.reserve(limit)
                 self._require_rate(len(body), time.monotonic() - began)
-            content = bytes(body[:limit])
+            content = bytes(body)
+            del body
             if coded:
                 content, problem = decode_body(content, answer.fields, limit + 1)
                 if len(content) > limit and not cut:
@@ -249,12 +191,6 @@ class Transport:
         async for chunk in response.content.iter_any():
             progress.wire_bytes += len(chunk)
 
-    def _socket(self, info: tuple[Any, ...]) -> socket.socket:
-        family, kind, protocol, _, address = info
-        if not may_connect(address[0], self._settings.networks):
-            raise _NotOpen(f"{address[0]} is not public")
-        return socket.socket(family=family, type=kind, proto=protocol)
-
 
 @dataclass(slots=True)
 class _Progress:
@@ -270,14 +206,12 @@ def _answer(response: aiohttp.ClientResponse, settings: FetchSettings) -> Answer
     raw: tuple[tuple[str, str], ...] = ()
     if settings.keep_headers:
         raw = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in response.raw_headers)
-    connection = response.connection
-    peer = connection.transport.get_extra_info("peername") if connection is not None and connection.transport else None
-    return Answer(response.status, fields, raw, peer[0] if peer else "")
+    return Answer(response.status, fields, raw, response.address if isinstance(response, Response) else "")
 
 
 def _failure(error: Exception, target: Target, progress: _Progress) -> Exception:
     detail = f"{type(error).__name__}: {error}"[:200].encode("utf-8", "replace").decode()
-    if isinstance(error, aiohttp.ClientConnectorError) and isinstance(error.os_error, _NotOpen):
+    if isinstance(error, aiohttp.ClientConnectorError) and isinstance(error.os_error, NotOpen):
         return Refused("address_refused", f"{target.host}: {error.os_error}")
     if isinstance(error, TimeoutError):
         return Failure("timeout", detail, progress.wire_bytes)

@@ -77,7 +77,7 @@ def target_of(url: str, settings: FetchSettings, base: URL | None = None) -> Tar
         raise Refused("scheme_refused", f"the scheme is {parsed.scheme[:32]}")
     if credentials or (authority is not None and "@" in authority.group(1)):
         raise Refused("credentials_refused", "the URL has a user name or a password")
-    if not host or not port:
+    if not host or not port or ("[" in url[:16] and ":" not in host):
         raise Refused("invalid_url", "no host")
     if settings.ports and port not in settings.ports:
         raise Refused("port_refused", f"the port is {port}")

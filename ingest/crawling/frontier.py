@@ -1,0 +1,141 @@
+"""What a crawl has still to ask for: queues by host that take turns, within scope, depth and budgets, each URL once.
+
+It is the stream of jobs that a pass of the fetcher reads: None while all that is left hangs on what is under way.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+
+import xxhash
+
+from core.addresses import canonical_url
+from ingest.crawling.settings import CrawlSettings
+from ingest.fetching.outcomes import Job
+from ingest.fetching.urls import Refused, target_of
+
+#: Jobs of one host that a pass holds at most: enough to keep its pace, so that the others have their turns.
+AHEAD = 8
+
+PAGE, SITEMAP = "page", "sitemap"
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A URL to ask for, its distance from a seed, and whether it is a page or a sitemap."""
+
+    url: str
+    depth: int
+    kind: str = PAGE
+
+
+@dataclass(slots=True)
+class _Queue:
+    name: str
+    tasks: deque[Task]
+    pages: int = 0
+    under_way: int = 0
+    waiting: bool = False
+
+
+class Frontier:
+    """Tasks by host. `seeds` say what the scope is; they are added like all else.
+
+    `dealt`: keys of URLs that an earlier run has dealt with: they count, and are not asked for.
+    """
+
+    def __init__(self, seeds: Iterable[str], settings: CrawlSettings, dealt: AbstractSet[int] = frozenset()) -> None:
+        self._settings = settings
+        self._dealt = dealt
+        self._roots = {host for seed in seeds if (host := self.host_of(seed))}
+        self._seen: set[int] = set()
+        self._queues: dict[str, _Queue] = {}
+        self._turn: deque[_Queue] = deque()
+        self._open: dict[int, tuple[Task, _Queue]] = {}
+        self._next = 0
+        #: Pages that were given out; tasks that wait.
+        self.asked = 0
+        self.waiting = 0
+
+    def host_of(self, url: str) -> str:
+        """The host of a URL without `www.`, empty if the URL may not be asked for."""
+        try:
+            return target_of(url, self._settings.fetch).host.removeprefix("www.")
+        except Refused:
+            return ""
+
+    def in_scope(self, url: str) -> bool:
+        """Whether a URL belongs to the crawl."""
+        host = self.host_of(url)
+        if not host or self._settings.scope == "any":
+            return bool(host)
+        if host in self._roots:
+            return True
+        return self._settings.scope == "subdomains" and any(host.endswith(f".{root}") for root in self._roots)
+
+    def add(self, task: Task) -> bool:
+        """Queues a task, unless its URL was seen, is out of scope or too deep, or its host's budget is used up."""
+        if task.depth > self._settings.depth or not self.in_scope(task.url):
+            return False
+        key = key_of(task.url)
+        if key in self._seen:
+            return False
+        host = self.host_of(task.url)
+        queue = self._queues.get(host)
+        if queue is None:
+            queue = self._queues[host] = _Queue(host, deque())
+        if task.kind == PAGE:
+            if queue.pages >= self._settings.pages_per_host:
+                return False
+            queue.pages += 1
+        self._seen.add(key)
+        if key in self._dealt:
+            return True
+        self.waiting += 1
+        if task.kind == SITEMAP:
+            queue.tasks.appendleft(task)
+        else:
+            queue.tasks.append(task)
+        self._offer(queue)
+        return True
+
+    def ended(self, index: int) -> Task:
+        """The task of a job that has its outcome."""
+        task, queue = self._open.pop(index)
+        queue.under_way -= 1
+        self._offer(queue)
+        return task
+
+    def __iter__(self) -> Iterator[Job | None]:
+        return self
+
+    def __next__(self) -> Job | None:
+        while self._turn and not 0 < self._settings.pages <= self.asked:
+            queue = self._turn.popleft()
+            queue.waiting = False
+            if not queue.tasks:
+                continue
+            task = queue.tasks.popleft()
+            queue.under_way += 1
+            self.waiting -= 1
+            self.asked += task.kind == PAGE
+            self._offer(queue)
+            self._next += 1
+            self._open[self._next] = (task, queue)
+            return Job(self._next, task.url)
+        if self._open:
+            return None
+        raise StopIteration
+
+    def _offer(self, queue: _Queue) -> None:
+        if queue.tasks and queue.under_way < AHEAD and not queue.waiting:
+            queue.waiting = True
+            self._turn.append(queue)
+
+
+def key_of(url: str) -> int:
+    """What two spellings of one URL have in common, in 64 bits."""
+    return xxhash.xxh3_64_intdigest(canonical_url(url).encode("utf-8", "replace"))

@@ -1,0 +1,60 @@
+"""The links of a page that a crawler may follow: `a` and `area`, resolved against `base`, less what is marked nofollow.
+
+https://html.spec.whatwg.org/multipage/links.html; `<meta name=robots>` as developers.google.com/search describes it.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import urldefrag, urljoin
+
+from resiliparse.parse.html import HTMLTree  # pyright: ignore[reportMissingImports]
+
+from ingest.charset import decode
+from ingest.html import tamed
+from ingest.http import charset_parameter
+
+#: Characters of a page that are looked at, and links that are taken of it.
+MAX_CHARACTERS, MAX_LINKS = 4 << 20, 5_000
+_FOLLOWED = ("http://", "https://")
+_STOPS = ("nofollow", "none")
+
+
+def links_of(body: bytes, content_type: str, url: str, *, nofollow: bool = True) -> list[str]:
+    """Absolute http URLs without fragments, in page order, each once. `url` is the page's own; never raises."""
+    text = decode(body, charset_parameter(content_type), url=url).text
+    tree = HTMLTree.parse(tamed(text, MAX_CHARACTERS))  # held: its nodes live in it
+    document = tree.document
+    if document is None:
+        return []
+    if nofollow and any(
+        (node.getattr("name") or "").strip().lower() == "robots"
+        and any(word.strip().lower() in _STOPS for word in (node.getattr("content") or "").split(","))
+        for node in document.get_elements_by_tag_name("meta")
+    ):
+        return []
+    base = url
+    for node in document.get_elements_by_tag_name("base"):
+        href = node.getattr("href")
+        if href:
+            base = _joined(url, href) or url
+            break
+    found: dict[str, None] = {}
+    for name in ("a", "area"):
+        for node in document.get_elements_by_tag_name(name):
+            href = node.getattr("href")
+            if not href or (nofollow and "nofollow" in (node.getattr("rel") or "").lower().split()):
+                continue
+            link = _joined(base, href)
+            if link:
+                found[link] = None
+                if len(found) >= MAX_LINKS:
+                    return list(found)
+    return list(found)
+
+
+def _joined(base: str, href: str) -> str:
+    try:
+        link = urldefrag(urljoin(base, href.strip("\t\n\f\r "))).url
+    except ValueError:
+        return ""
+    return link if link.lower().startswith(_FOLLOWED) else ""

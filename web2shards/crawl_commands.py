@@ -1,0 +1,96 @@
+"""The command crawl."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from web2shards import options
+from web2shards.console import count, grid, plain, results, say, size
+
+if TYPE_CHECKING:
+    from ingest.crawling import CrawlSettings, Summary
+
+PANEL = "Recipes"
+#: URLs between two lines of progress.
+_TOLD_EVERY = 500
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command to the application."""
+    app.command(rich_help_panel=PANEL)(crawl)
+
+
+def crawl(
+    ctx: typer.Context,
+    seeds: Annotated[Path, typer.Argument(metavar="SEEDS", help="A file with a URL or host a line; # begins a comment.")],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="FILE", help="The WARC, such as out.warc.gz. A crawl that is there goes on.")
+    ],
+    depth: Annotated[int, typer.Option("--depth", "-d", min=0, help="Links that a page may be away from a seed.")] = 3,
+    scope: Annotated[
+        str, typer.Option("--scope", "-s", help="host (the seeds' hosts), subdomains (and hosts under them) or any.")
+    ] = "host",
+    pages_per_host: Annotated[int, typer.Option(min=1, metavar="N", help="Pages of one host, at most.")] = 1_000,
+    pages: Annotated[int, typer.Option(min=0, metavar="N", help="Pages that this run asks for, at most (0: no bound).")] = 0,
+    sitemaps: Annotated[bool, typer.Option("--sitemaps/--no-sitemaps", help="Whether sitemaps are read.")] = True,
+    interval: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="Between two requests to a host, at least.")] = 1.0,
+    concurrency: Annotated[int, typer.Option(min=1, metavar="N", help="Requests at a time, one a host.")] = 256,
+    deadline: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="When this run ends (0: when all is done).")] = 0.0,
+    user_agent: Annotated[
+        str, typer.Option(metavar="TEXT", help="Who asks, and where you can be reached; robots.txt is read for its first word.")
+    ] = "web2shards/0.1",
+    open_network: Annotated[
+        list[str] | None, typer.Option(metavar="CIDR", help="A network that is not public and may be crawled, such as 10.1.0.0/16.")
+    ] = None,
+    port: Annotated[
+        list[int] | None, typer.Option(min=1, max=65_535, metavar="N", help="A port that may be used, besides 80, 443, 8080, 8443.")
+    ] = None,
+    verbose: options.Verbose = False,
+) -> None:
+    """Crawl pages to WARC, politely: robots.txt, one request a host at a time, opt-outs, and only public addresses."""
+    options.remember(ctx, verbose)
+    from core.errors import InputError, RecipeError
+    from ingest.crawling import CrawlSettings, crawl_fetch_settings
+    from ingest.crawling import crawl as run
+
+    values: dict[str, Any] = {
+        "host_interval_seconds": interval, "concurrency": concurrency, "deadline_seconds": deadline, "user_agent": user_agent,
+        "open_networks": tuple(open_network or ()), "ports": (80, 443, 8080, 8443, *(port or ())),
+    }  # fmt: skip
+    try:
+        settings = CrawlSettings(scope, depth, pages_per_host, pages, sitemaps, fetch=crawl_fetch_settings(**values))
+    except ValueError as error:
+        raise RecipeError(str(error), "see web2shards crawl --help") from None
+    try:
+        listed = read_seeds(seeds.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{seeds}: {error}", "give a file with a URL a line", str(seeds)) from None
+    told = 0
+
+    def note(summary: Summary) -> None:
+        nonlocal told
+        told += 1
+        if told % _TOLD_EVERY == 0:
+            say(f"{count(summary.records, 'page')} written, {count(summary.spent.requests, 'request')} made")
+
+    _tell(run(listed, out, settings, note=note), out, settings)
+
+
+def read_seeds(text: str) -> list[str]:
+    """URLs of a file of seeds; a host alone is asked for by https."""
+    lines = (line.partition(" #")[0].strip() for line in text.splitlines())
+    return [line if "://" in line else f"https://{line}/" for line in lines if line and not line.startswith("#")]
+
+
+def _tell(summary: Summary, out: Path, settings: CrawlSettings) -> None:
+    counted = sorted(summary.statuses.items(), key=lambda item: (-item[1], item[0]))
+    console = results()
+    console.print(grid(["what came of them", "URLs"], [(plain(status), f"{number:,}") for status, number in counted], right=(1,)))
+    console.print(f"{count(summary.records, 'page')}, {size(summary.bytes)} in {plain(str(out))}")
+    if summary.waiting:
+        console.print(f"{count(summary.waiting, 'URL')} were not reached: the same command goes on")
+    if settings.fetch.user_agent == "web2shards/0.1":
+        say("say who you are with --user-agent, so that a site can tell you if you are a burden")
