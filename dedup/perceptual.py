@@ -44,7 +44,8 @@ class Perceptual:
     Each image is also looked for without `crop` of its width and height on each side (0 for not), and `turned`: "mirrored",
     or "all" eight ways. `threshold` is how much two thumbnails may differ where they differ most (1 is what noise does).
 
-    An image of one colour has hashes, but is nobody's near-duplicate; nor is one whose decoding failed.
+    Images of equal `pixels` are copies: the same to the last pixel, or all of one colour, whatever their size. What is of one
+    colour (`uniform`) is not to be compared otherwise: its hashes say nothing. Nor is what could not be decoded.
     """
 
     by: By = "phash"
@@ -94,7 +95,7 @@ class Perceptual:
             column("pdq_quality", pa.int32(), "PDQ's quality; below 50 its hash says little", unit="%", low=0, high=100),
             column("views", pa.binary(), f"{self.by} of the image cut, mirrored and turned, one behind the other"),
             column("uniform", pa.bool_(), "of one colour"),
-            column("pixels", ID_TYPE, "xxh3-128 of width, height and pixels; equal for exact copies in any lossless format"),
+            column("pixels", ID_TYPE, "xxh3-128 of width, height and pixels, equal for exact copies; of the colour where uniform"),
             column("thumbnail", pa.binary(THUMBNAIL), "32 × 32 colours (uint8 RGB)"),
             column("area", pa.int64(), "width × height of the file", unit="pixels", low=0, high=4_000_000),
             column("ratio", pa.float32(), "width of the file by its height", low=0, high=5),
@@ -121,14 +122,18 @@ class Perceptual:
         looks = phash(pixels)
         prints, quality = pdq(pixels)
         small = thumbnail(pixels)
-        spread = small.reshape(-1, 3).max(axis=0).astype(int) - small.reshape(-1, 3).min(axis=0)
+        colours = small.reshape(-1, 3).astype(np.int64)
+        uniform = bool((colours.max(axis=0) - colours.min(axis=0)).max() <= _UNIFORM)
+        look = f"colour {(colours.mean(axis=0) / _UNIFORM).round()}".encode()
+        if not uniform:
+            look = f"{width} {height} ".encode() + pixels.tobytes()
         return {
             "phash": looks[0].tobytes(),
             "pdq": prints[0].tobytes(),
             "pdq_quality": quality,
             "views": self._views(pixels, looks if self.by == "phash" else prints),
-            "uniform": bool(spread.max() <= _UNIFORM),
-            "pixels": xxhash.xxh3_128_digest(f"{width} {height} ".encode() + pixels.tobytes()),
+            "uniform": uniform,
+            "pixels": xxhash.xxh3_128_digest(look),
             "thumbnail": small.tobytes(),
             "area": width * height,
             "ratio": width / height,

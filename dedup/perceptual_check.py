@@ -109,20 +109,34 @@ def _smooth(small: F64, weights: F64, between: F64, out: Pixels) -> None:
 
 
 @helper
-def _warp(image: F64, at: F64, warped: F64, inside: Mask) -> None:
+def _cubic(before: float, a: float, b: float, after: float, t: float) -> float:
+    """Catmull and Rom's spline between a (t = 0) and b (t = 1): bilinear means would blur thin lines."""
+    return a + 0.5 * t * (b - before + t * (2 * before - 5 * a + 4 * b - after + t * (3 * (a - b) + after - before)))
+
+
+@helper
+def _warp(image: F64, at: F64, across: F64, warped: F64, inside: Mask) -> None:
     """The image moved by at[0] and at[2] pixels and stretched by at[1] and at[3] of them at the edges."""
-    for y in range(SIDE):
-        source_y = y + at[2] + at[3] * (y - _HALF) / (SIDE / 2)
-        for x in range(SIDE):
-            source_x = x + at[0] + at[1] * (x - _HALF) / (SIDE / 2)
-            inside[y, x] = -0.5 <= source_x <= SIDE - 0.5 and -0.5 <= source_y <= SIDE - 0.5
-            cx, cy = min(max(source_x, 0.0), SIDE - 1.0), min(max(source_y, 0.0), SIDE - 1.0)
-            x0, y0 = min(np.int64(cx), SIDE - 2), min(np.int64(cy), SIDE - 2)
-            fx, fy = cx - x0, cy - y0
+    last = SIDE - 1
+    for x in range(SIDE):
+        source = x + at[0] + at[1] * (x - _HALF) / (SIDE / 2)
+        inside[:, x] = -0.5 <= source <= last + 0.5
+        near = min(max(source, 0.0), last * 1.0)
+        x0 = min(np.int64(near), last - 1)
+        for y in range(SIDE):
             for c in range(3):
-                upper = image[y0, x0, c] * (1 - fx) + image[y0, x0 + 1, c] * fx
-                lower = image[y0 + 1, x0, c] * (1 - fx) + image[y0 + 1, x0 + 1, c] * fx
-                warped[y, x, c] = upper * (1 - fy) + lower * fy
+                before, after = image[y, max(x0 - 1, 0), c], image[y, min(x0 + 2, last), c]
+                across[y, x, c] = _cubic(before, image[y, x0, c], image[y, x0 + 1, c], after, near - x0)
+    for y in range(SIDE):
+        source = y + at[2] + at[3] * (y - _HALF) / (SIDE / 2)
+        if not -0.5 <= source <= last + 0.5:
+            inside[y] = False
+        near = min(max(source, 0.0), last * 1.0)
+        y0 = min(np.int64(near), last - 1)
+        for x in range(SIDE):
+            for c in range(3):
+                before, after = across[max(y0 - 1, 0), x, c], across[min(y0 + 2, last), x, c]
+                warped[y, x, c] = _cubic(before, across[y0, x, c], across[y0 + 1, x, c], after, near - y0)
 
 
 @helper
@@ -222,7 +236,7 @@ def _step(matrix: F64, right: F64, at: F64) -> None:
 @njit(types.void(_THUMBNAILS, _THUMBNAILS, _LINE, types.float64[::1]), cache=True, nogil=True, error_model="numpy")
 def _differences(one: Pixels, other: Pixels, zooms: F64, found: F64) -> None:
     warped, slopes, steep = np.empty((SIDE, SIDE, 3)), np.empty((SIDE, SIDE, 6)), np.empty((SIDE, SIDE))
-    inside = np.empty((SIDE, SIDE), np.bool_)
+    across, inside = np.empty((SIDE, SIDE, 3)), np.empty((SIDE, SIDE), np.bool_)
     matrix, right, at = np.empty((4, 4)), np.empty(4), np.empty(4)
     for row in range(len(one)):
         best = np.inf
@@ -237,7 +251,7 @@ def _differences(one: Pixels, other: Pixels, zooms: F64, found: F64) -> None:
                 for _ in range(_STEPS):
                     if best < SAME:
                         break
-                    _warp(a, at, warped, inside)
+                    _warp(a, at, across, warped, inside)
                     contrast, brightness = _light(warped, inside, b)
                     _slopes(warped, slopes, steep)
                     best = min(best, _compare(warped, inside, b, slopes, steep, contrast, brightness, matrix, right))
