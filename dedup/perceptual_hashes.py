@@ -172,7 +172,7 @@ def _blur_and_pick(pixels: Pixels, one: F32, other: F32, total: F32, small: F32)
 
 
 @njit(types.int64(types.Array(types.float32, 2, "C", readonly=True)), cache=True, nogil=True, error_model="numpy")
-def _quality(small: F32) -> int:
+def _quality(small: F32) -> int | np.int64:
     """pdqImageDomainQualityMetric: how much neighbours differ, in whole percents of 255."""
     total = 0
     for i in range(_PDQ_SIDE):
