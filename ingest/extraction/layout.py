@@ -35,14 +35,15 @@ I_ELEMENT, I_TEXT, I_SRC, I_LAZY, I_SRCSET, I_ALT, I_TITLE = 0, 1, 2, 4, 6, 8, 1
 IMAGE_COLUMNS = 12
 
 #: Where the scanner is: how much of each table is filled, the block and the word that it is in, the page's title,
-#: and whether the last tag ended with `/>`.
+#: whether the last tag ended with `/>`, and where
+#: the text stood when the last link and the last aside of a heading began.
 (
     N_ELEMENTS, N_BLOCKS, N_TEXT, N_WORDS, N_NAMES, DEPTH, OPEN_LINKS, IMAGES, IN_BLOCK, SPACE_DUE, IN_WORD, WORD_HASH,
     WORD_BYTES, WORD_LINKED, WORD_DIGIT, WORD_UPPER, TITLE_START, TITLE_END, META_KIND, META_START, META_END, N_TITLE,
     N_DESCRIPTION, INNER_LINK, OPEN_PRES, INDENT, BASE_START, BASE_END,
-    SELF_CLOSED,
-) = range(29)  # fmt: skip
-STATE_SIZE = 29
+    SELF_CLOSED, LINK_TEXT, ASIDE_DEPTH, ASIDE_TEXT, ASIDE_BLOCK,
+) = range(33)  # fmt: skip
+STATE_SIZE = 33
 
 #: Browsers stop nesting at 512 elements (Blink, WebKit); past MAX_ELEMENTS and MAX_BLOCKS the text goes on in the last;
 #: images past MAX_IMAGES are counted and not described.

@@ -81,6 +81,7 @@ FLAGS, FLAGS_NOSCRIPT = _flags(), _with_noscript()
 A, P, LI, UL, OL, DL, DT, DD = (NUMBER[name] for name in ("a", "p", "li", "ul", "ol", "dl", "dt", "dd"))
 TABLE, THEAD, TFOOT, TR, TD, TH = (NUMBER[name] for name in ("table", "thead", "tfoot", "tr", "td", "th"))
 HTML, BODY, TITLE, IMG, MENU, META, BASE = (NUMBER[name] for name in ("html", "body", "title", "img", "menu", "meta", "base"))
+BUTTON = NUMBER["button"]
 H1, H2, H6, ARTICLE, MAIN, FORM, PRE, CODED = (
     NUMBER[name] for name in ("h1", "h2", "h6", "article", "main", "form", "pre", "code")
 )
@@ -112,6 +113,10 @@ def name_hash(name: str) -> int:
     for byte in name.encode():
         value = ((value ^ byte) * FNV_PRIME) & MASK32
     return value
+
+
+#: Classes of MediaWiki's links for who would edit a section, which stand in its heading; before 2013 and since.
+ASIDES = name_hash("editsection"), name_hash("mw-editsection")
 
 
 def _table(hashes: Iterable[int], numbers: Sequence[int], bits: int) -> npt.NDArray[np.int64]:
