@@ -107,7 +107,7 @@ def drop_mark(t: Tables) -> None:
     if s[at.OPEN_LINKS] == 0 or s[at.OPEN_PRES] > 0 or n - i > _LONGEST_MARK:
         return
     while i < n:
-        c = t.text[i]
+        c = np.int64(t.text[i])
         if c == 38:
             while i < n and t.text[i] != 59:
                 i += 1
