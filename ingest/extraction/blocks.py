@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from core.characters import Bytes, Int
+from core.characters import Bytes, Int, Truth
 from core.kernels import helper
 from ingest.extraction import layout as at
-from ingest.extraction.characters import ascii_of, is_letter, unspaced_word
+from ingest.extraction.characters import LETTER, ascii_of, is_letter, kind_of, unspaced_word
 from ingest.extraction.layout import Tables
 from ingest.extraction.names import FNV_OFFSET, add_byte, is_function_word
+
+#: Bytes of the longest link that may be a mark: a few signs, or a reference to one.
+_LONGEST_MARK = 16
 
 
 @helper
@@ -78,6 +81,49 @@ def end_word(t: Tables) -> None:
     row[at.B_FUNCTION] += is_function_word(word)
     t.words[s[at.N_WORDS]] = word
     s[at.N_WORDS] += 1
+
+
+@helper
+def _cut(place: Int, t: Tables) -> None:
+    """Takes the open block's text back to `place`, unless nothing would be left of it."""
+    s = t.state
+    if s[at.IN_BLOCK] != 0 and t.blocks[s[at.N_BLOCKS], at.B_START] < place < s[at.N_TEXT]:
+        end_word(t)
+        s[at.SPACE_DUE] |= t.text[place] == 32
+        s[at.N_TEXT] = place
+
+
+@helper
+def _is_pilcrow(data: Bytes, i: Int) -> Truth:
+    """Whether `¶` is at `i`, which counts as a letter."""
+    return data[i] == 0xC2 and data[i + 1] == 0xB6
+
+
+@helper
+def drop_mark(t: Tables) -> None:
+    """At the end of a link into this page: takes it back if it has no word, as the `¶` that names the section of a heading."""
+    s = t.state
+    i, n = s[at.LINK_TEXT], s[at.N_TEXT]
+    if s[at.OPEN_LINKS] == 0 or s[at.OPEN_PRES] > 0 or n - i > _LONGEST_MARK:
+        return
+    while i < n:
+        c = np.int64(t.text[i])
+        if c == 38:
+            while i < n and t.text[i] != 59:
+                i += 1
+        elif is_letter(c) or (c > 127 and kind_of(t.text, i)[0] == LETTER and not _is_pilcrow(t.text, i)):
+            return
+        i += kind_of(t.text, i)[1] if i < n and c > 127 else 1
+    _cut(s[at.LINK_TEXT], t)
+
+
+@helper
+def drop_aside(t: Tables) -> None:
+    """At the end of an aside of a heading: takes it back, if it stands in one block. Its words are counted still."""
+    s = t.state
+    if s[at.ASIDE_BLOCK] == s[at.N_BLOCKS]:
+        _cut(s[at.ASIDE_TEXT], t)
+    s[at.ASIDE_DEPTH] = 0
 
 
 @helper

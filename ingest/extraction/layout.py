@@ -36,14 +36,15 @@ I_ELEMENT, I_TEXT, I_SRC, I_LAZY, I_SRCSET, I_ALT, I_TITLE, I_MEDIA = 0, 1, 2, 4
 IMAGE_COLUMNS = 14
 
 #: Where the scanner is: how much of each table is filled, the block and the word that it is in, the page's title, its <base>,
-#: the address of the image that it is shared with (og:image), and whether the last tag ended with `/>`.
+#: the address of the image that it is shared with (og:image), whether the last tag ended with `/>`, and where the text stood when
+#: the last link and the last aside of a heading began.
 (
     N_ELEMENTS, N_BLOCKS, N_TEXT, N_WORDS, N_NAMES, DEPTH, OPEN_LINKS, IMAGES, IN_BLOCK, SPACE_DUE, IN_WORD, WORD_HASH,
     WORD_BYTES, WORD_LINKED, WORD_DIGIT, WORD_UPPER, TITLE_START, TITLE_END, META_KIND, META_START, META_END, N_TITLE,
     N_DESCRIPTION, INNER_LINK, OPEN_PRES, INDENT, BASE_START, BASE_END, IMAGE_ROWS, SHARED_START, SHARED_END,
-    SELF_CLOSED,
-) = range(32)  # fmt: skip
-STATE_SIZE = 32
+    SELF_CLOSED, LINK_TEXT, ASIDE_DEPTH, ASIDE_TEXT, ASIDE_BLOCK,
+) = range(36)  # fmt: skip
+STATE_SIZE = 36
 
 #: Browsers stop nesting at 512 elements (Blink, WebKit); past MAX_ELEMENTS and MAX_BLOCKS the text goes on in the last;
 #: images past MAX_IMAGES rows are counted and not described.

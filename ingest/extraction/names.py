@@ -83,6 +83,7 @@ TABLE, THEAD, TFOOT, TR, TD, TH = (NUMBER[name] for name in ("table", "thead", "
 HTML, BODY, TITLE, IMG, MENU, META, BASE, SOURCE = (
     NUMBER[name] for name in ("html", "body", "title", "img", "menu", "meta", "base", "source")
 )
+BUTTON = NUMBER["button"]
 H1, H2, H6, ARTICLE, MAIN, FORM, PRE, CODED = (
     NUMBER[name] for name in ("h1", "h2", "h6", "article", "main", "form", "pre", "code")
 )
@@ -118,6 +119,10 @@ def name_hash(name: str) -> int:
     for byte in name.encode():
         value = ((value ^ byte) * FNV_PRIME) & MASK32
     return value
+
+
+#: Classes of MediaWiki's links for who would edit a section, which stand in its heading; before 2013 and since.
+ASIDES = name_hash("editsection"), name_hash("mw-editsection")
 
 
 def _table(hashes: Iterable[int], numbers: Sequence[int], bits: int) -> npt.NDArray[np.int64]:

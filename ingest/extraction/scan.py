@@ -14,7 +14,7 @@ from core.characters import BYTES_TYPE, Bytes, Int, Truth
 from core.kernels import helper
 from ingest.extraction import layout as at
 from ingest.extraction import names as el
-from ingest.extraction.blocks import add_ascii, add_character, add_sign, add_space, end_block, end_page
+from ingest.extraction.blocks import add_ascii, add_character, add_sign, add_space, drop_aside, drop_mark, end_block, end_page
 from ingest.extraction.characters import LETTER, SIGN, SPACE, is_letter, kind_of
 from ingest.extraction.hints import add_hints, add_meta
 from ingest.extraction.layout import TABLES_TYPE, Tables, new_tables
@@ -52,12 +52,15 @@ def _push(name: Int, e: Int, t: Tables) -> None:
     t.stack[s[at.DEPTH], 1] = name
     s[at.DEPTH] += 1
     if name == el.A:
+        s[at.LINK_TEXT] = s[at.N_TEXT]
         s[at.OPEN_LINKS] += 1
         if s[at.IN_BLOCK] != 0:
             t.blocks[s[at.N_BLOCKS], at.B_LINKS] += 1
     elif name == el.PRE:
         s[at.OPEN_PRES] += 1
         s[at.INDENT] = 0
+    elif name != 0 and (t.classes[e] == el.ASIDES[0] or t.classes[e] == el.ASIDES[1]):
+        s[at.ASIDE_DEPTH], s[at.ASIDE_TEXT], s[at.ASIDE_BLOCK] = s[at.DEPTH], s[at.N_TEXT], s[at.N_BLOCKS]
 
 
 @helper
@@ -70,6 +73,12 @@ def _add_image(e: Int, t: Tables) -> None:
             row[k] = 0
         row[at.I_ELEMENT] = e
         row[at.I_TEXT] = s[at.N_TEXT]
+
+
+@helper
+def _follows_code(data: Bytes, i: Int) -> Truth:
+    """Whether `</code>` ends at `i`: pages that show one program in two languages, or its lines, let styles part them."""
+    return i >= 7 and data[i - 1] == 62 and data[i - 7] == 60 and data[i - 6] == 47 and (data[i - 2] | 32) == 101
 
 
 @helper
@@ -91,8 +100,14 @@ def _tag(data: Bytes, i: Int, flags: npt.NDArray[np.int32], t: Tables) -> Int:
     if own & el.CUTS and (name != 0 or not is_inline(name_hash)):
         end_block(t)
     if closing:
+        if name == el.A and t.state[at.INNER_LINK] != 0:
+            drop_mark(t)
         close(name, name_hash, flags, t)
+        if t.state[at.DEPTH] < t.state[at.ASIDE_DEPTH]:
+            drop_aside(t)
         return read_attributes(data, i, np.int64(-1), t)
+    if name == el.CODED and t.state[at.OPEN_PRES] > 0 and _follows_code(data, start - 1):
+        end_block(t)
     close_implied(name, flags, t)
     e = _open(name, name_hash, t)
     if name == el.A:
@@ -109,7 +124,8 @@ def _tag(data: Bytes, i: Int, flags: npt.NDArray[np.int32], t: Tables) -> Int:
         return i
     if own & el.FOREIGN and t.state[at.SELF_CLOSED] != 0:
         return i
-    if own & el.SKIPPED and t.unclosed[name] == 0:
+    skipped = own & el.SKIPPED or (name == el.BUTTON and t.state[at.OPEN_PRES] > 0)  # one that copies the code
+    if skipped and t.unclosed[name] == 0:
         content = i
         end, after = skip_content(data, i, start, length)
         if end < 0:

@@ -144,6 +144,30 @@ def test_what_is_not_read(html: str, text: str) -> None:
     assert tables.text[: tables.state[at.N_TEXT]].tobytes().decode() == text
 
 
+@pytest.mark.parametrize(
+    ("html", "text"),
+    [
+        ("<h2>Plot<a href=#plot>\u00b6</a></h2>", "Plot"), ("<h2>Plot <a href='#p'>&para;</a> of it", "Plot of it"),
+        ("<h2>C#<a href=#c>#</a>", "C#"), ("<h2><a href=#p>#</a> Plot", "# Plot"), ("<p>a<a href=#b>b.</a>", "ab."),
+        ("<p>Note <a href=#n>[1]</a>", "Note [1]"), ("<p>Note <a href=/n>*</a>", "Note *"), ("<p>a<a href=#b><br>.</a>b", "a.b"),
+        ("<p>a<a href=#b>\u65e5</a>", "a\u65e5"), ("<pre>a <a href=#b>+</a> b</pre>", "a + b"),
+        ("<h2>Plot<span class=mw-editsection>[<a href=/e>edit</a>]</span></h2>b", "Plotb"),
+        ("<h2>Plot <span class=mw-editsection><b>[</b><a>edit</a></span> c</h2>", "Plot c"),
+        ("<h2>Plot<span class=editsection>[<br>edit]</span></h2>", "Plot[edit]"),
+        ("<span class=mw-editsection>edit</span> Plot", "edit Plot"), ("<pre> .<i class=editsection>a</i> b", " . b"),
+        ("<pre>a<button>copy</button></pre>b", "ab"), ("<p>a<button>b</button>", "ab"),
+    ],
+)  # fmt: skip
+def test_what_is_said_of_a_heading_and_of_code_is_no_text(html: str, text: str) -> None:
+    tables = scanned(html)
+    assert tables.text[: tables.state[at.N_TEXT]].tobytes().decode() == text
+
+
+def test_code_beside_code_is_a_line_of_its_own() -> None:
+    assert scanned("<pre><code>a</code><code>b</code> <code>c</code></pre>").state[at.N_BLOCKS] == 2
+    assert scanned("<p><code>a</code><code>b</code>").state[at.N_BLOCKS] == 1
+
+
 def test_noscript_is_read_where_the_page_has_no_text_without_it() -> None:
     post = "<noscript><div>" + "A post of some words. " * 40 + "</div></noscript>"
     assert scanned("<p>Loading" + post).blocks[: 2, at.B_WORDS].tolist() == [1, 200]
