@@ -1,12 +1,15 @@
-"""Writes the sentences that language identification is judged by: translations of six packages of Debian, split in two halves.
+"""Writes what language identification is judged by: sentences of six packages of Debian and what is none of others, in halves.
 
-    apt-get download mediawiki wesnoth-1.16-data gnome-user-docs debian-handbook tuxpaint-data wordpress-l10n
-    python benchmarks/make_language_set.py OUT.jsonl.gz FOLDER [--seen UDHR LINGUA ID DJANGO] [--locale /usr/share/locale]
+    apt-get download mediawiki wesnoth-1.16-data gnome-user-docs debian-handbook tuxpaint-data wordpress-l10n ansible …
+    apt-get source --download-only glibc xterm postfix
+    python benchmarks/make_language_set.py OUT.jsonl.gz FOLDER [--seen UDHR LINGUA ID DJANGO FIREFOX OFFICE] [--locale FOLDER]
 
-FOLDER holds the .deb files of Debian 12. Their licences: MediaWiki, Wesnoth, Tux Paint, WordPress GPL-2+, GNOME's help CC BY-SA
-3.0, the Administrator's Handbook GPL-2+ or CC BY-SA 3.0: the sentences are not in the repository, `results/language_set.json`
-has their digest. Settings are chosen with the half `choice` in view; `judged` is looked at when they stand. Messages are split
-by the hash of what they translate, pages by that of their name, so that no message has translations in both halves.
+FOLDER holds the files of Debian 12 (PACKAGES, CODE). Their licences: MediaWiki, Wesnoth, Tux Paint, WordPress GPL-2+, GNOME's
+help CC BY-SA 3.0, the Administrator's Handbook GPL-2+ or CC BY-SA 3.0. The texts are not in the repository;
+results/language_set.json has their digest. `--seen` leaves out sentences that were learned from. Settings are chosen with the
+half `choice` in view; `judged` is looked at when they stand. Messages are split by the hash of what they translate, pages and
+code by that of their name, so that no message has translations in both halves. What is no language has the language `und`, and
+its kind as source.
 """
 
 from __future__ import annotations
@@ -17,8 +20,8 @@ import gzip
 import hashlib
 import html
 import json
+import random
 import re
-import struct
 import subprocess
 import sys
 import tempfile
@@ -32,11 +35,26 @@ sys.path[:0] = [str(HERE.parent), str(HERE.parent / "filters" / "data"), str(HER
 
 from language import messages as programs  # noqa: E402
 from make_letter_ngrams import LINGUA, declaration, messages, sentences  # noqa: E402
+from make_letter_ngrams import MOST as LEARNED  # noqa: E402
+from not_text import cut_code  # noqa: E402
+from translations import catalog, letters  # noqa: E402
 
 from filters.fasttext_model import find_model, load_labels  # noqa: E402
 from filters.language_labels import language_code, scripts  # noqa: E402
 
 PACKAGES = ("mediawiki", "wesnoth-1.16-data", "gnome-user-docs", "debian-handbook", "tuxpaint-data", "wordpress-l10n")
+#: Where configuration, programs and patches are cut from, by kind: packages and ends of names.
+CODE = {
+    "yaml": (("ansible", "prometheus-node-exporter-collectors", "puppet-module-puppetlabs-apt"), (".yml", ".yaml")),
+    "perl": (("libmojolicious-perl", "libimage-exiftool-perl", "spamassassin", "libdancer2-perl", "munin-node"), (".pm", ".pl")),
+    "ini": (
+        ("collectd-core", "fail2ban", "freeradius-config", "icinga2-common", "tuned", "php8.2-common", "dovecot-core"),
+        (".conf", ".ini", ".cfg", ".service", ".local"),
+    ),
+    "diff": (("glibc", "xterm", "postfix"), (".diff", ".patch")),
+}
+SNIPPETS = 300  # of a kind in a half
+
 #: Locales whose language is another's code, or that are left out: formal and local variants, scripts that no one else writes.
 CODES = {
     "nb": "no", "fil": "tl", "als": "gsw", "eml": "egl", "bh": "bho", "be-tarask": "be", "zh-hans": "zh", "zh-hant": "zh",
@@ -79,18 +97,6 @@ def media_wiki(root: Path) -> Iterator[Found]:
                 yield code, "mediawiki", key, text
 
 
-def catalog(data: bytes) -> Iterator[tuple[str, str]]:
-    """The messages of a .mo file and their translations (of plurals the first)."""
-    order = "<" if data[:4] == b"\xde\x12\x04\x95" else ">"
-    _, number, sources, translations = struct.unpack_from(f"{order}4I", data, 4)
-    for i in range(number):
-        pair = []
-        for table in (sources, translations):
-            length, at = struct.unpack_from(f"{order}2I", data, table + 8 * i)
-            pair.append(data[at : at + length].split(b"\0")[0].decode("utf-8", "replace"))
-        yield pair[0], pair[1]
-
-
 def catalogs(root: Path, source: str) -> Iterator[Found]:
     for path in sorted(root.glob("**/*.mo")):
         locale = path.parts[path.parts.index("LC_MESSAGES") - 1] if "LC_MESSAGES" in path.parts else path.stem
@@ -98,19 +104,35 @@ def catalogs(root: Path, source: str) -> Iterator[Found]:
         if path.name.startswith("continents") or not (code := code_of(locale)):
             continue
         for key, text in catalog(path.read_bytes()):
-            plain = key.split("\x04")[-1].split("^")[-1]
-            if key and text != plain:
+            plain = key.split("^")[-1]
+            if text != plain:
                 yield code, source, plain, text
                 yield "en", source, plain, plain
 
 
 def pages(root: Path, pattern: str, source: str, element: str) -> Iterator[Found]:
     for path in sorted(root.glob(pattern)):
-        locale = path.relative_to(root).parts[3 if source == "gnome" else 5]  # usr/share/help/…, usr/share/doc/debian-handbook/html/…
+        # usr/share/help/LOCALE, usr/share/doc/debian-handbook/html/LOCALE
+        locale = path.relative_to(root).parts[3 if source == "gnome" else 5]
         if path.is_symlink() or not (code := "en" if locale == "C" else code_of(locale)):
             continue
         for text in re.findall(rf"<{element}>(.*?)</{element.split()[0]}>", path.read_text("utf-8"), re.DOTALL):
             yield code, source, path.name, html.unescape(re.sub("<[^>]*>", "", text))
+
+
+def code_in(folder: Path) -> Iterator[tuple[str, str, str]]:
+    """Kind, half and text of what is no language."""
+    for kind, (packages, ends) in CODE.items():
+        rng = random.Random(kind)
+        found: dict[str, list[str]] = {half: [] for half in HALVES}
+        paths = [path for name in packages for path in sorted((folder / name).rglob("*")) if path.name.endswith(ends)]
+        rng.shuffle(paths)
+        for path in paths:
+            half = HALVES[xxhash.xxh3_64_intdigest(path.name.encode()) & 1]
+            if len(found[half]) < SNIPPETS and path.is_file() and not path.is_symlink():
+                found[half] += cut_code(path.read_bytes().decode("utf-8", "replace")[:400_000], 4, rng)
+        for half, texts in found.items():
+            yield from ((kind, half, text) for text in texts[:SNIPPETS])
 
 
 def found_in(folder: Path) -> Iterator[Found]:
@@ -129,8 +151,8 @@ def split(text: str) -> Iterator[str]:
     for sentence in re.split(r"(?<=[.!?؟।。！？…])\s+|(?<=[。！？])|\n\s*\n|\n\s*[*#:]+", text):
         plain = " ".join(sentence.split())
         size = len(plain) + len(re.findall("[\u3041-\u30ff\u3400-\u9fff\uac00-\ud7a3]", plain))
-        letters = sum(c.isalpha() or c.isspace() or 0x300 <= ord(c) < 0x370 or 0x900 <= ord(c) < 0x1100 for c in plain)
-        if 20 <= size <= 200 and letters > 0.85 * len(plain) and not re.search(r"[$%{}\[\]<>|=_\\/@#~*^\x00-\x1f]|--|://|www", plain):
+        marks = re.search(r"[$%{}\[\]<>|=_\\/@#~*^\x00-\x1f]|--|://|www", plain)
+        if 20 <= size <= 200 and letters(plain) > 0.85 * len(plain) and not marks:
             yield plain
 
 
@@ -139,9 +161,9 @@ def key(text: str) -> str:
     return "".join(c for c in text.lower() if c.isalpha())
 
 
-def runs(letters: str) -> set[int]:
-    size = RUN if letters.isascii() or ord(max(letters)) < 0x2E80 else 6
-    return {xxhash.xxh3_64_intdigest(letters[i : i + size].encode()) for i in range(max(1, len(letters) - size + 1))}
+def runs(text: str) -> set[int]:
+    size = RUN if ord(max(text)) < 0x2E80 else 6
+    return {xxhash.xxh3_64_intdigest(text[i : i + size].encode()) for i in range(max(1, len(text) - size + 1))}
 
 
 def script_of(text: str) -> str:
@@ -155,38 +177,41 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     arguments.add_argument("out", type=Path)
     arguments.add_argument("folder", type=Path)
-    arguments.add_argument("--seen", nargs=4, metavar=("UDHR", "LINGUA", "ID", "DJANGO"), default=None)
-    arguments.add_argument("--locale", type=Path, default=Path("/usr/share/locale"))
+    arguments.add_argument("--seen", nargs=6, metavar=("UDHR", "LINGUA", "ID", "DJANGO", "FIREFOX", "OFFICE"), default=None)
+    arguments.add_argument("--locale", type=Path, default=Path("/usr/share/locale"), help="messages that settings were chosen with")
     options = arguments.parse_args()
     seen: set[int] = set()
     if options.seen:
-        udhr, lingua, editor, django = options.seen
-        trained = [row[2] for row in declaration(udhr) + sentences(lingua) + messages(editor, django, 500)]
+        udhr, lingua, *learned_from = options.seen
+        trained = [row[2] for row in declaration(udhr) + sentences(lingua) + messages(*learned_from, LEARNED)]
         for text in [*trained, *(text for _, text in programs(options.locale))]:
             seen |= runs(key(text)) if key(text) else set()
     known = {language_code(label) for label in load_labels(str(find_model("lid.176.ftz")), "")} | set(LINGUA.values())
     with tempfile.TemporaryDirectory() as scratch:
         packages = {}
-        for name in PACKAGES:
-            deb = next(options.folder.glob(f"{name}_*.deb"))
-            subprocess.run(["dpkg-deb", "-x", deb, f"{scratch}/{name}"], check=True)
-            packages[name] = {"file": deb.name, "sha256": hashlib.sha256(deb.read_bytes()).hexdigest()}
+        for name in [*PACKAGES, *(name for names, _ in CODE.values() for name in names)]:
+            file = next(path for end in ("deb", "debian.tar.xz") for path in options.folder.glob(f"{name}_*.{end}"))
+            unpack = ["dpkg-deb", "-x", file] if file.suffix == ".deb" else ["tar", "-xf", file, "-C"]
+            Path(scratch, name).mkdir()
+            subprocess.run([*unpack, f"{scratch}/{name}"], check=True)
+            packages[name] = {"file": file.name, "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
+        code = list(code_in(Path(scratch)))
         texts: dict[str, tuple[str, str, str, str]] = {}
         of_key: dict[str, set[str]] = collections.defaultdict(set)
         for code, source, unit, text in found_in(Path(scratch)):
             half = HALVES[xxhash.xxh3_64_intdigest(unit.encode()) & 1]
             for sentence in split(text):
-                letters = key(sentence)
-                if letters:
-                    of_key[letters].add(code)
-                    texts[letters] = min(texts.get(letters, (code, source, half, sentence)), (code, source, half, sentence))
-    kept = {letters: row for letters, row in texts.items() if len(of_key[letters]) == 1}
+                held = key(sentence)
+                if held:
+                    of_key[held].add(code)
+                    texts[held] = min(texts.get(held, (code, source, half, sentence)), (code, source, half, sentence))
+    kept = {held: row for held, row in texts.items() if len(of_key[held]) == 1}
     usual: dict[str, collections.Counter[str]] = collections.defaultdict(collections.Counter)
     for code, _, _, sentence in kept.values():
         usual[code][script_of(sentence)] += 1
     dropped, by_language = collections.Counter[str](), collections.defaultdict(list)
-    for letters, row in kept.items():
-        found = runs(letters)
+    for held, row in kept.items():
+        found = runs(held)
         if row[0] not in known:
             continue
         if usual[row[0]][script_of(row[3])] < 0.3 * usual[row[0]].total():
@@ -194,27 +219,28 @@ def main() -> None:
         elif len(found & seen) > 0.2 * len(found):
             dropped["seen"] += 1
         else:
-            by_language[row[0], row[2]].append((xxhash.xxh3_64_intdigest(letters.encode()), row))
+            by_language[row[0], row[2]].append((xxhash.xxh3_64_intdigest(held.encode()), row))
     rows: list[dict[str, str]] = []
-    for (code, half), held in sorted(by_language.items()):
+    for (code, half), found in sorted(by_language.items()):
         of_source = collections.Counter[str]()
         first, rest = [], []
-        for _, row in sorted(held):
+        for _, row in sorted(found):
             of_source[row[1]] += 1
             (first if of_source[row[1]] <= OF_SOURCE else rest).append(row)
         chosen = first if len(first) >= MOST else first + rest
         if min(len(by_language[code, h]) for h in HALVES) >= LEAST:
             rows += [{"language": code, "half": half, "source": row[1], "text": row[3]} for row in chosen[:MOST]]
+    rows += [{"language": "und", "half": half, "source": kind, "text": text} for kind, half, text in code]
     lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
     options.out.write_bytes(gzip.compress(lines, mtime=0))
     counts = collections.Counter((row["language"], row["half"]) for row in rows)
     told = {
-        "packages": packages, "sha256 of the lines": hashlib.sha256(lines).hexdigest(), "sentences": len(rows),
+        "packages": packages, "sha256 of the lines": hashlib.sha256(lines).hexdigest(), "texts": len(rows),
         "languages": {code: [counts[code, half] for half in HALVES] for code in sorted({code for code, _ in counts})},
         "sources": dict(collections.Counter(row["source"] for row in rows)), "dropped": dict(dropped),
     }  # fmt: skip
     (HERE / "results" / "language_set.json").write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", "utf-8")
-    print(f"{len(rows)} sentences, {len(told['languages'])} languages, left out {dict(dropped)}")
+    print(f"{len(rows)} texts, {len(told['languages'])} languages, left out {dict(dropped)}")
 
 
 if __name__ == "__main__":

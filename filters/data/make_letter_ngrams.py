@@ -11,12 +11,9 @@ Of the first two only the half whose hash is even is learned from; benchmarks/la
 from __future__ import annotations
 
 import collections
-import gettext
-import glob
 import gzip
 import json
 import random
-import re
 import sys
 from pathlib import Path
 
@@ -24,9 +21,10 @@ import numpy as np
 import xxhash
 from numba import njit
 
-sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parents[2] / "benchmarks")]
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2]), str(Path(__file__).parents[2] / "benchmarks")]
 
 import not_text  # noqa: E402
+from translations import catalog, code_of, language_pack, leaves, letters, plain  # noqa: E402
 
 from filters.fasttext_model import find_model, load_labels  # noqa: E402
 from filters.language_labels import language_code, scripts  # noqa: E402
@@ -155,6 +153,8 @@ RARE = [
     "mn",
 ]
 
+MOST = 1000  # messages of a language
+
 Row = tuple[str, str, str]  # language, source, text
 
 
@@ -177,39 +177,28 @@ def sentences(folder: str) -> list[Row]:
     return rows
 
 
-def _clean(text: str) -> str:
-    pattern = r"%[-#0-9.*]*l*[a-zA-Z]|%\([a-z_A-Z]+\)[sd]?|<[^>]*>|\{[^}]*\}|\[\[[^\]]*\]\]|https?://\S+|`[^`]*`"
-    return " ".join(re.sub(pattern, " ", text).split())
-
-
-def _leaves(tree: object) -> list[str]:
-    if isinstance(tree, dict):
-        return [leaf for value in tree.values() for leaf in _leaves(value)]
-    if isinstance(tree, list):
-        return [leaf for value in tree for leaf in _leaves(value)]
-    return [tree] if isinstance(tree, str) else []
-
-
-def messages(editor: str, django: str, most: int) -> list[Row]:
-    """What two programs say to their users, in all their translations: at most `most` of a language."""
-    code = {"nb": "no", "fil": "tl", "be-tarask": "", "udm": "", "ki": "", "index": ""}
+def messages(editor: str, django: str, firefox: str, office: str, most: int) -> list[Row]:
+    """What four programs say to their users, in all their translations: at most `most` of a language."""
     found: dict[str, set[str]] = collections.defaultdict(set)
     for path in sorted(Path(editor).glob("*.min.json")):
         name = path.name.split(".")[0]
         if not name.startswith("en-"):
-            found[code.get(name, name.split("-")[0])].update(map(_clean, _leaves(json.loads(path.read_text("utf-8")))))
-    for name in sorted(glob.glob(f"{django}/**/locale/*/LC_MESSAGES/*.mo", recursive=True)):
-        locale = name.split("/locale/")[1].split("/")[0]
-        if not locale.startswith("en_"):
-            with open(name, "rb") as file:
-                catalog: dict[object, str] = vars(gettext.GNUTranslations(file))["_catalog"]
-            found[code.get(locale, locale.split("_")[0])].update(
-                _clean(v) for k, v in catalog.items() if isinstance(k, str) and k and k != v
-            )
+            found[code_of(name)].update(map(plain, leaves(json.loads(path.read_text("utf-8")))))
+    for path in sorted(Path(firefox).glob("**/*.xpi")):
+        locale, said = language_pack(path)
+        found[code_of(locale)].update(map(plain, said))
+    for folder in (django, office):
+        for path in sorted(Path(folder).glob("**/LC_MESSAGES/*.mo")):
+            locale = path.parts[-3]
+            if not locale.startswith("en_"):
+                found[code_of(locale)].update(plain(text) for key, text in catalog(path.read_bytes()) if text != key)
+                found["en source"].update(plain(key) for key, _ in catalog(path.read_bytes()))
+    english = found["en"] | found.pop("en source")
+    of_many = collections.Counter(text for texts in found.values() for text in texts)
     rows: list[Row] = []
     for language, texts in sorted(found.items()):
-        held = sorted(t for t in texts if len(t) >= 12 and sum(c.isalpha() or c.isspace() for c in t) > 0.8 * len(t)
-                      and (language == "en" or t not in found["en"]))  # fmt: skip
+        held = sorted(t for t in texts if len(t) >= 12 and letters(t) > 0.8 * len(t)
+                      and (language == "en" or t not in english) and of_many[t] == 1)  # fmt: skip
         random.Random(language).shuffle(held)
         if language and len(held) >= 20:
             rows += [(language, f"messages-{language}", text) for text in held[:most]]
@@ -409,9 +398,9 @@ def prose_of(rows: list[Row]) -> tuple[np.ndarray, float]:
 
 
 def main() -> None:
-    udhr, lingua, editor, django = sys.argv[1:]
+    udhr, lingua, *programs = sys.argv[1:]
     known = {language_code(label) for label in load_labels(str(find_model("lid.176.ftz")), "")} | set(LINGUA.values())
-    said = messages(editor, django, 500)
+    said = messages(*programs, MOST)
     rows = [row for row in declaration(udhr) + sentences(lingua) if learned(row[2])]
     names, few, table, bias = languages_of(rows + [row for row in said if row[0] in known], known)
     prose, prose_bias = prose_of(rows + said)
