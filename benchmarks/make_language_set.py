@@ -195,7 +195,7 @@ def main() -> None:
             Path(scratch, name).mkdir()
             subprocess.run([*unpack, f"{scratch}/{name}"], check=True)
             packages[name] = {"file": file.name, "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
-        code = list(code_in(Path(scratch)))
+        technical = list(code_in(Path(scratch)))
         texts: dict[str, tuple[str, str, str, str]] = {}
         of_key: dict[str, set[str]] = collections.defaultdict(set)
         for code, source, unit, text in found_in(Path(scratch)):
@@ -230,7 +230,7 @@ def main() -> None:
         chosen = first if len(first) >= MOST else first + rest
         if min(len(by_language[code, h]) for h in HALVES) >= LEAST:
             rows += [{"language": code, "half": half, "source": row[1], "text": row[3]} for row in chosen[:MOST]]
-    rows += [{"language": "und", "half": half, "source": kind, "text": text} for kind, half, text in code]
+    rows += [{"language": "und", "half": half, "source": kind, "text": text} for kind, half, text in technical]
     lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
     options.out.write_bytes(gzip.compress(lines, mtime=0))
     counts = collections.Counter((row["language"], row["half"]) for row in rows)

@@ -316,7 +316,17 @@ def learn_prose(rows, ends, truth, weight, size, epochs, rate, decay):  # type: 
     return table, bias
 
 
+def told_by_script(codes: set[str]) -> set[str]:
+    """Languages whose usual script is no other's, so that nothing is to be learned; but Japanese, as Chinese letters are not."""
+    lines = (Path(__file__).parent / "language_scripts.tsv").read_text("utf-8").splitlines()
+    usual = {line.split("\t")[0]: line.split("\t")[1].split()[0] for line in lines if line[0] not in "#*"}
+    users = collections.Counter(usual.get(code, "Latn") for code in codes)
+    return {code for code in codes if users[usual.get(code, "Latn")] == 1} - {"ja"}
+
+
 def languages_of(rows: list[Row], known: set[str]) -> tuple[list[str], set[str], np.ndarray, np.ndarray]:
+    alone = told_by_script(known)
+    rows = [row for row in rows if row[0] not in alone]
     names = ["und", *sorted({code for code, _, _ in rows} & known)]
     elsewhere = collections.Counter(code for code, source, _ in rows if source.startswith(("lingua", "messages")))
     number = {name: i for i, name in enumerate(names)}
