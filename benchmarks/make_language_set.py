@@ -234,13 +234,14 @@ def main() -> None:
     lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
     options.out.write_bytes(gzip.compress(lines, mtime=0))
     counts = collections.Counter((row["language"], row["half"]) for row in rows)
+    codes = sorted({code for code, _ in counts} - {"und"})
     told = {
         "packages": packages, "sha256 of the lines": hashlib.sha256(lines).hexdigest(), "texts": len(rows),
-        "languages": {code: [counts[code, half] for half in HALVES] for code in sorted({code for code, _ in counts})},
+        "languages": {code: [counts[code, half] for half in HALVES] for code in codes},
         "sources": dict(collections.Counter(row["source"] for row in rows)), "dropped": dict(dropped),
     }  # fmt: skip
     (HERE / "results" / "language_set.json").write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", "utf-8")
-    print(f"{len(rows)} texts, {len(told['languages'])} languages, left out {dict(dropped)}")
+    print(f"{len(rows)} texts, {len(codes)} languages, left out {dict(dropped)}")
 
 
 if __name__ == "__main__":

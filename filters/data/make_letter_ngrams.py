@@ -1,10 +1,11 @@
 """Writes letter_ngrams.npz, the weights that filters.letter_ngrams reads: logistic regression, seeded, AdaGrad.
 
-    python filters/data/make_letter_ngrams.py UDHR.jsonl.gz LINGUA ID DJANGO
+    python filters/data/make_letter_ngrams.py UDHR.jsonl.gz LINGUA ID DJANGO FIREFOX OFFICE
 
 Run by hand from the repository's root. The arguments: paragraphs of the Universal Declaration of Human Rights (unicode.org/udhr;
 one JSON a line: lang_bcp47, text); a folder of the crates lingua-*-language-model (Apache-2.0; their testdata, sentences of
-Leipzig's Wortschatz); the folder dist/locales of the package @openstreetmap/id (ISC); the folder of Django (BSD-3-Clause).
+Leipzig's Wortschatz); the folder dist/locales of the package @openstreetmap/id (ISC); the folder of Django (BSD-3-Clause);
+folders of what is in Debian's packages firefox-esr-l10n-* and libreoffice-l10n-* (MPL-2.0).
 Of the first two only the half whose hash is even is learned from; benchmarks/language.py judges by the other.
 """
 
