@@ -250,10 +250,12 @@ NOT_PROSE = {
     "hex": "d41d8cd98f00b204e9800998ecf8427e  9e107d9d372bb6826bd81d3542a419d6",
     "random letters": "qwkjhxz vbnmq pwoeiruty zmxncb alskdjf qpwoxz mznxbv ghtyrq plmkjx",
     "random Cyrillic": "ъщжф ыъэхз юцщгкъ жфыэх щшъёй гхцжщ эыъуй пфхщц",
-    "yaml": "- name: web\n  hosts: all\n  tasks:\n    - apt:\n        name: nginx\n        state: present\n      notify: restart\n" * 2,
+    "yaml": "- name: web\n  hosts: all\n  tasks:\n    - apt:\n        name: nginx\n        state: present\n      notify: x\n" * 2,
     "ini": "[mysqld]\nport = 3306\nsocket=/run/mysqld.sock\nmax_allowed_packet = 16M\n[client]\nuser = root\n",
-    "diff": "--- a/lib/io.c\n+++ b/lib/io.c\n@@ -12,7 +12,7 @@\n-  if (fd < 0)\n+  if (fd == -1)\n     return NULL;\n   buf->len = 0;\n",
-    "perl": "sub new {\n    my ($class, %args) = @_;\n    my $self = bless {}, $class;\n    $self->{fh} = $args{fh} || \\*STDIN;\n}\n",
+    "diff": "--- a/lib/io.c\n+++ b/lib/io.c\n@@ -12,7 +12,7 @@\n"
+    "-  if (fd < 0)\n+  if (fd == -1)\n     return NULL;\n   buf->len = 0;\n",
+    "perl": "sub new {\n    my ($class, %args) = @_;\n"
+    "    my $self = bless {}, $class;\n    $self->{fh} = $args{fh} || \\*STDIN;\n}\n",
     "log": "Nov 23 08:15:15 db1 sshd[811]: Accepted publickey for root from 10.0.0.7 port 51122\n" * 3,
     "markup": '<div class="item-list"><ul id="nav"><li><a href="/x/7"></a></li><li><a href="/y/8"></a></li></ul></div>' * 2,
 }
