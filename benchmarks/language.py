@@ -1,9 +1,11 @@
 """Language identification beside the bare model: accuracy by length and language, what is no language, time a text.
 
-    python benchmarks/language.py UDHR.jsonl.gz LINGUA [--model lid.176.ftz] [--messages /usr/share/locale]
+    python benchmarks/language.py UDHR.jsonl.gz LINGUA [--fresh SET.jsonl.gz [--half judged]] [--messages /usr/share/locale]
 
-The sets are the halves of the declaration and of lingua's sentences that no weight was learned from (see
-filters/data/make_letter_ngrams.py), and messages of the machine's programs, of which nothing was learned.
+`fresh` is a half of the set of make_language_set.py, of packages that nothing was learned from: settings were chosen with its
+half `choice`, and `judged` was looked at once they stood. Settings were chosen with the other sets too: the halves of the
+declaration and of lingua's sentences that no weight was learned from (see filters/data/make_letter_ngrams.py), and messages of
+the machine's programs.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from __future__ import annotations
 import argparse
 import collections
 import gettext
+import gzip
 import json
 import random
 import re
@@ -67,6 +70,18 @@ def messages(folder: Path) -> Texts:
     return out
 
 
+def fresh(path: Path, half: str) -> tuple[Texts, dict[str, list[str]]]:
+    """The sentences of a half with their languages, and what is no language by its kind."""
+    sentences_of_half, code = [], collections.defaultdict[str, list[str]](list)
+    with gzip.open(path, "rt", encoding="utf-8") as file:
+        for row in map(json.loads, file):
+            if row["half"] == half and row["language"] == "und":
+                code[f"fresh {row['source']}"].append(row["text"])
+            elif row["half"] == half:
+                sentences_of_half.append((row["language"], row["text"]))
+    return sentences_of_half, code
+
+
 def batches(texts: list[str]) -> list[pa.RecordBatch]:
     return [pa.record_batch({"text.text": pa.array(texts[i : i + 256], pa.string())}) for i in range(0, len(texts), 256)]
 
@@ -100,6 +115,8 @@ def main() -> None:
     arguments.add_argument("lingua")
     arguments.add_argument("--model", default="lid.176.ftz")
     arguments.add_argument("--messages", type=Path, default=Path("/usr/share/locale"))
+    arguments.add_argument("--fresh", type=Path, default=None)
+    arguments.add_argument("--half", choices=("choice", "judged"), default="judged")
     arguments.add_argument("--runs", type=int, default=5)
     options = arguments.parse_args()
     scorer = Language(model=options.model)
@@ -117,11 +134,15 @@ def main() -> None:
         "sentences": [(code, text) for code, _, text in sentences(options.lingua) if not learned(text)],
         "messages": messages(options.messages),
     }
+    texts_of_kinds = kinds("judge")
+    if options.fresh:
+        held["fresh"], code = fresh(options.fresh, options.half)
+        texts_of_kinds |= code
     results: dict[str, Any] = {"model": options.model, "accuracy": [], "und recall": {}, "µs a text": {}}
     print("set          length  texts languages   bare   ours false und  worst against bare")
     for name, texts in held.items():
         rng = random.Random(4)
-        for length in LENGTHS:
+        for length in (20, 40, 0) if name == "fresh" else LENGTHS:
             pieces = [cut(text, length, rng) if length else text for _, text in texts]
             labels, reasons = identify(scorer, pieces)
             of_bare = bare(pieces)
@@ -140,12 +161,15 @@ def main() -> None:
             told = " ".join(f"{code} {change:+.2f} ({n})" for change, code, n in worst[:5])
             figures = f"{last['bare']:6.3f} {last['ours']:6.3f} {lost:9.4f}"
             print(f"{name:12} {length or 'whole':>6} {len(texts):6} {len(ours):9} {figures}  {told}")
-    for kind, texts_of_kind in kinds("judge").items():
+    for kind, texts_of_kind in texts_of_kinds.items():
         results["und recall"][kind] = sum(label == "und" for label in identify(scorer, texts_of_kind)[0]) / len(texts_of_kind)
     recalls = results["und recall"]
-    for group in ("code:", "letters:", ""):
-        chosen = {kind: r for kind, r in recalls.items() if (kind.startswith(group) if group else ": " not in kind)}
+    for group in ("code:", "letters:", "fresh", ""):
+        others = ("code:", "letters:", "fresh")
+        chosen = {k: r for k, r in recalls.items() if (k.startswith(group) if group else not k.startswith(others))}
         lowest = sorted((round(r, 3), kind) for kind, r in chosen.items())[:5]
+        if not chosen:
+            continue
         print(f"und of {group or 'other'} {np.mean(list(chosen.values())):.3f}  lowest", lowest)
     print(f"und of all kinds {np.mean(list(recalls.values())):.3f}")
     timed = [text for _, text in held["declaration"]]

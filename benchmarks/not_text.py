@@ -22,6 +22,9 @@ from typing import Any, Literal
 Make = Callable[[random.Random], str]
 Split = Literal["tune", "judge"]
 
+#: What perl's documentation is, which stands among its code, and a run of words as only sentences have: six and more.
+_POD = re.compile(r"^=[a-z]\w*.*?(?:^=cut\b[^\n]*$|\Z)", re.DOTALL | re.MULTILINE)
+_SENTENCE = re.compile(r"(?:[A-Za-z][a-z'’-]*[,;:]? +){5,}[A-Za-z][a-z'’-]+[.!?]?")
 _COMMENT = re.compile(r"""^\s*(#|//|\*|/\*|\"{3}|'{3}|--|;|%|<!--|\.\.|!)""")
 TUNE_WORDS = [
     "alpha",
@@ -111,6 +114,9 @@ CODE: dict[str, dict[str, str]] = {
         "html": "/usr/lib/node_modules/npm/**/*.html", "rust": "~/.cargo/registry/src/*/serde*/**/*.rs",
         "perl": "/usr/share/perl/**/*.pm", "json": "/usr/lib/node_modules/npm/**/*.json",
         "sql": "/usr/share/postgresql/*/**/*.sql", "go": "/usr/local/go/src/runtime/*.go",
+        "yaml": "/usr/lib/google-cloud-sdk/lib/**/*.yaml", "ini": "/usr/lib/systemd/**/*.service", "conf": "/etc/**/*.conf",
+        "toml": "~/.cargo/registry/src/*/*/Cargo.toml.orig", "diff": "~/.pyenv/plugins/**/*.patch", "log": "/var/log/**/*.log",
+        "workflow": "~/go/pkg/mod/**/*.y*ml",
     },
     "judge": {
         "python": f"{_STDLIB}/**/*.py", "numba": f"{_PACKAGES}/numba/**/*.py", "c": "/usr/include/**/*.h",
@@ -185,25 +191,34 @@ def random_letters(rng: random.Random, alphabet: str) -> str:
 
 
 def snippets(pattern: str, split: Split, number: int, rng: random.Random) -> list[str]:
-    """6 to 30 lines of code of a split's files; those with more than a third of comments are left out: they are language."""
+    """6 to 30 lines of code of a split's files; those with more than a third of comments, or more than a fifth of their
+    characters in runs of six words, are left out: they are language."""
     paths = [Path(p) for p in sorted(glob.glob(str(Path(pattern).expanduser()), recursive=True))]
     paths = [p for p in paths if p.is_file() and hashlib.md5(p.name.encode()).digest()[0] % 2 == (split == "judge")]
     rng.shuffle(paths)
     out = []
     for path in paths[:400]:
         try:
-            lines = path.read_text("utf-8")[:400_000].split("\n")
+            text = path.read_text("utf-8")[:400_000]
         except (UnicodeDecodeError, OSError):
             continue
-        for _ in range(4):
-            size = rng.randint(6, 30)
-            start = rng.randrange(max(1, len(lines) - size))
-            cut = lines[start : start + size]
-            full = [line for line in cut if line.strip()]
-            if len(full) >= 4 and sum(map(_is_comment, full)) <= len(full) * 0.34:
-                out.append("\n".join(cut)[:1500])
+        out += cut_code(text, 4, rng)
     rng.shuffle(out)
     return out[:number]
+
+
+def cut_code(text: str, number: int, rng: random.Random) -> list[str]:
+    """At most `number` snippets of a file that are no language."""
+    lines, out = _POD.sub("", text).split("\n"), []
+    for _ in range(number):
+        size = rng.randint(6, 30)
+        start = rng.randrange(max(1, len(lines) - size))
+        cut = lines[start : start + size]
+        full = [line for line in cut if line.strip()]
+        said = sum(len(run[0]) for line in full for run in _SENTENCE.finditer(line))
+        if len(full) >= 4 and sum(map(_is_comment, full)) <= len(full) * 0.34 and said <= 0.2 * sum(map(len, full)):
+            out.append("\n".join(cut)[:1500])
+    return out
 
 
 def _is_comment(line: str) -> bool:

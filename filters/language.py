@@ -37,15 +37,17 @@ from filters.letter_ngrams import characters, load_weights, measure_languages, w
 
 __all__ = ["Language", "language_code"]
 
-#: Least log odds of prose by how many code points were looked at: little text is given the benefit of the doubt.
-#: Chosen by hand so that about 1 of 100 real paragraphs is below, while looking at the halves that are judged by, too.
-_PROSE = ((16, -0.8), (32, -0.1), (64, 0.2), (1 << 60, 0.4))
-#: By how much that is less in scripts of which few texts were learned from; less for Hebrew, Japanese and some of India.
-_SEEN = frozenset(("Latn", "Cyrl", "Arab", "Grek", "Hani", "Hang", "Deva", "Armn", "Geor", "Thai"))
+#: Least log odds of prose by how many code points were looked at: little text is given the benefit of the doubt. These and
+#: the next were set with the half `choice` of benchmarks/make_language_set.py and the kinds of benchmarks/not_text.py in view.
+_PROSE = ((16, -0.4), (32, 0.2), (64, 0.5), (1 << 60, 0.6))
+#: By how much that is less in scripts whose words are many or whose languages differ; in those that are not named by 2.
+_LENIENCY = dict.fromkeys(("Latn", "Grek", "Deva", "Armn", "Thai", "Hang", "Arab", "Taml", "Telu", "Gujr", "Guru"), 0.0) | {
+    "Beng": 0.5, "Cyrl": 0.5, "Geor": 0.6, "Jpan": 1.2, "Hani": 1.2, "Hebr": 1.6, "Laoo": 3.0,
+}  # fmt: skip
+_UNSEEN = 2.0
 #: A text with sentences is language, whatever stands between them: with this share of what was looked at in pieces whose
 #: odds are that high, or this many code points of them and a tenth of all. Set on half of the pages of a corpus of manuals.
 _SURE, _SURE_SHARE, _SURE_POINTS = 2.5, 0.25, 200
-_UNSEEN, _HALF_SEEN = 2.0, 0.5
 NO_LETTERS, NOT_PROSE, SCRIPT = "no_letters", "not_prose", "script"
 SHARE = pa.list_(pa.struct([pa.field("label", pa.string()), pa.field("share", pa.float32())]))
 
@@ -75,7 +77,7 @@ class Language:
     """
 
     name: ClassVar[str] = "language"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     costly: ClassVar[bool] = False
 
     model: str = "lid.176.ftz"
@@ -279,8 +281,7 @@ def _least_odds(points: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
 @lru_cache(maxsize=1)
 def _leniency() -> npt.NDArray[np.float64]:
     """By script."""
-    half = ("Hebr", "Jpan", "Taml", "Telu", "Gujr", "Guru", "Beng")
-    return np.array([0 if s in _SEEN or s == COMMON else _HALF_SEEN if s in half else _UNSEEN for s in scripts()[1]])
+    return np.array([0.0 if script == COMMON else _LENIENCY.get(script, _UNSEEN) for script in scripts()[1]])
 
 
 def _shares_with_nulls(shares: list[list[dict[str, object]]], text: pa.Array) -> pa.Array:

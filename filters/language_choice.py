@@ -1,7 +1,7 @@
 """Which of the languages a text is in: a model's probabilities and the odds of letter n-grams, among those of its script.
 
-The logarithms are added up with weights (a product of experts, Hinton 2002). These were set by hand while looking at the
-figures of benchmarks/language.py and at pages of manuals: none of those figures is of texts nobody had looked at.
+The logarithms are added up with weights (a product of experts, Hinton 2002), set with the half `choice` of
+benchmarks/make_language_set.py in view; its half `judged` was looked at once they stood.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from core.kernels import helper
 CANDIDATES = 5  # languages asked of the model
 OWN = 3  # languages that the letter n-grams may add to them
 #: The model's weight and the n-grams': first those of short texts, for which the model knows how common a language is.
-SHORT_WEIGHTS = (1.0, 0.7)
-WEIGHTS = (0.7, 1.0)
+SHORT_WEIGHTS = (0.7, 0.9)
+WEIGHTS = (0.4, 1.0)
 SHORT, LONG = 60, 180  # n-grams of texts of about 20 and of 50 letters; between them the weights change evenly
 FLOOR = 0.001  # the probability of a language that the model does not name
 SCRIPT_SHARE = 0.15  # a script with less of the letters says nothing of the language

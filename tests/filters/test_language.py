@@ -250,6 +250,13 @@ NOT_PROSE = {
     "hex": "d41d8cd98f00b204e9800998ecf8427e  9e107d9d372bb6826bd81d3542a419d6",
     "random letters": "qwkjhxz vbnmq pwoeiruty zmxncb alskdjf qpwoxz mznxbv ghtyrq plmkjx",
     "random Cyrillic": "ъщжф ыъэхз юцщгкъ жфыэх щшъёй гхцжщ эыъуй пфхщц",
+    "yaml": "- name: web\n  hosts: all\n  tasks:\n    - apt:\n        name: nginx\n        state: present\n      notify: x\n" * 2,
+    "ini": "[mysqld]\nport = 3306\nsocket=/run/mysqld.sock\nmax_allowed_packet = 16M\n[client]\nuser = root\n",
+    "diff": "--- a/lib/io.c\n+++ b/lib/io.c\n@@ -12,7 +12,7 @@\n"
+    "-  if (fd < 0)\n+  if (fd == -1)\n     return NULL;\n   buf->len = 0;\n",
+    "perl": "sub new {\n    my ($class, %args) = @_;\n"
+    "    my $self = bless {}, $class;\n    $self->{fh} = $args{fh} || \\*STDIN;\n}\n",
+    "log": "Nov 23 08:15:15 db1 sshd[811]: Accepted publickey for root from 10.0.0.7 port 51122\n" * 3,
     "markup": '<div class="item-list"><ul id="nav"><li><a href="/x/7"></a></li><li><a href="/y/8"></a></li></ul></div>' * 2,
 }
 
@@ -295,6 +302,21 @@ def test_short_texts_and_capitals() -> None:
     rows = score(["Gesellschaft", "ЗДРАВСТВУЙТЕ", "ALLE MENSCHEN SIND FREI", "こんにちは", "good morning everyone"])
     assert [row["label"] for row in rows] == ["de", "ru", "de", "ja", "en"]
     assert all(row["undetermined"] == "" for row in rows)
+
+
+@needs_model
+@pytest.mark.parametrize(
+    ("code", "text"),
+    [
+        ("or", "ବ୍ୟବହାରକାରୀଙ୍କର ପୃଷ୍ଠାଗୁଡିକ"),
+        ("km", "បញ្ជី​ឯកសារ​ដែល​បាន​ផ្ទុក​ឡើង"),
+        ("yi", "ווײַזן באהאלטענע קאטעגאריעס"),
+        ("zh", "打开文件时出现错误，请重新尝试"),
+        ("as", "সৰ্বোচ্চ শ্ৰেণীসমৃদ্ধ প্ৰবন্ধসমূহ"),
+    ],
+)
+def test_short_messages_of_languages_with_few_texts_are_language(code: str, text: str) -> None:
+    assert score([text])[0]["label"] == code
 
 
 @needs_model
