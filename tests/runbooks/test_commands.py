@@ -27,10 +27,10 @@ HERE = {
     "decontamination.md": False, "faults.md": False, "pii.md": False, "quality.md": True, "resume-and-retry.md": True,
     "security.md": False, "takedown.md": True,
 }  # fmt: skip
-#: Pages whose commands need an object store or an engine.
+#: Pages whose commands need an object store, an engine or servers.
 ELSEWHERE = {
     "storage.md": "tests/storage/test_runbook.py", "flink.md": "tests/engines/test_runbooks.py",
-    "spark.md": "tests/engines/test_runbooks.py",
+    "spark.md": "tests/engines/test_runbooks.py", "crawling.md": "tests/ingest/crawling/test_crawl.py",
 }  # fmt: skip
 #: What makes a command shorter; and what is not of this machine.
 SHORTER = {("--inputs", "100000"): "40", ("--port", "50000"): "0"}

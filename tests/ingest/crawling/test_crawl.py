@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import io
 import os
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -22,6 +24,8 @@ from typer.testing import CliRunner
 
 from core.errors import InputError, RecipeError, StorageError
 from ingest.crawling import CrawlSettings, Summary, crawl, crawl_fetch_settings
+from ingest.parts import list_parts
+from tests.ingest.conftest import read_parts
 from tests.ingest.fetching.servers import Names, Site, serve
 from web2shards.cli import app
 from web2shards.crawl_commands import read_seeds
@@ -195,6 +199,27 @@ def test_the_command_crawls_and_tells(server: Running, tmp_path: Path) -> None:
     closed = CliRunner().invoke(app, ["crawl", str(seeds), "-o", str(tmp_path / "b.warc.gz")])
     assert closed.exit_code == InputError.exit_code
     assert CliRunner().invoke(app, [*command, "--scope", "web"]).exit_code == RecipeError.exit_code
+
+
+def test_the_commands_of_the_runbook(server: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("seeds.txt").write_text(f"http://127.0.0.1:{server.site.port}/1\n")
+    page = (Path(__file__).parents[3] / "runbooks" / "crawling.md").read_text()
+    commands = re.findall(r"^web2shards (.*)$", page, re.M)
+    assert commands
+    for command in commands:
+        opened = ["--open-network", "127.0.0.0/8", "--port", str(server.site.port), "--interval", "0"]
+        done = CliRunner().invoke(app, [*shlex.split(command), *opened])
+        assert done.exit_code == 0, done.output
+    assert len(urls(Path("out.warc.gz"))) == 7
+
+
+def test_what_is_crawled_is_an_input(server: Running, tmp_path: Path) -> None:
+    server.crawl(tmp_path / "a.warc.gz", depth=1, sitemaps=False)
+    reading = read_parts(list_parts([str(tmp_path / "a.warc.gz")]))
+    kept = [row["url"] for row in reading.records if row["reason"] is None]
+    assert sorted(kept) == sorted(urls(tmp_path / "a.warc.gz"))
+    assert "page 2 " in "".join(reading.contents())
 
 
 def test_a_killed_crawl_goes_on_without_loss_or_doubles(server: Running, tmp_path: Path) -> None:

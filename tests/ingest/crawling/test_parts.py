@@ -85,9 +85,8 @@ def test_a_sitemap_made_to_cost_memory_does_not() -> None:
 
 
 def outcome(url: str, body: bytes, headers: tuple[tuple[str, str], ...] = (), status: int = 200) -> Outcome:
-    return Outcome(
-        0, url, "ok", False, body=body, final_url=url, http_status=status, raw_headers=headers, address="192.0.2.1", fetched_at=1.7e9
-    )
+    values = {"final_url": url, "http_status": status, "raw_headers": headers, "address": "192.0.2.1", "fetched_at": 1.7e9}
+    return Outcome(0, url, "ok", False, body=body, **values)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("name", ["a.warc.gz", "a.warc"])

@@ -1,0 +1,151 @@
+"""A file on a web server, read by ranges (RFC 9110 §14), each of which is asked for again while the server is away or busy.
+
+For archives that a user names, such as Common Crawl's: it goes where it is told, and is no way to fetch what a page links to.
+"""
+
+from __future__ import annotations
+
+import http.client
+import io
+import os
+import re
+from collections import deque
+from typing import Any
+from urllib.parse import urlsplit
+
+from core.errors import InputError
+from core.remote import asked
+from core.retries import CALL_SECONDS
+
+#: One request asks for at most so many bytes.
+RANGE_BYTES = 8 << 20
+#: Connections that are kept for the next request.
+KEPT = 16
+_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
+
+
+class HttpRanges:
+    """Ranges of a file at a URL; may be used by several threads. FileNotFoundError if there is none."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._parts = urlsplit(url)
+        if self._parts.scheme not in ("http", "https") or not self._parts.hostname:
+            raise InputError(f"{url} is no http URL", "give an http or https URL, a path, or a URI of an object store")
+        self._kept: deque[http.client.HTTPConnection] = deque(maxlen=KEPT)
+        headers, _ = asked(f"{url}: open", lambda: self._request("HEAD", {}))
+        self.size = int(headers.get("Content-Length") or 0)
+        self._stamp = _stamp(headers)
+
+    def read(self, at: int, size: int) -> bytes:
+        """`size` bytes from `at`, fewer at the end of the file. InputError if the file was written anew since it was opened."""
+        size = min(size, self.size - at)
+        if size <= 0:
+            return b""
+        return asked(f"{self.url}: bytes {at:,} to {at + size:,}", lambda: self._range(at, size), size)
+
+    def whole(self) -> bytes:
+        """All bytes."""
+        return b"".join(self.read(at, RANGE_BYTES) for at in range(0, self.size, RANGE_BYTES))
+
+    def close(self) -> None:
+        while self._kept:
+            self._kept.pop().close()
+
+    def _range(self, at: int, size: int) -> bytes:
+        headers, body = self._request("GET", {"Range": f"bytes={at}-{at + size - 1}"})
+        match = _RANGE.fullmatch(headers.get("Content-Range") or "")
+        if match is None:
+            raise InputError(f"{self.url}: its server gives no ranges", "copy the file, and name the copy", self.url)
+        if _stamp(headers) != self._stamp or int(match.group(3)) != self.size:
+            raise InputError(f"{self.url} was written anew while it was read", "run the same command again", self.url)
+        if int(match.group(1)) != at or len(body) != size:
+            raise ConnectionError(f"{len(body):,} of {size:,} bytes came")
+        return body
+
+    def _request(self, method: str, headers: dict[str, str]) -> tuple[http.client.HTTPMessage, bytes]:
+        connection = self._kept.pop() if self._kept else self._connection()
+        try:
+            path = self._parts.path or "/"
+            if self._parts.query:
+                path += f"?{self._parts.query}"
+            connection.request(method, path, headers={"Accept-Encoding": "identity", "User-Agent": "web2shards", **headers})
+            response = connection.getresponse()
+            _require(response.status, self.url)
+            body = response.read(RANGE_BYTES + 1)
+            keep = response.isclosed() and not response.will_close
+        except http.client.HTTPException as error:
+            connection.close()
+            raise ConnectionError(f"{type(error).__name__}: {error}") from None
+        except BaseException:
+            connection.close()
+            raise
+        if keep and len(self._kept) < KEPT:
+            self._kept.append(connection)
+        else:
+            connection.close()
+        return response.headers, body
+
+    def _connection(self) -> http.client.HTTPConnection:
+        kind = http.client.HTTPSConnection if self._parts.scheme == "https" else http.client.HTTPConnection
+        return kind(str(self._parts.hostname), self._parts.port, timeout=CALL_SECONDS)
+
+
+class HttpFile(io.RawIOBase):
+    """The same as a file that can be sought in, for readers of Parquet."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__()
+        self._ranges = HttpRanges(url)
+        self._at = 0
+
+    def readinto(self, buffer: Any, /) -> int:
+        view = memoryview(buffer).cast("B")
+        data = self._ranges.read(self._at, min(len(view), RANGE_BYTES))
+        view[: len(data)] = data
+        self._at += len(data)
+        return len(data)
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        left = max(0, self._ranges.size - self._at)
+        end = self._at + (left if size is None or size < 0 else min(size, left))
+        pieces: list[bytes] = []
+        while self._at < end:
+            pieces.append(self._ranges.read(self._at, min(end - self._at, RANGE_BYTES)))
+            self._at += len(pieces[-1])
+        return b"".join(pieces)
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        self._at = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._ranges.size}[whence]
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def close(self) -> None:
+        if not self.closed:
+            self._ranges.close()
+        super().close()
+
+
+def _stamp(headers: http.client.HTTPMessage) -> str:
+    return headers.get("ETag") or headers.get("Last-Modified") or ""
+
+
+def _require(status: int, url: str) -> None:
+    """Raises the error of a status: one that passes, or none that does (`core.retries.passes`)."""
+    if status in (200, 206):
+        return
+    if status in (404, 410):
+        raise FileNotFoundError(f"{url}: there is no such file")
+    if status in (401, 403):
+        raise PermissionError(f"{url}: HTTP status {status}")
+    if status == 429 or status >= 500:
+        raise OSError(f"HTTP status {status}")
+    raise InputError(f"{url}: HTTP status {status}", "check the URL", url)

@@ -1,0 +1,284 @@
+"""Choosing records by a columnar index and copying them by range, from a server on loopback with Common Crawl's layout."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import io
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from aiohttp import web
+from fastwarc.warc import ArchiveIterator
+
+from core.errors import InputError, UnreachableError
+from ingest.crawling.common_crawl import CommonCrawl, copy_all, copy_records, index_files, merged, select, slices
+from ingest.crawling.http_file import HttpFile, HttpRanges
+from ingest.crawling.warc import WarcWriter
+from ingest.fetching import Outcome
+from ingest.parts import list_parts
+from tests.ingest.conftest import read_parts
+
+DUMP = "CC-MAIN-2024-10"
+HOSTS = ["example.org", "www.example.org", "sub.example.org", "example-two.org", "notexample.org", "zzz.example", "10.example.org"]
+LANGUAGES = ["deu", "deu,eng", "eng", "eng,deu", "fra", None]
+
+
+def surt(host: str, path: str) -> str:
+    return ",".join(reversed(host.removeprefix("www.").split("."))) + f"){path}"
+
+
+def make_dump(folder: Path) -> list[dict[str, Any]]:
+    """A small dump: two WARCs of 42 pages, with an index of two files, and what is to be passed over."""
+    rows: list[dict[str, Any]] = []
+    for number in range(2):
+        name = f"crawl-data/{DUMP}/segments/170.{number}/warc/CC-MAIN-2024-{number:05d}.warc.gz"
+        path = folder / name
+        path.parent.mkdir(parents=True)
+        writer = WarcWriter(path)
+        writer.information({"software": "x"})
+        for h, host in enumerate(HOSTS):
+            for p in range(3):
+                url = f"https://{host}/{number}/{p}"
+                start = writer.offset
+                body = f"<html><body><p>page {number} {h} {p}</p></body></html>".encode()
+                writer.response(Outcome(0, url, "ok", False, body=body, final_url=url, http_status=200, fetched_at=1.7e9))
+                rows.append({
+                    "url_surtkey": surt(host, f"/{number}/{p}"), "url": url, "url_host_name": host, "fetch_status": 200,
+                    "content_mime_detected": "text/html", "content_languages": LANGUAGES[(h + p) % 6], "warc_filename": name,
+                    "warc_record_offset": start, "warc_record_length": writer.offset - start,
+                })  # fmt: skip
+        writer.close()
+    good = [dict(row) for row in rows]
+    for change in ({"fetch_status": 404}, {"content_mime_detected": "application/pdf"}, {"warc_filename": "../../etc/passwd"}):
+        rows.append(rows[0] | change)
+    rows.sort(key=lambda row: row["url_surtkey"])
+    schema = pa.schema([
+        ("url_surtkey", pa.string()), ("url", pa.string()), ("url_host_name", pa.string()), ("fetch_status", pa.int16()),
+        ("content_mime_detected", pa.string()), ("content_languages", pa.string()), ("warc_filename", pa.string()),
+        ("warc_record_offset", pa.int32()), ("warc_record_length", pa.int32()),
+    ])  # fmt: skip
+    paths: list[str] = []
+    for number, part in enumerate((rows[:20], rows[20:])):
+        paths.append(f"cc-index/table/cc-main/warc/crawl={DUMP}/subset=warc/part-{number:05d}.gz.parquet")
+        (folder / paths[-1]).parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(pa.Table.from_pylist(part, schema=schema), folder / paths[-1], row_group_size=5, compression="gzip")
+    listed = [*paths, f"cc-index/table/cc-main/warc/crawl={DUMP}/subset=robotstxt/part-00000.gz.parquet", "../subset=warc/x"]
+    (folder / f"crawl-data/{DUMP}/cc-index-table.paths.gz").write_bytes(gzip.compress("\n".join(listed).encode()))
+    return good
+
+
+class Running:
+    """A folder on a server with ranges, in a thread. `spoil` may answer in its place."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.log: list[tuple[str, str, str]] = []
+        self.spoil: Any = lambda request: None
+
+    def __enter__(self) -> Running:
+        started = threading.Event()
+
+        async def answer(request: web.Request) -> web.StreamResponse:
+            self.log.append((request.method, request.path, request.headers.get("Range", "")))
+            spoilt = self.spoil(request)
+            if spoilt is not None:
+                return spoilt
+            path = self.folder / request.path.lstrip("/")
+            return web.FileResponse(path) if path.is_file() else web.Response(status=404)
+
+        async def main() -> None:
+            self.stop, self.loop = asyncio.Event(), asyncio.get_running_loop()
+            app = web.Application()
+            app.router.add_route("*", "/{tail:.*}", answer)
+            runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+            await runner.setup()
+            await web.TCPSite(runner, "127.0.0.1", 0).start()
+            self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+            started.set()
+            await self.stop.wait()
+            await runner.cleanup()
+
+        self.thread = threading.Thread(target=lambda: asyncio.run(main()))
+        self.thread.start()
+        assert started.wait(10)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.loop.call_soon_threadsafe(self.stop.set)
+        self.thread.join()
+
+
+@pytest.fixture(scope="module")
+def dump(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[str, Any]]]:
+    folder = tmp_path_factory.mktemp("dump")
+    return folder, make_dump(folder)
+
+
+@pytest.fixture
+def server(dump: tuple[Path, list[dict[str, Any]]]) -> Iterator[Running]:
+    with Running(dump[0]) as running:
+        yield running
+
+
+def chosen(source: CommonCrawl) -> list[str]:
+    table = merged(source, [select(source, path) for path in index_files(source)])
+    return table["url"].to_pylist()
+
+
+@pytest.mark.parametrize(
+    ("hosts", "languages"),
+    [
+        ((), ()), (("example.org",), ()), (("www.example.org",), ()), (("sub.example.org",), ()), ((), ("deu",)),
+        ((), ("deu", "fra")), (("example.org", "zzz.example"), ("eng",)), (("none.example",), ()),
+    ],
+)  # fmt: skip
+def test_records_are_chosen_by_host_and_first_language(
+    dump: tuple[Path, list[dict[str, Any]]], hosts: tuple[str, ...], languages: tuple[str, ...]
+) -> None:
+    folder, rows = dump
+
+    def wanted(row: dict[str, Any]) -> bool:
+        names = [host.removeprefix("www.") for host in hosts]
+        of_host = not hosts or any(row["url_host_name"] == n or row["url_host_name"].endswith(f".{n}") for n in names)
+        return of_host and (not languages or (row["content_languages"] or "").split(",")[0] in languages)
+
+    found = chosen(CommonCrawl(DUMP, languages, hosts, base=str(folder)))
+    assert Counter(found) == Counter(row["url"] for row in rows if wanted(row))
+
+
+def test_a_limit_is_a_sample_that_stays(dump: tuple[Path, list[dict[str, Any]]]) -> None:
+    small, large = (chosen(CommonCrawl(DUMP, limit=limit, base=str(dump[0]))) for limit in (5, 12))
+    assert len(small) == 5
+    assert len(large) == 12
+    assert set(small) < set(large)
+
+
+def test_records_are_copied_from_a_server_and_read_as_they_are(server: Running, tmp_path: Path) -> None:
+    source = CommonCrawl(DUMP, hosts=("example.org",), base=server.url)
+    paths = copy_all(source, tmp_path / "copies")
+    assert [path.name for path in paths] == [f"{DUMP}-000000.warc.gz"]
+    found = []
+    for record in ArchiveIterator(io.BytesIO(paths[0].read_bytes()), verify_digests=True):
+        found.append((record.headers["WARC-Target-URI"], record.reader.read()))
+    assert len(found) == 2 * 4 * 3
+    assert len(set(found)) == len(found)
+    for url, body in found:
+        _, _, host, number, page = url.split("/")
+        assert body == f"<html><body><p>page {number} {HOSTS.index(host)} {page}</p></body></html>".encode()
+    reading = read_parts(list_parts([str(paths[0])]))
+    assert [row["url"] for row in reading.records] == [url for url, _ in found]
+    warcs = [entry for entry in server.log if entry[0] == "GET" and entry[1].endswith(".warc.gz")]
+    assert len(warcs) == 2  # near records come by one request
+    assert all(entry[2] for entry in server.log if entry[0] == "GET")
+    seen = len(server.log)
+    assert copy_all(source, tmp_path / "copies") == paths
+    assert not [entry for entry in server.log[seen:] if entry[1].endswith(".warc.gz")]
+
+
+def test_an_index_is_read_in_part(server: Running) -> None:
+    assert len(chosen(CommonCrawl(DUMP, hosts=("zzz.example",), base=server.url))) == 6
+    asked = sum(
+        int(stop) - int(start) + 1
+        for method, path, ranges in server.log
+        if method == "GET" and path.endswith(".parquet")
+        for start, stop in [ranges.removeprefix("bytes=").split("-")]
+    )
+    size = sum(path.stat().st_size for path in (server.folder / "cc-index").rglob("*.parquet"))
+    assert 0 < asked < size * 3  # footers are read once more where files are as small as here
+    assert all("robotstxt" not in path for _, path, _ in server.log)
+
+
+def test_copies_are_cut_into_files_and_the_same_from_a_folder(server: Running, tmp_path: Path) -> None:
+    far = copy_all(CommonCrawl(DUMP, base=server.url), tmp_path / "far", file_bytes=5_000)
+    near = copy_all(CommonCrawl(DUMP, base=str(server.folder)), tmp_path / "near", file_bytes=5_000)
+    assert len(far) > 2
+    assert [path.read_bytes() for path in far] == [path.read_bytes() for path in near]
+    assert not [path for path in (tmp_path / "far").iterdir() if path.name.startswith(".")]
+
+
+def test_slices_hold_all_records_once() -> None:
+    table = pa.table({"length": pa.array([10, 200, 30, 40, 1000, 5], pa.int64())})
+    assert [part["length"].to_pylist() for part in slices(table, 100)] == [[10], [200], [30, 40], [1000], [5]]
+    assert list(slices(table.slice(0, 0), 100)) == []
+
+
+def test_a_server_that_is_away_for_a_while_is_asked_again(server: Running) -> None:
+    left = 3
+
+    def busy(_: web.Request) -> web.Response | None:
+        nonlocal left
+        left -= 1
+        return web.Response(status=503) if left >= 0 else None
+
+    server.spoil = busy
+    assert len(index_files(CommonCrawl(DUMP, base=server.url))) == 2
+
+
+def test_what_is_wrong_with_a_mirror_is_told(server: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(InputError, match="no dump"):
+        index_files(CommonCrawl("CC-MAIN-1999-01", base=server.url))
+    with pytest.raises(InputError, match="No such file"):
+        index_files(CommonCrawl(DUMP, base=str(tmp_path)))
+    source = CommonCrawl(DUMP, base=server.url)
+    records = merged(source, [select(source, path) for path in index_files(source)])
+    shifted = records.set_column(2, "offset", pa.array([row + 1 for row in records["offset"].to_pylist()]))
+    with pytest.raises(InputError, match="no record"):
+        copy_records(source, shifted, tmp_path / "a.warc.gz")
+    server.spoil = lambda request: web.Response(body=b"x" * 500) if "Range" in request.headers else None
+    with pytest.raises(InputError, match="no ranges"):
+        copy_records(source, records, tmp_path / "a.warc.gz")
+    server.spoil = lambda request: web.Response(status=500)
+    monkeypatch.setenv("WEB2SHARDS_STORAGE_PATIENCE", "0.3")
+    with pytest.raises(UnreachableError):
+        copy_records(source, records, tmp_path / "a.warc.gz")
+    server.spoil = lambda _: None
+    index_files(source)  # it answers again
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_is_written_anew_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "a.bin"
+    path.write_bytes(bytes(range(256)) * 100)
+    with Running(tmp_path) as server:
+        ranges = HttpRanges(f"{server.url}/a.bin")
+        assert ranges.read(10, 5) == bytes(range(10, 15))
+        assert ranges.read(25_599, 10) == b"\xff"
+        assert ranges.read(25_600, 10) == b""
+        path.write_bytes(bytes(25_700))
+        with pytest.raises(InputError, match="anew"):
+            ranges.read(0, 10)
+        ranges.close()
+
+
+def test_a_file_over_http_is_one_that_can_be_sought_in(tmp_path: Path) -> None:
+    data = bytes(range(256)) * 100
+    (tmp_path / "a.bin").write_bytes(data)
+    with Running(tmp_path) as server, HttpFile(f"{server.url}/a.bin") as file:
+        buffered = io.BufferedReader(file)
+        assert buffered.read(300) == data[:300]
+        assert buffered.seek(-10, io.SEEK_END) == len(data) - 10
+        assert buffered.read() == data[-10:]
+        file.seek(5)
+        assert file.read(3) == data[5:8]
+        assert file.tell() == 8
+        with pytest.raises(FileNotFoundError):
+            HttpFile(f"{server.url}/b.bin")
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("dump", "2024-10"), ("dump", "../x"), ("languages", ("de",)), ("hosts", ("a|b",)), ("hosts", ("org",)), ("limit", -1),
+        ("base", ""),
+    ],
+)  # fmt: skip
+def test_a_wrong_setting_is_named(field: str, value: Any) -> None:
+    with pytest.raises(ValueError, match=field):
+        CommonCrawl(**({"dump": DUMP} | {field: value}))
