@@ -7,6 +7,7 @@ within a radius, cut into bands, one band is within radius // bands. Here both s
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import combinations, pairwise
 from typing import Final
 
@@ -14,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit, types
 
-from core.hashing import mixed
 from core.kernels import helper
+from core.words import mix
 
 I64 = npt.NDArray[np.int64]
 U64 = npt.NDArray[np.uint64]
@@ -32,6 +33,8 @@ COMPARED: Final = 4_096
 PARTNERS: Final = 24
 #: More keys than this a row are refused: the radius is too large for the bands.
 _MOST_KEYS: Final = 4_096
+_FEW = 24  # so many are sorted by insertion
+_SPREAD = np.uint64(0x9E3779B97F4A7C15)  # 2**64 / φ
 
 
 @dataclass(frozen=True)
@@ -89,17 +92,15 @@ def bucket_keys(hashes: U64, bands: Bands) -> tuple[U64, U8]:
     """
     if hashes.ndim != 2 or hashes.shape[1] * 64 != bands.bits:
         raise ValueError(f"hashes of shape (n, {bands.bits // 64}) were expected, not {hashes.shape}")
+    flips = [
+        (start, end - start, flip, distance)
+        for start, end in pairwise(bands.edges)
+        for flip, distance in _flips(end - start, bands.spread)
+    ]
+    starts, widths, words, tags = (np.array(values, np.uint64) for values in zip(*flips, strict=True))
     keys = np.empty((len(hashes), bands.keys), np.uint64)
-    tags = np.empty(bands.keys, np.uint8)
-    at = 0
-    for band, (start, end) in enumerate(pairwise(bands.edges)):
-        value = _cut(hashes, start, end)
-        salt = mixed(np.array([band + 1], np.uint64) * np.uint64(0x9E3779B97F4A7C15))[0]
-        for flip, distance in _flips(end - start, bands.spread):
-            keys[:, at] = mixed(mixed(value ^ np.uint64(flip)) ^ salt)
-            tags[at] = distance
-            at += 1
-    return keys, tags
+    _keys(np.ascontiguousarray(hashes), starts, widths, words, keys)
+    return keys, tags.astype(np.uint8)
 
 
 def pack_rows(rows: U64, views: npt.NDArray[np.bool_]) -> U64:
@@ -114,14 +115,11 @@ def scatter(hashes: U64, digests: U64, rows: U64, bands: Bands, partition_bits: 
     partitions' bounds, int64 (2**partition_bits + 1,), and of each record key, digest, row and hash (words).
     """
     keys, tags = bucket_keys(hashes, bands)
-    owners = np.repeat(np.arange(len(hashes)), bands.keys)
-    packed = rows[owners] | (np.tile(tags, len(hashes)).astype(np.uint64) << np.uint64(ROW_BITS))
-    flat = keys.reshape(-1)
-    place = (flat >> np.uint64(64 - partition_bits)).astype(np.int64) if partition_bits else np.zeros(len(flat), np.int64)
-    order = np.argsort(place, kind="stable")
     bounds = np.zeros((1 << partition_bits) + 1, np.int64)
-    np.cumsum(np.bincount(place, minlength=1 << partition_bits), out=bounds[1:])
-    return bounds, flat[order], digests[owners[order]], packed[order], hashes[owners[order]]
+    k, d, r = np.empty(keys.size, np.uint64), np.empty(keys.size, np.uint64), np.empty(keys.size, np.uint64)
+    h = np.empty((keys.size, hashes.shape[1]), np.uint64)
+    _scatter(keys, tags, digests, rows, np.ascontiguousarray(hashes), partition_bits, bounds, k, d, r, h)
+    return bounds, k, d, r, h
 
 
 def match(keys: U64, digests: U64, rows: U64, hashes: U64, bands: Bands) -> tuple[U64, U64, U8]:
@@ -133,14 +131,6 @@ def match(keys: U64, digests: U64, rows: U64, hashes: U64, bands: Bands) -> tupl
     `PARTNERS` that follow it, in an order by hash of bucket and digest, so that the choice follows from content.
     """
     order = np.argsort(keys)
-    sorted_keys = keys[order]
-    shared = np.zeros(len(keys), np.bool_)
-    same = sorted_keys[1:] == sorted_keys[:-1]
-    shared[1:] |= same
-    shared[:-1] |= same
-    order = order[shared]
-    ranks = mixed(keys[order] ^ digests[order])
-    order = order[np.lexsort((rows[order] & _ROW_MASK, digests[order], ranks, keys[order]))]
     arguments = keys[order], digests[order], rows[order], np.ascontiguousarray(hashes[order]), bands.radius, bands.within
     sizes = np.zeros(1, np.int64)
     _match(*arguments, np.zeros(0, np.uint64), np.zeros(0, np.uint64), np.zeros(0, np.uint8), sizes)
@@ -149,18 +139,10 @@ def match(keys: U64, digests: U64, rows: U64, hashes: U64, bands: Bands) -> tupl
     return a, b, distances
 
 
+@lru_cache(maxsize=64)
 def _flips(width: int, most: int) -> list[tuple[int, int]]:
     """Words of `width` bits with at most so many set, and how many those are."""
     return [(sum(1 << bit for bit in bits), size) for size in range(most + 1) for bits in combinations(range(width), size)]
-
-
-def _cut(hashes: U64, start: int, end: int) -> U64:
-    """Bits start to end of each hash; a band may lie across two words."""
-    first, shift = divmod(start, 64)
-    value = hashes[:, first] >> np.uint64(shift)
-    if end > 64 * (first + 1):
-        value = value | (hashes[:, first + 1] << np.uint64(64 - shift))
-    return value & np.uint64((1 << (end - start)) - 1)
 
 
 @helper
@@ -191,30 +173,111 @@ def _nearest(rows: U64, hashes: U64, x: int, some: int, y: int, others: int, rad
 
 
 _U = types.Array(types.uint64, 1, "C", readonly=True)
+_WORDS = types.Array(types.uint64, 2, "C", readonly=True)
 _OUT = types.Array(types.uint64, 1, "C")
 
 
+@njit(types.void(_WORDS, _U, _U, _U, types.uint64[:, ::1]), cache=True, nogil=True, error_model="numpy")
+def _keys(hashes: U64, starts: U64, widths: U64, words: U64, keys: U64) -> None:
+    """Of each hash bits start to start + width, some of them flipped, with where they stand, as hashes of 64 bits."""
+    for row in range(len(hashes)):
+        for key in range(len(starts)):
+            word, shift = np.int64(starts[key] >> np.uint64(6)), starts[key] & np.uint64(63)
+            value = hashes[row, word] >> shift
+            if shift + widths[key] > np.uint64(64):
+                value |= hashes[row, word + 1] << (np.uint64(64) - shift)
+            value = (value << (np.uint64(64) - widths[key])) >> (np.uint64(64) - widths[key])
+            keys[row, key] = mix(mix(value ^ words[key]) + (starts[key] + np.uint64(1)) * _SPREAD)
+
+
 @njit(
-    types.void(_U, _U, _U, types.Array(types.uint64, 2, "C", readonly=True), types.int64, types.int64, _OUT, _OUT,
-               types.uint8[::1], types.int64[::1]),
+    types.void(types.Array(types.uint64, 2, "C", readonly=True), types.Array(types.uint8, 1, "C", readonly=True), _U, _U, _WORDS,
+               types.int64, types.int64[::1], _OUT, _OUT, _OUT, types.uint64[:, ::1]),
+    cache=True, nogil=True, error_model="numpy",
+)  # fmt: skip
+def _scatter(
+    keys: U64, tags: U8, digests: U64, rows: U64, hashes: U64, bits: int, bounds: I64, k: U64, d: U64, r: U64, h: U64
+) -> None:
+    shift = np.uint64(64 - bits)
+    for i in range(keys.shape[0]):
+        for j in range(keys.shape[1]):
+            bounds[1 + (np.int64(keys[i, j] >> shift) if bits else 0)] += 1
+    for p in range(1, len(bounds)):
+        bounds[p] += bounds[p - 1]
+    at = bounds.copy()
+    for i in range(keys.shape[0]):
+        for j in range(keys.shape[1]):
+            p = np.int64(keys[i, j] >> shift) if bits else 0
+            k[at[p]], d[at[p]] = keys[i, j], digests[i]
+            r[at[p]] = rows[i] | (np.uint64(tags[j]) << np.uint64(ROW_BITS))
+            for word in range(hashes.shape[1]):
+                h[at[p], word] = hashes[i, word]
+            at[p] += 1
+
+
+@helper
+def _groups(digests: U64, rows: U64, hashes: U64, group: I64, count: I64, start: int, stop: int) -> Int:
+    """Groups the records of a bucket by digest: of each where it begins, and how many of its first records are of its
+    smallest row, which are moved there."""
+    groups = 0
+    i = start
+    while i < stop:
+        end, smallest = i, rows[i] & _ROW_MASK
+        while end < stop and digests[end] == digests[i]:
+            smallest = min(smallest, rows[end] & _ROW_MASK)
+            end += 1
+        group[groups], count[groups] = i, 0
+        for j in range(i, end):
+            if rows[j] & _ROW_MASK == smallest:
+                to = i + count[groups]
+                rows[to], rows[j] = rows[j], rows[to]
+                for word in range(hashes.shape[1]):
+                    hashes[to, word], hashes[j, word] = hashes[j, word], hashes[to, word]
+                count[groups] += 1
+        groups += 1
+        i = end
+    return groups
+
+
+@helper
+def _sort_bucket(keys: U64, digests: U64, rows: U64, hashes: U64, start: int, stop: int) -> None:
+    """Sorts a small bucket by rank, in place."""
+    for i in range(start + 1, stop):
+        j = i
+        while j > start and mix(keys[j] ^ digests[j - 1]) > mix(keys[j] ^ digests[j]):
+            digests[j - 1], digests[j] = digests[j], digests[j - 1]
+            rows[j - 1], rows[j] = rows[j], rows[j - 1]
+            for word in range(hashes.shape[1]):
+                hashes[j - 1, word], hashes[j, word] = hashes[j, word], hashes[j - 1, word]
+            j -= 1
+
+
+@njit(
+    types.void(_OUT, _OUT, _OUT, types.uint64[:, ::1], types.int64, types.int64, _OUT, _OUT, types.uint8[::1], types.int64[::1]),
     cache=True, nogil=True, error_model="numpy",
 )  # fmt: skip
 def _match(
     keys: U64, digests: U64, rows: U64, hashes: U64, radius: int, within: int, a: U64, b: U64, distances: U8, sizes: I64
 ) -> None:
-    """Counts pairs if `a` has no room for them, writes them otherwise."""
+    """Counts pairs if `a` has no room for them, writes them otherwise. Sorts the records of each bucket by rank."""
     pairs = 0
     group, count = np.empty(len(keys), np.int64), np.empty(len(keys), np.int64)
     start = 0
     while start < len(keys):
-        stop, groups = start, 0
+        stop = start + 1
         while stop < len(keys) and keys[stop] == keys[start]:
-            if stop == start or digests[stop] != digests[stop - 1]:
-                group[groups], count[groups] = stop, 1
-                groups += 1
-            elif (rows[stop] & _ROW_MASK) == (rows[group[groups - 1]] & _ROW_MASK):
-                count[groups - 1] += 1
             stop += 1
+        if len(a) == 0 and stop - start > _FEW:
+            ranks = np.empty(stop - start, np.uint64)
+            for i in range(len(ranks)):
+                ranks[i] = mix(keys[start] ^ digests[start + i])
+            order = np.argsort(ranks)
+            digests[start:stop] = digests[start:stop][order]
+            rows[start:stop] = rows[start:stop][order]
+            hashes[start:stop] = hashes[start:stop][order]
+        elif len(a) == 0:
+            _sort_bucket(keys, digests, rows, hashes, start, stop)
+        groups = _groups(digests, rows, hashes, group, count, start, stop)
         for x in range(groups):
             found = 0
             for y in range(x + 1, min(groups, x + 1 + COMPARED)):

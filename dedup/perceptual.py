@@ -157,8 +157,8 @@ class Perceptual:
         if self.turned == "all":
             apart = np.minimum(apart, np.abs(np.log(ratios[0] * ratios[1])))
         alike = apart <= np.log(RATIO) + 1e-9
-        thumbnails = [_matrix(rows.column("thumbnail"))[alike] for rows in (one, other)]
-        alike[alike] = differences(*thumbnails, _WAYS[self.turned]) <= self.threshold
+        ours, theirs = (_matrix(rows.column("thumbnail"))[alike] for rows in (one, other))
+        alike[alike] = differences(ours, theirs, _WAYS[self.turned]) <= self.threshold
         return alike
 
 

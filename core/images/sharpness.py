@@ -31,7 +31,7 @@ def at_scale(pixels: Pixels) -> Pixels:
 
 def luma(pixels: Pixels) -> npt.NDArray[np.float32]:
     """Grey levels, float32 (h, w), 0 to 255."""
-    return pixels[:, :, 0] * RED + pixels[:, :, 1] * GREEN + pixels[:, :, 2] * BLUE
+    return (pixels[:, :, 0] * RED + pixels[:, :, 1] * GREEN + pixels[:, :, 2] * BLUE).astype(np.float32, copy=False)
 
 
 def sharpness(pixels: Pixels) -> float:
