@@ -22,7 +22,8 @@ from pipelines.verify import verify
 from .runs import hashes, small_run
 
 PAGES = {
-    "http://a.example/x/one.html": "<p>Before<figure><img src=../a.jpg alt=An><figcaption>Said</figcaption></figure><img src=b.svg>",
+    "http://a.example/x/one.html":
+        "<p>Before<figure><img src=../a.jpg alt=An><figcaption>Said</figcaption></figure><img src=b.svg>",
     "http://a.example/two.html": "<meta property=og:image content=/shared.png><p>Nothing <b>is</b> shown here.",
     "http://b.example/": "<p>" + "".join(f"<img srcset='s{i}.png 100w, l{i}.png 900w' alt='{i}'>" for i in range(40)),
     "http://b.example/none.html": "<p>A page without any image at all.",
