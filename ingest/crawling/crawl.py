@@ -53,6 +53,8 @@ def crawl(
     journal is of another crawl, LeaseError if one writes there now.
     """
     seeds = [seed for seed in dict.fromkeys(seed.strip() for seed in seeds) if seed]
+    if not any(map(Frontier(seeds, settings).in_scope, seeds)):
+        raise InputError("none of the seeds is a URL that may be crawled", "give http or https URLs, one a line")
     crawler = _Crawler(seeds, warc, settings, note or (lambda _: None))
     try:
         asyncio.run(crawler.run(lookup))
@@ -103,9 +105,8 @@ class _Crawler:
         self._journal.close()
 
     def _replay(self, seeds: Sequence[str]) -> None:
-        found = [self._frontier.add(Task(seed, 0)) for seed in seeds]
-        if not any(found):
-            raise InputError("none of the seeds is a URL that may be crawled", "give http or https URLs, one a line")
+        for seed in seeds:
+            self._frontier.add(Task(seed, 0))
         for entry in self._journal.entries:
             if not entry.retryable:
                 self._count(entry)

@@ -96,18 +96,21 @@ class HttpFile(io.RawIOBase):
 
     def __init__(self, url: str) -> None:
         super().__init__()
+        self._ranges: HttpRanges | None = None
         self._ranges = HttpRanges(url)
+        self._size = self._ranges.size
         self._at = 0
 
     def readinto(self, buffer: Any, /) -> int:
         view = memoryview(buffer).cast("B")
-        data = self._ranges.read(self._at, min(len(view), RANGE_BYTES))
+        data = self.read(min(len(view), RANGE_BYTES))
         view[: len(data)] = data
-        self._at += len(data)
         return len(data)
 
     def read(self, size: int | None = -1, /) -> bytes:
-        left = max(0, self._ranges.size - self._at)
+        if self._ranges is None:
+            raise ValueError("the file is closed")
+        left = max(0, self._size - self._at)
         end = self._at + (left if size is None or size < 0 else min(size, left))
         pieces: list[bytes] = []
         while self._at < end:
@@ -116,7 +119,7 @@ class HttpFile(io.RawIOBase):
         return b"".join(pieces)
 
     def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
-        self._at = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._ranges.size}[whence]
+        self._at = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._size}[whence]
         return self._at
 
     def tell(self) -> int:
@@ -129,8 +132,9 @@ class HttpFile(io.RawIOBase):
         return True
 
     def close(self) -> None:
-        if not self.closed:
+        if self._ranges is not None:
             self._ranges.close()
+            self._ranges = None
         super().close()
 
 

@@ -23,6 +23,8 @@ from ingest.fetching.urls import Refused, target_of
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 #: Failures after which a host may be down, as nothing of an answer came.
 SILENT = frozenset({"connect", "timeout", "slow"})
+#: Answers in a row that a host is busy, after which it is left to the next pass.
+BUSY_ANSWERS = 8
 #: Tries of a robots.txt that does not come.
 ROBOTS_TRIES = 2
 
@@ -145,6 +147,8 @@ class Hops:
     def _failed(self, host: Host, hop: Hop, status: str, detail: str) -> Again | Ended:
         if status in SILENT:
             self._silent(host, detail)
+        elif status == "tls":  # its other URLs would fail alike
+            host.closed[hop.target.origin] = (status, detail)
         return self._retried(hop, status, detail)
 
     def _silent(self, host: Host, detail: str) -> None:
@@ -159,6 +163,8 @@ class Hops:
         seconds = asked if asked is not None else pause(host.name, host.busy, self._settings)
         if seconds > self._settings.max_retry_after_seconds:
             host.given_up = ("host_busy", f"it asks to wait for {seconds:,.0f} s")
+        elif host.busy >= BUSY_ANSWERS:
+            host.given_up = ("host_busy", f"{host.busy} answers in a row, the last: http_{answer.status}")
         host.next_at = max(host.next_at, self._clock() + seconds)
         return self._retried(hop, f"http_{answer.status}", "", answer)
 

@@ -23,8 +23,8 @@ from ingest.fetching.outcomes import Spent
 from ingest.fetching.settings import FetchSettings
 from ingest.fetching.urls import Refused
 
-#: Bounds of how long an answer is kept, in seconds, and how many hosts are.
-SHORTEST, LONGEST, NEGATIVE = 30.0, 3_600.0, 60.0
+#: Bounds of how long an answer is kept, in seconds; that there is no such host; that nobody answered.
+SHORTEST, LONGEST, NEGATIVE, SILENT = 30.0, 3_600.0, 60.0, 0.1
 CACHED_HOSTS = 65_536
 
 #: c-ares' codes for a name that is not there or is none (ares.h); all others say that nobody knows.
@@ -141,4 +141,4 @@ class Resolver:
         return _Entry(self._clock() + min(max(ttl, SHORTEST), LONGEST), opened)
 
     def _failed(self, status: str, detail: str) -> _Entry:
-        return _Entry(self._clock() + NEGATIVE, refused=Refused(status, detail))
+        return _Entry(self._clock() + (SILENT if status == "dns" else NEGATIVE), refused=Refused(status, detail))

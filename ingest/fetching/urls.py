@@ -71,8 +71,8 @@ def target_of(url: str, settings: FetchSettings, base: URL | None = None) -> Tar
         parsed = (base.join(parsed) if base is not None else parsed).with_fragment(None)
         port, host = parsed.port, parsed.raw_host
         credentials = parsed.raw_user is not None or parsed.raw_password is not None
-    except (ValueError, UnicodeError) as error:
-        raise Refused("invalid_url", str(error)[:200]) from None
+    except Exception as error:  # ValueError most often, but an IndexError of yarl's too: any text comes here
+        raise Refused("invalid_url", f"{type(error).__name__}: {error}"[:200]) from None
     if parsed.scheme not in settings.schemes:
         raise Refused("scheme_refused", f"the scheme is {parsed.scheme[:32]}")
     if credentials or (authority is not None and "@" in authority.group(1)):
@@ -84,8 +84,8 @@ def target_of(url: str, settings: FetchSettings, base: URL | None = None) -> Tar
     host, literal = _host(host, settings)
     try:
         return Target(parsed if host == parsed.raw_host else parsed.with_host(host), host, literal)
-    except ValueError as error:
-        raise Refused("invalid_url", str(error)[:200]) from None
+    except Exception as error:
+        raise Refused("invalid_url", f"{type(error).__name__}: {error}"[:200]) from None
 
 
 def _host(host: str, settings: FetchSettings) -> tuple[str, bool]:

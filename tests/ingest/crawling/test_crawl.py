@@ -180,6 +180,7 @@ def test_a_deadline_leaves_the_rest_waiting(server: Running, tmp_path: Path) -> 
 def test_nothing_to_crawl_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(InputError):
         crawl(["ftp://a.example/", "http://127.0.0.1/"], tmp_path / "a.warc", CrawlSettings())
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_seeds_are_read() -> None:

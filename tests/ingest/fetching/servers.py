@@ -139,7 +139,7 @@ class Names:
     """A resolver that knows what it is told: addresses, a list of answers one after the other, or an exception."""
 
     def __init__(
-        self, names: Mapping[str, tuple[str, ...] | list[tuple[str, ...]] | Exception], ttl: float = 60.0, delay: float = 0.0
+        self, names: Mapping[str, tuple[str, ...] | list[Any] | Exception], ttl: float = 60.0, delay: float = 0.0
     ) -> None:
         self.names = dict(names)
         self.ttl = ttl
@@ -153,10 +153,10 @@ class Names:
         answer = self.names.get(host)
         if answer is None:
             raise NoSuchHost(host)
-        if isinstance(answer, Exception):
-            raise answer
         if isinstance(answer, list):
             answer = answer.pop(0) if len(answer) > 1 else answer[0]
+        if isinstance(answer, Exception):
+            raise answer
         return answer, self.ttl
 
     async def close(self) -> None:

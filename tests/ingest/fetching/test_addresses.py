@@ -111,6 +111,7 @@ REFUSED = {
     "http://a..b/": "invalid_url",
     "http://-a.example/": "invalid_url",
     "http://[::1": "invalid_url",
+    "http://[]@": "invalid_url",
     "http://[v1.x]/": "invalid_url",
     "http://example.org:99999/": "invalid_url",
     "http://example.org:0/": "invalid_url",

@@ -213,6 +213,20 @@ def test_a_host_that_is_busy_for_long_is_left_to_the_next_pass() -> None:
     run(test())
 
 
+def test_a_host_that_is_always_busy_is_left_to_the_next_pass() -> None:
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(status=429)
+
+    async def test() -> None:
+        async with serve(answer) as site:
+            outcomes = await got([site.url(f"/{i}") for i in range(100)], quick(longest_pause_seconds=0.02))
+        assert "host_busy" in {o.status for o in outcomes} <= {"http_429", "host_busy"}
+        assert all(o.retryable for o in outcomes)
+        assert len(site.log) <= 10
+
+    run(test())
+
+
 def test_a_host_is_asked_at_its_pace_and_never_by_more_at_a_time() -> None:
     async def answer(_: web.Request) -> web.Response:
         await asyncio.sleep(0.03)

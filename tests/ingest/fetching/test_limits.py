@@ -9,6 +9,7 @@ import time
 import tracemalloc
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -52,12 +53,14 @@ def test_a_host_that_answers_now_and_then_is_not_given_up() -> None:
 def test_name_servers_that_are_down_are_asked_again_and_then_counted() -> None:
     async def test() -> None:
         async with serve() as site:
-            names = Names({"down.example": OSError("no answer"), "late.example": ("127.0.0.1",)})
-            outcomes = await got(
-                [f"http://{host}.example:{site.port}/{i}" for host in ("down", "late") for i in range(3)], quick(), lookup=names
-            )
+            late: list[Any] = [OSError("no answer"), ("127.0.0.1",)]
+            names = Names({"down.example": OSError("no answer"), "late.example": late})
+            settings = quick(first_pause_seconds=0.3)
+            urls = [f"http://{host}.example:{site.port}/{i}" for host in ("down", "late") for i in range(3)]
+            outcomes = await got(urls, settings, lookup=names)
         assert [o.status for o in outcomes] == ["dns"] * 3 + ["ok"] * 3
         assert all(o.retryable for o in outcomes[:3])
+        assert Counter(names.asked) == {"down.example": 3, "late.example": 2}
 
     run(test())
 

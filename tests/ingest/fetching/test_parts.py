@@ -56,6 +56,10 @@ def test_a_failed_look_up_is_kept_too_and_says_what_it_was() -> None:
                     await cache.resolve(name)
                 assert caught.value.status == status
         assert names.asked.count("gone.example") == names.asked.count("inner.example") == 1
+        clock[0] = 1.0  # that nobody answered is not held for long
+        with pytest.raises(Refused):
+            await cache.resolve("down.example")
+        assert names.asked.count("down.example") == 2
         await cache.close()
 
     run(test())
