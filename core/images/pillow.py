@@ -32,6 +32,8 @@ _PLUGINS: Final = {
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # a pass has a process a core
 
 _ORIENTATION: Final = 274  # of TIFF's tags
+#: How pixels of a TIFF may be packed. Of fax codes that are damaged libtiff leaves lines as they were in memory.
+_PACKED: Final = ("raw", "packbits", "tiff_lzw", "tiff_adobe_deflate", "tiff_deflate", "jpeg")
 _NAMES: Final = {
     "1": "bilevel", "L": "grey", "LA": "grey", "La": "grey", "I;16": "grey16", "P": "palette", "PA": "palette",
     "RGB": "rgb", "RGBA": "rgb", "RGBa": "rgb", "RGBX": "rgb", "CMYK": "cmyk", "YCbCr": "rgb",
@@ -77,6 +79,8 @@ def open_image(data: bytes, format: str, limits: Limits) -> Opened:
             return Opened(file, png.width, png.height, name, png.animated, png.orientation, png.profile)
         profile = file.info.get("icc_profile") or b""
         if isinstance(file, TiffImagePlugin.TiffImageFile):
+            if file.info.get("compression") not in _PACKED:
+                raise ImageError("unsupported_mode", f"TIFF packed by {file.info.get('compression')}")
             turned = file.tag_v2.get(_ORIENTATION, 1)
             orientation = turned if turned in range(1, 9) else 1
             animated = False

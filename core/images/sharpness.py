@@ -1,7 +1,7 @@
 """How sharp an image is: the variance of its Laplacian, over its grey levels at one scale.
 
 Pech-Pacheco et al., "Diatom autofocusing in brightfield microscopy" (ICPR 2000), with the kernel 0 1 0, 1 −4 1, 0 1 0 that
-OpenCV's `Laplacian` has. The scale is ours: an image is looked at with its longer side at 512 pixels, or its own if that is less.
+OpenCV's `Laplacian` has. The scale is ours: an image is looked at with its longer side at 256 pixels, or its own if that is less.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from core.images.area import shrink
 
 Pixels = npt.NDArray[np.uint8]
 #: Of a larger image the longer side is brought to this, by area.
-SIDE: Final = 512
+SIDE: Final = 256
 #: ITU-R BT.601, of 1.
 RED, GREEN, BLUE = np.float32(0.299), np.float32(0.587), np.float32(0.114)
 
 
 def at_scale(pixels: Pixels) -> Pixels:
-    """The image, uint8 (h, w, 3), as its sharpness is looked at: with at most 512 pixels on its longer side."""
+    """The image, uint8 (h, w, 3), as its sharpness is looked at: with at most 256 pixels on its longer side."""
     high, wide = pixels.shape[:2]
     scale = SIDE / max(high, wide)
     if scale >= 1:

@@ -98,14 +98,24 @@ def _real() -> list[str]:
 class Fuzz:
     """Cases from `first` on until `wanted` inputs were tried; `findings` says what was found."""
 
+    script = "fuzz.py"
+
     def __init__(self, seed: int, wanted: int, first: int = 0, save: Path | None = None) -> None:
         self.seed, self.wanted, self.save = seed, wanted, save
         self.next = self.first = first
         self.inputs = self.bytes = self.cases = self.grown = 0
         self.findings: list[Finding] = []
+        self.prepare()
+        self._shared = mmap.mmap(-1, mmap.PAGESIZE)
+
+    def prepare(self) -> None:
+        """What all cases share, before the first child."""
         self._real = _real()
         checks.scorers()
-        self._shared = mmap.mmap(-1, mmap.PAGESIZE)
+
+    def check(self, rng: Random, folder: Path) -> tuple[int, int]:
+        """One case: how many inputs it had, and of how many bytes. What it raises is a finding."""
+        return checks.check_case(checks.kind_of(rng), rng, self._real, folder)
 
     def run(self) -> list[Finding]:
         with tempfile.TemporaryDirectory(prefix="fuzz-", dir="/dev/shm" if os.path.isdir("/dev/shm") else None) as folder:
@@ -167,12 +177,11 @@ class Fuzz:
         for case in range(self.next, self.next + _CASES_A_CHILD):
             self._tell(case, inputs, size)
             rng = Random(f"{self.seed}:{case}")
-            kind = checks.kind_of(rng)
             began, largest = time.process_time(), _largest()
             found: tuple[str, str] | None = None
             more = bytes_ = 0
             try:
-                more, bytes_ = checks.check_case(kind, rng, self._real, folder)
+                more, bytes_ = self.check(rng, folder)
             except Exception:
                 found = "error", traceback.format_exc(limit=-6)
             took, grown = time.process_time() - began, _largest() - largest
@@ -197,7 +206,7 @@ class Fuzz:
         self.findings.append(finding)
         self._keep(finding.case, folder)
         last = finding.what.strip().splitlines()[-1][:300]
-        again = f"python tests/fuzz/fuzz.py --seed {finding.seed} --case {finding.case}"
+        again = f"python tests/fuzz/{self.script} --seed {finding.seed} --case {finding.case}"
         say(f"{finding.kind} in case {finding.case} ({again}): {last}")
 
     def _keep(self, case: int, folder: Path) -> None:
@@ -205,7 +214,7 @@ class Fuzz:
         if self.save is None:
             return
         target = self.save / f"{self.seed}-{case}"
-        for path in folder.glob("fuzz.warc*"):
+        for path in folder.glob("fuzz.*"):
             if not target.exists():
                 target.mkdir(parents=True)
                 (target / path.name).write_bytes(path.read_bytes())

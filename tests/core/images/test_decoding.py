@@ -133,6 +133,14 @@ def test_modes() -> None:
     assert reason(encoded(PIL.Image.fromarray(grey.astype(np.int32)), "TIFF")) == "unsupported_mode"
 
 
+def test_faxes_are_not_read() -> None:
+    """Of a damaged one libtiff leaves lines as they were in memory."""
+    bits = PIL.Image.fromarray(picture()[:, :, 0] > 128)
+    assert reason(encoded(bits, "TIFF", compression="group4")) == "unsupported_mode"
+    for packing in ("packbits", "tiff_adobe_deflate", "tiff_lzw"):
+        assert decode(encoded(bits, "TIFF", compression=packing)).mode == "bilevel"
+
+
 def test_sixteen_bits_a_colour() -> None:
     """Pillow writes no such file: this one is made by hand."""
     wide = picture(9, 5).astype(">u2") * 257
