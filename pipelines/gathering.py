@@ -240,9 +240,10 @@ def _write_part(
     kinds, most = context.recipe.captions.kinds, context.recipe.captions.most
     rows: list[Json] = []
     marks: list[Json] = []
-    for url, one in images:
-        captions = one.best(most)
-        _, warc, offset, length = one.record or ("", None, None, None)
+    gone = context.removed({"id": pa.array(ids, ID_TYPE), context.table.url: pa.array([url for url, _ in images], pa.string())})
+    for (url, one), removed in zip(images, gone, strict=True):
+        captions = [] if removed else one.best(most)
+        _, warc, offset, length = (None if removed else one.record) or ("", None, None, None)
         rows.append({
             "url": url, "references": min(one.count, np.iinfo(np.int32).max), "warc": warc, "offset": offset, "length": length,
             "captions": [

@@ -125,7 +125,8 @@ class _Maker:
         about = pa.RecordBatch.from_pylist(told, schema=TOLD)
         made = {
             TEXT: about.column("caption"), IMAGE: pa.array(images, pa.large_binary()), "id": columns["id"],
-            **dict(zip(TOLD.names, about.columns, strict=True)), **{name: columns[name] for name in scores}, place: pa.array(places),
+            **dict(zip(TOLD.names, about.columns, strict=True)), **{name: columns[name] for name in scores},
+            place: pa.array(places),
         }  # fmt: skip
         return pa.RecordBatch.from_arrays(list(made.values()), names=list(made))
 

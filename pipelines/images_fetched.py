@@ -38,6 +38,8 @@ NAME = "fetch images"
 SEGMENT_BYTES, WRITE_SECONDS = 64 << 20, 30.0
 #: What a file of the input is, by its path: a scratch file.
 INPUTS = "image-inputs.json"
+#: Why there is no image where the web is not asked.
+NOT_IN_INPUT = "not_in_input"
 _STROKE_SECONDS = 5.0
 _LONGEST_DETAIL = 200
 
@@ -136,6 +138,10 @@ class _PartFetch:
 
         if not self._wanted:
             return
+        if not self._context.recipe.fetch.web:
+            for row in self._wanted:
+                self._fail(row, NOT_IN_INPUT, False, {})
+            return
         settings = budget.left()
         if settings is None:
             for row in self._wanted:
@@ -207,6 +213,7 @@ class _PartFetch:
         mark = read_footer(context.path(REACHED, self._part))
         extra = {
             "ok": _digest(self._ids[row] for row in ok), "told": _digest(str(told["status"]).encode() for told in rows),
+            "web": context.recipe.fetch.web,
             "bytes": sum(rows[row]["size"] for row in ok), "left": len(self._left()), "marks": mark.extra["marks"] if mark else "",
             "segments": sorted({rows[row]["segment"] for row in ok}),
         }  # fmt: skip
@@ -230,10 +237,12 @@ class _PartFetch:
             table = read_layer(path)
         except StorageError:
             return {}
+        unknown = (None, NOT_IN_INPUT) if self._context.recipe.fetch.web else (None,)
         there = {name for name in footer.extra["segments"] if segment_path(self._context.store, name).is_file()}
         return {
             row["id"]: {name: row[name] for name in FETCHED_SCHEMA.names}
-            for row in table.to_pylist() if row["status"] is not None and (row["segment"] is None or row["segment"] in there)
+            for row in table.to_pylist()
+            if row["status"] not in unknown and (row["segment"] is None or row["segment"] in there)
         }  # fmt: skip
 
 

@@ -66,13 +66,14 @@ class ImagesWork:
         """The parts by group whose images are not all got, or known to be no good."""
         images, reached, fetched = self.survey.first, self.survey.of(REACHED), self.survey.of(FETCHED)
         segments = {path.stem for path in self.context.store.path(IMAGES.name, SEGMENTS).glob("*.parquet")}
+        web = self.context.recipe.fetch.web  # it may be asked now, and was not before
         found: dict[str, list[str]] = {}
         for part, image in images.items():
             got, mark = fetched[part], reached[part]
             if (
                 got is None or image is None or mark is None or got.method != fetched_method()
                 or got.rows_digest != image.rows_digest or got.extra["marks"] != mark.extra["marks"]
-                or got.extra["left"] > 0 or not segments.issuperset(got.extra["segments"])
+                or got.extra["left"] > 0 or got.extra["web"] < web or not segments.issuperset(got.extra["segments"])
             ):  # fmt: skip
                 found.setdefault(part.rpartition("-")[0], []).append(part)
         return found

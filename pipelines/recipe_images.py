@@ -21,6 +21,7 @@ Count = int | None
 class Fetch(Model):
     """How images are fetched that the input does not hold; what is not said is as `ingest.fetching.FetchSettings` has it."""
 
+    web: bool = Field(default=True, description="whether the web is asked at all for what the input does not hold")
     user_agent: str | None = Field(default=None, description="who asks; its first word is what robots.txt is read for")
     formats: Patterns | None = Field(default=None, description="formats that are wanted, by content")
     max_bytes: Count = Field(default=None, description="of a file")
@@ -55,7 +56,7 @@ class Fetch(Model):
     @classmethod
     def holds(cls, value: Any, info: ValidationInfo) -> Any:
         """What the fetcher says of each."""
-        if value is not None and info.field_name:
+        if value is not None and info.field_name and info.field_name != "web":
             from ingest.fetching import FetchSettings
 
             try:
@@ -68,7 +69,7 @@ class Fetch(Model):
         """The fetcher's settings."""
         from ingest.fetching import FetchSettings
 
-        given = {name: _plain(value) for name, value in self if value is not None}
+        given = {name: _plain(value) for name, value in self if value is not None and name != "web"}
         return FetchSettings(**given, seed=seed)
 
 

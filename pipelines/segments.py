@@ -6,7 +6,7 @@ They are named by their content, so that two attempts at one part do not collide
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -104,6 +104,13 @@ class Segments:
                 raise self._damaged(segment, ValueError("an image stands in another's place"))
             found.append(data.slice(at, 1))
         return pa.concat_arrays(found)
+
+    def all(self, segment: str) -> Iterator[tuple[bytes, bytes]]:
+        """The ids and bytes of a segment's images, in their order."""
+        _, starts = self._file(segment)
+        for row in range(starts[-1]):
+            ids, data, at = self._at(segment, row)
+            yield ids[at].as_py(), data[at].as_py()
 
     def _at(self, segment: str, row: int) -> tuple[pa.Array, pa.Array, int]:
         """The row group with a row, and its place there."""

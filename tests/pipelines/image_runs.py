@@ -62,9 +62,11 @@ def recipe(path: Path, *settings: str, score: Sequence[str] = (), keep: Sequence
 
 
 def rows(out: Path, *layers: str) -> dict[str, dict[str, Any]]:
-    """Columns `layer.column` of all images, by address."""
+    """Columns `layer.column` of all images, by address; of the parts that have these layers."""
     found: dict[str, dict[str, Any]] = {}
     for path in sorted((out / "images" / "image").glob("*.parquet")):
+        if not all((out / "images" / layer / path.name).exists() for layer in layers):
+            continue
         tables: list[pa.Table] = []
         for layer in ("image", *layers):
             table = pq.read_table(out / "images" / layer / path.name)
