@@ -48,7 +48,7 @@ def orders_of(batch: pa.RecordBatch, prefix: str = PREFIX) -> Orders:
 
 
 def merge_samples(batches: Sequence[pa.RecordBatch], done: Callable[[], None] = lambda: None) -> Iterator[pa.RecordBatch]:
-    """The rows of batches made by `with_order`, merged, without their orders, about RUN_BYTES of text at a time.
+    """The rows of batches made by `with_order`, merged, without their orders, about RUN_BYTES of texts and images at a time.
 
     Each batch is read from its first row to its last; `done` is called after each piece, when no other holds its rows.
     """
@@ -99,9 +99,16 @@ def flat(column: pa.ChunkedArray | pa.Array) -> pa.Array:
 
 
 def _runs(order: I64, batches: Sequence[pa.RecordBatch]) -> Iterator[I64]:
-    lengths = [pc.binary_length(b.column("text")).fill_null(0).to_numpy(zero_copy_only=False) for b in batches]
+    lengths = [_sizes(batch) for batch in batches]
     run = np.cumsum(np.concatenate(lengths)[order] + 256) // RUN_BYTES
     yield from np.split(order, np.flatnonzero(np.diff(run)) + 1)
+
+
+def _sizes(batch: pa.RecordBatch) -> I64:
+    """The bytes of each sample's members."""
+    names = [name for name in ("text", "image") if name in batch.schema.names]
+    sizes = (pc.binary_length(batch.column(name)).fill_null(0).to_numpy(zero_copy_only=False) for name in names)
+    return np.add.reduce([size.astype(np.int64) for size in sizes])
 
 
 def _rows(batches: Sequence[pa.RecordBatch], owner: I64, rows: I64) -> pa.RecordBatch:

@@ -15,7 +15,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError, model_validator
 
 from core.errors import RecipeError
-from pipelines.recipe_model import Model, Problem, error_of, fault, near, problems_of
+from pipelines.recipe_model import Problem, error_of, near, problems_of
+from pipelines.recipe_shapes import Model, fault
 from pipelines.recipe_yaml import read_source
 
 _LOCAL_FLINK = ("[local]", "[auto]")

@@ -25,7 +25,7 @@ from pipelines.plan import Layer, Plan, compile_plan
 from pipelines.recipe import Recipe, load_recipe
 from pipelines.removal import Removals, read_removals
 from pipelines.store import Store
-from pipelines.tables import Table
+from pipelines.tables import TABLES, Table
 from pipelines.view import Columns, Joined
 
 
@@ -87,6 +87,25 @@ class Context:
     limits: Limits = field(default_factory=Limits)
 
     @cached_property
+    def _others(self) -> dict[str, Context]:
+        """Contexts of other tables that were asked for, by table: they know each other."""
+        return {self.table.name: self}
+
+    def of(self, table: str) -> Context:
+        """The same run as another table sees it, with the plan for that."""
+        if table not in self._others:
+            other = Context(self.store, compile_plan(self.recipe, TABLES[table]), self.limits)
+            other.__dict__["_others"] = self._others
+            self._others[table] = other
+        return self._others[table]
+
+    @cached_property
+    def _opened(self) -> bool:
+        for layer in self.plan.layers:
+            layer.scorer.open()
+        return True
+
+    @cached_property
     def ingest(self) -> IngestOptions:
         return self.plan.recipe.ingest_options()
 
@@ -141,7 +160,6 @@ class Context:
         return Context(Store(setup["root"], setup["generation"], setup["shared"]), plan, Limits(**setup["limits"]))
 
     def open(self) -> Context:
-        """Opens the scorers: models are loaded, once a process."""
-        for layer in self.plan.layers:
-            layer.scorer.open()
+        """Opens the scorers of the table, unless they are: models are loaded, once a process."""
+        assert self._opened
         return self

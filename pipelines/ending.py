@@ -14,21 +14,27 @@ from pipelines.context import Context
 from pipelines.progress import Pass, Progress
 from pipelines.shard_notes import note_shards, whole_index
 from pipelines.shard_plan import sender_of
-from pipelines.shards import sample_schema, shards_fingerprint
+from pipelines.shards import members_of, sample_schema, shards_fingerprint
+from pipelines.tables import DOCUMENTS
 from sharding.features import features_of
 from sharding.index import Index, index_method, make_index, retract_index, unlisted, write_index
-from sharding.shard import TEXT, ShardInfo
+from sharding.shard import ShardInfo
 
 Json = dict[str, Any]
 FATES = "decide fates"
 
 
+def outputs_of(context: Context) -> list[str]:
+    """The outputs that are made of the table of `context`."""
+    return [name for name, output in context.recipe.output.items() if output.from_ == context.table.name]
+
+
 class Outputs:
-    """The outputs of a recipe: those whose shards are there, of these fates and parts, and those `wanted`."""
+    """The outputs of a table: those whose shards are there, of these fates and parts, and those `wanted`."""
 
     def __init__(self, context: Context, parts: Sequence[Part], fates: str) -> None:
         self._context, self._parts = context, parts
-        self._methods = {name: shards_fingerprint(context, name, fates, parts) for name in context.recipe.output}
+        self._methods = {name: shards_fingerprint(context, name, fates, parts) for name in outputs_of(context)}
         self._there: dict[str, Index] = {}
         for name, method in self._methods.items():
             index = whole_index(context.store.path("shards", name), context.store)
@@ -72,7 +78,8 @@ class Outputs:
         entries: dict[str, Json] = {}
         for name in self._methods:
             index, format = self._there[name], self._context.recipe.output[name].format
-            entries[name] = {"format": format, "totals": index.totals, "overlap": index.about.get("validation_overlap", 0)}
+            overlap = index.about.get("validation_overlap", 0)
+            entries[name] = {"table": self._context.table.name, "format": format, "totals": index.totals, "overlap": overlap}
         return entries
 
     def _write_index(self, name: str, results: Sequence[Json]) -> Index:
@@ -85,7 +92,7 @@ class Outputs:
             folder.mkdir(parents=True, exist_ok=True)
         index = make_index(
             output.format, output.samples, context.recipe.seed, shards,
-            features=features_of(sample_schema(context.plan), TEXT),
+            features=features_of(sample_schema(context.plan), members_of(context, name), context.table is not DOCUMENTS),
             about={"method": self._methods[name], "recipe": context.recipe.name, "validation_overlap": left_out},
         )  # fmt: skip
         write_index(folder, index, context.store)

@@ -15,6 +15,8 @@ from pipelines.plan import Step
 REMOVED = "removed"
 SAME_RECORD = "same_record"
 NOT_SCORED = "not_scored"
+#: What a column that names reasons says of a record without one.
+FINE = ("", "ok")
 EMPTY_TEXT, EMPTY_AFTER_EDITS = "empty_text", "empty_after_edits"
 
 
@@ -34,7 +36,8 @@ def judge(
 ) -> Verdicts:  # fmt: skip
     """Asks all steps of `rows` records; what was taken down (`removed`) and what is there twice comes before them.
 
-    A null verdict drops with `not_scored`; an error of a layer drops with `error:<layer>`.
+    A null verdict drops with `not_scored`; an error of a layer drops with `error:<layer>`; a step that is `named` by the reason
+    that its column holds.
     """
     reasons: list[str] = [""]
     code = np.zeros(rows, np.int32)
@@ -52,7 +55,15 @@ def judge(
     verdicts: dict[int, pa.BooleanArray] = {}
     for step in steps:
         if step.rule is None:
-            drop(_numpy(pc.is_valid(columns[step.columns[0]])), step.reason)
+            column = columns[step.columns[0]]
+            if step.asks == "error":
+                drop(_numpy(pc.is_valid(column)), step.reason)
+            elif step.asks == "flag":
+                drop(~_true(column), step.reason)
+            else:
+                for name in pc.unique(column).to_pylist():
+                    if name not in FINE:
+                        drop(_numpy(pc.is_null(column)) if name is None else _true(pc.equal(column, name)), name or NOT_SCORED)
             continue
         verdict = step.rule.evaluate(columns)
         if isinstance(verdict, pa.ChunkedArray):

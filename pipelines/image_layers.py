@@ -8,6 +8,8 @@ from core.hashing import ID_TYPE
 from core.scorer import column
 from ingest.batches import TIMESTAMP
 
+#: The texts that a page has with an image, in the order in which they stand.
+KINDS = ("alt", "figcaption", "legend", "title", "before", "after")
 CAPTIONS = pa.list_(pa.struct([
     pa.field("text", pa.string()), pa.field("kind", pa.string()), pa.field("document_id", ID_TYPE), pa.field("count", pa.int32()),
 ]))  # fmt: skip
@@ -26,7 +28,8 @@ REACHED_SCHEMA = pa.schema([
     column("captions", pa.list_(pa.bool_()), "of each of its captions, whether a page that is kept says it"),
 ])  # fmt: skip
 FETCHED_SCHEMA = pa.schema([
-    column("status", pa.string(), "`ok`, or why there are no bytes; null if it was not tried, or is to be tried again"),
+    column("status", pa.string(), "`ok`, or why there are no bytes; null if it was not tried"),
+    column("again", pa.bool_(), "the next run tries it again"),
     column("source", pa.string(), "`warc` or `web`"),
     column("http_status", pa.int16(), "of the last answer"),
     column("size", pa.int64(), "of the file", unit="bytes", low=0, high=1_000_000),
@@ -43,3 +46,8 @@ FETCHED_SCHEMA = pa.schema([
 #: A file of bytes: written once, never changed.
 SEGMENT_SCHEMA = pa.schema([pa.field("id", ID_TYPE), pa.field("bytes", pa.large_binary())])
 REACHED, FETCHED, SEGMENTS = "reached", "fetched", "segments"
+
+
+def part_names(group: str, parts: int) -> list[str]:
+    """The parts of a group of hosts."""
+    return [f"{group}-{number:02d}" for number in range(parts)]

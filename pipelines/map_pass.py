@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 from core.addresses import url_hosts
 from core.errors import StorageError
 from core.hashing import seeded_keys
+from core.scorer import Scorer
 from ingest.batches import PAGE_SCHEMA, RECORD_SCHEMA
 from ingest.image_references import REFERENCE_SCHEMA, references_of
 from ingest.parts import Part
@@ -27,11 +28,14 @@ from ingest.read import open_part
 from pipelines import isolate
 from pipelines.context import Context
 from pipelines.fates import judge
+from pipelines.image_layers import FETCHED, REACHED
 from pipelines.layers import ID, SCORED, LayerWriter, read_footer, read_layer
 from pipelines.memory import give_back
 from pipelines.notes import NoteBook
-from pipelines.plan import CONTENT, EDITED, IDENTITY, Layer
+from pipelines.pictures import PLACES, Decoding, Pictures
+from pipelines.plan import CONTENT, EDITED, IDENTITY, Layer, got
 from pipelines.pool import Suspect, unreadable
+from pipelines.tables import BYTES, DECODED, DOCUMENTS
 from pipelines.view import BATCH_ROWS, Columns, edit_columns, edited_text, in_text
 
 #: A scorer that fails on each of the first rows of a part, this many, may be broken.
@@ -81,6 +85,8 @@ def map_part(context: Context, args: dict[str, Any], suspects: Sequence[Suspect]
             extra = {"reads": args["reads"][layer.name]}
             if layer.costly:
                 extra["before"] = args["before"][layer.name]
+            if context.table is not DOCUMENTS:
+                extra["got"] = _got(context, part, layer)
             if not layer.carries:
                 extra["input"] = _input_digest(context, part)
             target.writer.commit(layer.method, scored=target.scored + target.carried, extra=extra)
@@ -100,7 +106,8 @@ def _targets(
     targets: list[_Target] = []
     for layer in layers:
         writer = stack.enter_context(context.writer(layer.name, part.name, layer.schema))
-        mine = [s for s in suspects if s.layer == layer.name]
+        alike = {layer.name, *(other.name for other in layers if _decodes(layer) and _decodes(other))}  # the decoder may be it
+        mine = [s for s in suspects if s.layer in alike]
         targets.append(_Target(layer, writer, _known(context, part, layer, args), suspects=mine))
     return targets
 
@@ -109,6 +116,16 @@ def _input_digest(context: Context, part: Part) -> str:
     """The digest of the input that the part's pages were read from."""
     page = read_footer(context.path(context.table.first, part.name))
     return str(page.source.get("digest")) if page is not None else ""
+
+
+def _decodes(layer: Layer) -> bool:
+    return DECODED in layer.scorer.inputs
+
+
+def _got(context: Context, part: Part, layer: Layer) -> str:
+    """What tells which images of the part were got and are looked at."""
+    fetched, reached = (read_footer(context.path(name, part.name)) for name in (FETCHED, REACHED))
+    return got(layer, fetched, reached)
 
 
 def _known(context: Context, part: Part, layer: Layer, args: dict[str, Any]) -> pa.Table | None:
@@ -123,7 +140,7 @@ def _known(context: Context, part: Part, layer: Layer, args: dict[str, Any]) -> 
         table = read_layer(path)
     except StorageError:  # a damaged file is not known; it is computed again
         return None
-    return (table.filter(table.column(SCORED.name)) if layer.costly else table).combine_chunks()
+    return (table.filter(table.column(SCORED.name)) if layer.skips else table).combine_chunks()
 
 
 def _ingest(
@@ -182,7 +199,9 @@ def _rescore(context: Context, part: Part, args: dict[str, Any], targets: list[_
     edits = [layer for layer in context.plan.edits_before(last) if layer.name not in made]
     wanted: set[str] = {context.table.url} if context.removals else set()
     for target in targets:
-        needs = set(target.layer.scorer.inputs)
+        needs = set(target.layer.scorer.inputs) - {BYTES, DECODED}
+        if target.layer.pictured:
+            needs |= PLACES
         if target.layer.costly:
             needs |= {c for step in context.plan.steps_before(target.layer.position) for c in step.columns}
             if context.plan.is_elected(target.layer.stage):
@@ -193,9 +212,10 @@ def _rescore(context: Context, part: Part, args: dict[str, Any], targets: list[_
         wanted |= needs
     stored = {c for c in wanted if c.partition(".")[0] not in made}
     rows = 0
+    pictures = Pictures(context.store) if any({BYTES, DECODED} & {*t.layer.scorer.inputs} for t in targets) else None
     with context.joined(part.name, stored, edits) as view:
-        for columns in view.batches(BATCH_ROWS):
-            _score_batch(context, columns, targets, rows, args, notes)
+        for columns in view.batches(BATCH_ROWS) if pictures is None else pictures.batches(view):
+            _score_batch(context, columns, targets, rows, args, notes, pictures)
             rows += len(columns["id"])
             notes.done(len(columns["id"]))
             give_back()
@@ -203,7 +223,8 @@ def _rescore(context: Context, part: Part, args: dict[str, Any], targets: list[_
 
 
 def _score_batch(
-    context: Context, columns: Columns, targets: list[_Target], start: int, args: dict[str, Any], notes: NoteBook
+    context: Context, columns: Columns, targets: list[_Target], start: int, args: dict[str, Any], notes: NoteBook,
+    pictures: Pictures | None = None,
 ) -> None:  # fmt: skip
     """Adds the targets' columns to `columns`, and writes them. `start` is the first row's place in the part."""
     ids = columns["id"]
@@ -220,7 +241,7 @@ def _score_batch(
             needed &= np.asarray(pc.is_null(places).to_numpy(zero_copy_only=False), bool)
         fresh = None
         if needed.any():
-            fresh = _score(context, columns, target, needed, start, notes)
+            fresh = _score(context, columns, target, needed, start, notes, pictures)
             if target.scored == target.failed >= BROKEN_ROWS and layer.name not in args.get("accept", []):
                 raise BrokenScorer(layer.name, pc.drop_null(fresh.column("error"))[0].as_py())
         result = _assemble(layer, target.known, places, fresh, needed)
@@ -233,17 +254,21 @@ def _score_batch(
 
 
 def _needed(context: Context, columns: Columns, layer: Layer) -> npt.NDArray[np.bool_]:
-    """The rows that this layer has to score: all, or for a costly one the living and the audit sample."""
+    """The rows that this layer has to score: all, or for a costly one the living and the audit sample; of images only those
+    that were got, if it looks at them."""
     rows = len(columns["id"])
+    there = np.ones(rows, bool)
+    if layer.pictured:
+        there = np.asarray(pc.equal(columns[f"{FETCHED}.status"], "ok").fill_null(False).to_numpy(zero_copy_only=False), bool)
     if not layer.costly:
-        return np.ones(rows, bool)
+        return there
     host, url = context.table.host, context.table.url
     if host not in columns and url in columns:
         columns[host] = url_hosts(columns[url])
     verdicts = judge(
         context.plan.steps_before(layer.position), columns, rows, columns.get(f"{IDENTITY}.same_record")
     )
-    return verdicts.kept | audited(context, columns["id"])
+    return there & (verdicts.kept | audited(context, columns["id"]))
 
 
 def audited(context: Context, ids: pa.Array) -> npt.NDArray[np.bool_]:
@@ -253,25 +278,26 @@ def audited(context: Context, ids: pa.Array) -> npt.NDArray[np.bool_]:
 
 
 def _score(
-    context: Context, columns: Columns, target: _Target, needed: npt.NDArray[np.bool_], start: int, notes: NoteBook
+    context: Context, columns: Columns, target: _Target, needed: npt.NDArray[np.bool_], start: int, notes: NoteBook,
+    pictures: Pictures | None,
 ) -> pa.RecordBatch:  # fmt: skip
     """The needed rows through the scorer, errors in the last column."""
     layer = target.layer
-    batch = pa.RecordBatch.from_arrays(
-        [_input(context, columns, name, layer) for name in layer.scorer.inputs], names=list(layer.scorer.inputs)
-    )
-    if not needed.all():
-        batch = batch.filter(pa.array(needed))
-    began = time.perf_counter()
     stop = start + len(needed)
-    notes.scoring(layer.name, start, stop)
+    if pictures is not None and _decodes(layer):
+        notes.scoring(layer.name, start, stop)  # a decoder may die of an image too
     # Two deaths in one part: there may be many such rows, and each would cost a worker.
-    if len(target.suspects) > 1 or any(s.start < stop and start < s.stop for s in target.suspects):
-        scored = isolate.score_in_child(
-            layer.scorer, batch, context.limits, lambda: notes.scoring(layer.name, start, stop)
-        )
+    apart = len(target.suspects) > 1 or any(s.start < stop and start < s.stop for s in target.suspects)
+    scorer: Scorer = Decoding(layer.scorer) if apart and _decodes(layer) else layer.scorer
+    batch = pa.RecordBatch.from_arrays(
+        [_input(context, columns, name, layer, needed, pictures) for name in scorer.inputs], names=list(scorer.inputs)
+    )
+    began = time.perf_counter()
+    notes.scoring(layer.name, start, stop)
+    if apart:
+        scored = isolate.score_in_child(scorer, batch, context.limits, lambda: notes.scoring(layer.name, start, stop))
     else:
-        scored = isolate.score(layer.scorer, batch)
+        scored = isolate.score(scorer, batch)
     target.seconds += time.perf_counter() - began
     target.failed += scored.failed
     target.scored += len(batch)
@@ -283,7 +309,12 @@ def _score(
     return made.append_column("error", scored.errors)
 
 
-def _input(context: Context, columns: Columns, name: str, layer: Layer) -> pa.Array:
+def _input(
+    context: Context, columns: Columns, name: str, layer: Layer, needed: npt.NDArray[np.bool_], pictures: Pictures | None
+) -> pa.Array:  # fmt: skip
+    """A column that a scorer reads, of the rows that are needed."""
+    if name in (BYTES, DECODED) and pictures is not None:
+        return pictures.column(name, columns, needed)
     if name == EDITED:
         edits = context.plan.edits_before(layer.position)
         name = " ".join([EDITED, *(edit.name for edit in edits)])  # several scorers read the same edits
@@ -293,7 +324,7 @@ def _input(context: Context, columns: Columns, name: str, layer: Layer) -> pa.Ar
         columns[name] = url_hosts(columns[context.table.url])
     if name not in columns and name == CONTENT:
         raise StorageError("page.content is not stored", "this is a defect of the plan: report it")
-    return columns[name]
+    return columns[name] if needed.all() else columns[name].filter(pa.array(needed))
 
 
 def _assemble(
@@ -304,7 +335,7 @@ def _assemble(
     rows = len(needed)
     if fresh is not None and len(fresh) == rows:
         arrays = fresh.columns
-        if layer.costly:
+        if layer.skips:
             arrays = [*arrays[:-1], pa.array(np.ones(rows, bool)), arrays[-1]]
         return pa.RecordBatch.from_arrays(arrays, schema=layer.schema)
     take = np.full(rows, -1, np.int64)
@@ -317,7 +348,7 @@ def _assemble(
     indices = pa.array(take, mask=take < 0)
     arrays: list[pa.Array] = []
     for f in layer.schema:
-        if f.name == SCORED.name and layer.costly:
+        if f.name == SCORED.name and layer.skips:
             arrays.append(pa.array(take >= 0))
             continue
         pieces = [old.column(f.name).combine_chunks()] if old is not None else []

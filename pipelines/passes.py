@@ -9,6 +9,7 @@ import json
 import sys
 import uuid
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from pipelines.context import Context
 from pipelines.pool import Executor, Pool, Task
 from pipelines.progress import Counting, FromFiles, Pass, Progress, read_text, watched
 from pipelines.run_options import RunOptions
+from pipelines.tables import DOCUMENTS, Table
 from pipelines.zygote import Zygote
 
 Json = dict[str, Any]
@@ -43,9 +45,17 @@ class Passes:
         self.work: dict[str, Json] = {}
         self.scorers: dict[str, list[float]] = {}
 
+    def turn_to(self, context: Context) -> None:
+        """Has the passes that follow work on the table of `context`, another one of the same run."""
+        self._context = context
+
     def run(self, first: Pass, tasks: Sequence[Json], then: Sequence[Pass] = ()) -> list[Json]:
         """One pipeline: the tasks of the first step of the first pass, then each further step's on what the step before
         emitted, and on through the passes that follow. Returns all results."""
+        table = self._context.table
+        if table is not DOCUMENTS:
+            first, *then = (_of_table(each, table.name) for each in (first, *then))
+            tasks = [{**task, "args": {**task["args"], "table": table.name}} for task in tasks]
         results = self._context.store.scratch("results", uuid.uuid4().hex)
         with storage_errors(results):
             results.mkdir(parents=True)
@@ -86,8 +96,9 @@ class Passes:
                 self.work[each.name] = {"seconds": round(took[each.name], 3), "parts": each.parts, "bytes": each.bytes}
         for result in lines:
             for layer, told in result.get("layers", {}).items():
-                seconds, rows = self.scorers.setdefault(layer, [0.0, 0])
-                self.scorers[layer] = [seconds + told["seconds"], rows + told["scored"]]
+                name = timed(table, layer)
+                seconds, rows = self.scorers.setdefault(name, [0.0, 0])
+                self.scorers[name] = [seconds + told["seconds"], rows + told["scored"]]
         return lines
 
     def close(self) -> None:
@@ -120,6 +131,18 @@ class Passes:
                 ))  # fmt: skip
             self._counting = Counting(inner, self._progress)
         return self._counting
+
+
+def _of_table(each: Pass, table: str) -> Pass:
+    """A pass over another table than documents: its steps are told which, and its name says so."""
+    steps = tuple((kind, {**args, "table": table}) for kind, args in each.steps)
+    named = table in each.name.split() or each.name.startswith("write ")
+    return replace(each, name=each.name if named else f"{each.name} of {table}", steps=steps)
+
+
+def timed(table: Table, layer: str) -> str:
+    """What a layer's seconds are told under."""
+    return layer if table is DOCUMENTS else f"{table.name}: {layer}"
 
 
 def _results(folder: Path) -> list[Json]:

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 
@@ -18,17 +18,22 @@ from core.errors import RecipeError
 from core.hashing import digest
 from core.scorer import CUT, MASK, Scorer
 from dedup.paragraphs import Paragraphs, Repeated
+from filters.readable import Readable
 from filters.rules import Rule
-from pipelines.layers import ERROR, SCORED
+from pipelines.image_layers import FETCHED, REACHED
+from pipelines.layers import ERROR, SCORED, Footer
 from pipelines.recipe import Recipe, Scored, ScorerUse
 from pipelines.recipe_scorers import column_parameters, entry_of, parameters_of
 from pipelines.recipe_section import repeated_layer
-from pipelines.tables import DOCUMENTS, Table
+from pipelines.tables import BYTES, DECODED, DOCUMENTS, IMAGES, Table
 from reports.statistics import VERSION as STATISTICS_VERSION
 
 #: Bumped when reading an input gives other records or documents; and when pages give other references.
 INGEST_VERSION = 3
 REFERENCES_VERSION = 1
+#: Bumped when references give other images, and when what is known of a fetched image changes.
+IMAGES_VERSION = 1
+FETCHED_VERSION = 1
 #: Columns that are not stored: derived while reading.
 EDITED = "text.edited"
 EDITED_TITLE = "text.edited_title"
@@ -44,6 +49,7 @@ IDENTITY = "identity"
 IDENTITY_SCHEMA = pa.schema([
     pa.field("same_record", pa.bool_(), metadata={"doc": "another record has this id and comes first"}),
 ])  # fmt: skip
+READABLE = Readable.name
 FATE = "fate"
 FATE_SCHEMA = pa.schema([
     pa.field("kept", pa.bool_(), metadata={"doc": "goes into the shards"}),
@@ -59,7 +65,8 @@ class Layer:
     `position` orders rules and scorers; `stage` is the number of the map pass that makes it, or, of what a pass over all
     texts makes (`repeated`), of the first after that. `binds` is what its
     values depend on beside the record's id and its method: INPUT (columns of the page that are no content), ELECTION,
-    the names of `repeated` layers, and those of costly layers, which hold nothing for rows that were skipped.
+    the names of `repeated` layers, and those of costly layers, which hold nothing for rows that were skipped. `pictured`: it
+    reads what was got of an image, and holds nothing for images that were not.
     """
 
     name: str
@@ -69,6 +76,12 @@ class Layer:
     stage: int
     method: str
     binds: frozenset[str]
+    pictured: bool = False
+
+    @property
+    def skips(self) -> bool:
+        """Whether rows may be skipped, which a column `scored` tells then."""
+        return self.costly or self.pictured
 
     @property
     def carries(self) -> bool:
@@ -91,14 +104,15 @@ class Layer:
     @cached_property
     def schema(self) -> pa.Schema:
         """The scorer's columns, `scored` if rows may be skipped, and `error`."""
-        return pa.schema([*self.scorer.schema, *([SCORED] if self.costly else []), ERROR])
+        return pa.schema([*self.scorer.schema, *([SCORED] if self.skips else []), ERROR])
 
 
 @dataclass(frozen=True)
 class Step:
-    """One reason why a document may be dropped, in the order in which they are asked.
+    """One reason why a record may be dropped, in the order in which they are asked.
 
-    Without a rule it is the layer's errors; `index` is the rule's place in the report.
+    `index` is the rule's place in the report. Without a rule it is the layer's errors; of a `flag`, that it does not hold; or
+    what a column says of itself (`named`), unless that is `ok` or nothing.
     """
 
     position: float
@@ -106,6 +120,11 @@ class Step:
     columns: tuple[str, ...]
     rule: Rule | None = None
     index: int = -1
+    asks: Literal["error", "flag", "named"] = "error"
+
+    @property
+    def is_error(self) -> bool:
+        return self.rule is None and self.asks == "error"
 
 
 @dataclass(frozen=True)
@@ -131,8 +150,7 @@ class Plan:
     @cached_property
     def references_method(self) -> str:
         """The fingerprint of the table `references`; empty if the recipe has none."""
-        options = self.recipe.references
-        return "" if options is None else fingerprint("references", REFERENCES_VERSION, asdict(options), self.ingest_method)
+        return _references_method(self.recipe, self.ingest_method)
 
     @cached_property
     def rules(self) -> tuple[Rule, ...]:
@@ -211,12 +229,27 @@ def fingerprint(*parts: Any) -> str:
     return digest(json.dumps(parts, sort_keys=True, ensure_ascii=False)).hex()
 
 
+def fetched_method() -> str:
+    """The fingerprint of what is known of fetched images: no setting is in it, as what was got stays got."""
+    return fingerprint("fetched", FETCHED_VERSION)
+
+
+def got(layer: Layer, fetched: Footer | None, reached: Footer | None) -> str:
+    """What a layer of images hangs on beside ids, methods and rules: which images there are, and which are looked at."""
+    told = {**(fetched.extra if fetched else {}), **(reached.extra if reached else {})}
+    names = [*(["ok"] if layer.pictured else []), *(["told", "marks"] if layer.costly else [])]
+    return fingerprint("got", [[name, told.get(name)] for name in names]) if names else ""
+
+
 def compile_plan(recipe: Recipe, table: Table = DOCUMENTS) -> Plan:
     """Orders the scorers and rules on a table; RecipeError if a scorer reads what is not there before it."""
     section = recipe.section(table.name)
     ingest_method = fingerprint("ingest", INGEST_VERSION, asdict(recipe.ingest_options()))
+    if table is IMAGES:
+        references = _references_method(recipe, ingest_method)
+        ingest_method = fingerprint("images", IMAGES_VERSION, references, recipe.captions.model_dump(mode="json"))
     layers: list[Layer] = []
-    uses = section.uses
+    uses = (*([_readable()] if table is IMAGES else []), *section.uses)
     duplicates_at = max((i for i, use in enumerate(uses) if getattr(use.scorer, "dedup", False)), default=-1) + 0.5
     places = {use.layer: float(i) for i, use in enumerate(uses)}
     repeats = {repeated_layer(use.layer): i + 0.5 for i, use in enumerate(uses) if isinstance(use.scorer, Paragraphs)}
@@ -242,7 +275,23 @@ def compile_plan(recipe: Recipe, table: Table = DOCUMENTS) -> Plan:
     steps += [
         Step(at + 0.25, rule.reason, rule.columns, rule, index) for index, (at, rule) in enumerate(rules)
     ]
+    if table is IMAGES:
+        steps += [
+            Step(-2, "document", (f"{REACHED}.reached",), asks="flag"), Step(-1, "", (f"{FETCHED}.status",), asks="named"),
+            Step(0.1, "", (f"{READABLE}.problem",), asks="named"),
+        ]  # fmt: skip
     return Plan(recipe, tuple(layers), tuple(sorted(steps, key=lambda step: step.position)), ingest_method, passes, table)
+
+
+def _references_method(recipe: Recipe, ingest_method: str) -> str:
+    options = recipe.references
+    return "" if options is None else fingerprint("references", REFERENCES_VERSION, asdict(options), ingest_method)
+
+
+def _readable() -> ScorerUse:
+    """What is asked of every image before a recipe's scorers see it."""
+    scorer = Readable()
+    return ScorerUse(READABLE, READABLE, scorer, entry_of(type(scorer)), parameters_of(scorer))
 
 
 def _position(rule: Rule, positions: Mapping[str, float], duplicates_at: float) -> float:
@@ -280,6 +329,7 @@ def _layer(
     stage = 0
     binds: set[str] = set()
     methods: list[str] = []
+    pictured = False
     edits = [layer for layer in before.values() if layer.edits]
     names = [column for rule in asked for column in rule.columns]
     for column in [*scorer.inputs, *names]:
@@ -290,6 +340,8 @@ def _layer(
             stage = max(stage, before[name].stage)
     for column in scorer.inputs:
         name, _, rest = column.partition(".")
+        pictured |= table is IMAGES and (name == FETCHED or column in (BYTES, DECODED))
+        pictured |= name in before and before[name].pictured
         if column == EDITED:
             sources = [before[n] for n in ("text",) if n in before] + edits
             if not sources:
@@ -323,7 +375,7 @@ def _layer(
             "repeated lines are cut",
             f"put `- {use.layer}` before the scorers that find duplicates or repeated lines, and the rules on those behind it",
         )
-    return Layer(use.layer, scorer, use.entry, position, stage, method, frozenset(binds))
+    return Layer(use.layer, scorer, use.entry, position, stage, method, frozenset(binds), pictured)
 
 
 def _bound_by(layer: Layer) -> set[str]:

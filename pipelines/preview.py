@@ -14,7 +14,11 @@ from ingest.parts import Part
 from pipelines import survey as surveys
 from pipelines.context import Context, input_parts
 from pipelines.deduplication import NAME as DEDUPLICATION
+from pipelines.ending import FATES, outputs_of
 from pipelines.estimate import Estimate, estimate
+from pipelines.gathering import NAME as GATHERING
+from pipelines.images_fetched import NAME as FETCHING
+from pipelines.images_run import ImagesWork
 from pipelines.placement import Placement, placement
 from pipelines.plan import DUPLICATES, Plan, compile_plan
 from pipelines.recipe import Recipe
@@ -28,6 +32,8 @@ from pipelines.shards import shards_fingerprint
 from pipelines.sources import earlier_sources
 from pipelines.store import Store
 from pipelines.survey import Footers, PartWork, Survey
+from pipelines.table_run import map_name
+from pipelines.tables import DOCUMENTS, Table
 
 
 @dataclass(frozen=True)
@@ -47,7 +53,7 @@ class PassWork:
     """One pass: `todo` of `parts` parts, `bytes` of input and, where they are known, `rows` in them.
 
     `perhaps` marks what depends on the outcome of a pass before; `why` counts parts by reason; `over_all` tells a pass over
-    all texts.
+    all texts, `alone` why one has a pipeline of its own.
     """
 
     name: str
@@ -59,8 +65,12 @@ class PassWork:
     layers: tuple[LayerWork, ...] = ()
     perhaps: bool = False
     over_all: bool = False
+    alone: str = ""
 
 
+#: Why the images of pages wait for those, and what is asked of hosts for both.
+_SHOWN = "which images are looked at is decided by the pages that are kept"
+_REACHED = "which hosts are asked is known when all references are gathered"
 #: Why passes wait for the map pass before them: for the first one, and for those after an election.
 _COUNTED = "how many rows there are decides how they are shared out"
 _SEEN = "which rows its scorers saw decides which fates are out of date"
@@ -107,6 +117,10 @@ class Preview:
         whys = [""]
         over_all = ""
         for work in self.passes:
+            if work.alone:
+                whys += [work.alone, _COUNTED]
+                groups += [[work.name] if work.todo else [], []]
+                continue
             if work.layers:  # a map pass has a pipeline of its own, also where there is nothing to do for it
                 whys += [_REPEATED if over_all and over_all != DEDUPLICATION else _ELECTED, _SEEN if len(groups) > 1 else _COUNTED]
                 groups += [[work.name] if work.todo else [], []]
@@ -146,12 +160,37 @@ def preview(recipe: Recipe, options: RunOptions) -> Preview:
 
 
 def _passes(context: Context, survey: Survey) -> tuple[PassWork, ...]:
+    passes, fates, decides = _of_table(context, survey)
+    if context.recipe.images is not None:
+        passes += _of_images(context, survey, fates, decides)
+    return tuple(passes)
+
+
+def _of_images(context: Context, documents: Survey, fates: str, decides: bool) -> list[PassWork]:
+    """What is done for the images that pages show, once the fates of those are known."""
+    parts = len(documents.parts)
+    work = ImagesWork(context, documents, fates, read_run(context.store.root).get("images", {}))
+    gathers = decides or not work.is_gathered
+    why = {"fates of pages may change" if decides else "pages, references or removals changed": parts} if gathers else {}
+    passes = [PassWork(
+        GATHERING, parts, parts if gathers else 0, 0, work.references, why, perhaps=gathers and work.is_gathered, alone=_SHOWN
+    )]  # fmt: skip
+    missing = work.missing()
+    asks = work.groups if gathers else len(missing)
+    why = {"images may be new" if gathers else "images are new, or to be asked for again": asks} if asks else {}
+    passes.append(PassWork(FETCHING, work.groups, asks, 0, None, why, perhaps=gathers and not missing, alone=_REACHED))
+    changes = gathers or bool(missing)
+    return passes + _of_table(work.context, work.survey, changes)[0]
+
+
+def _of_table(context: Context, survey: Survey, changes: bool = False) -> tuple[list[PassWork], str, bool]:
+    """The passes of one table, the fingerprint of its fates, and whether they are decided; `changes`: its rows may change."""
     plan, parts = context.plan, survey.parts
     pages = survey.first
     passes: list[PassWork] = []
     against = earlier_sources(context)[1]
     made: dict[str, str] = {}
-    new_rows = elects = False
+    new_rows, elects = changes, False
     pending_costly = False
 
     def over_all(names: Sequence[str]) -> None:
@@ -164,19 +203,19 @@ def _passes(context: Context, survey: Survey) -> tuple[PassWork, ...]:
     for stage in plan.stages:
         over_all(plan.passes[len(made) : stage])
         work = [w for w in surveys.survey_stage(context, survey, stage, made) if w.anything]
-        passes.append(_map(plan, stage, work, len(parts), pages))
+        passes.append(_map(plan, stage, work, len(parts), pages, changes))
         new_rows = new_rows or any(w.ingest and not w.ingest.endswith("HTML") for w in work)
-        pending_costly = pending_costly or any(plan.by_name[name].costly for w in work for name in w.layers)
+        pending_costly = pending_costly or any(plan.by_name[name].skips for w in work for name in w.layers)
     over_all(plan.passes[len(made) :])
     fates = surveys.fate_fingerprint(context, survey, made)
     missing = surveys.fates_missing(context, survey, fates)
-    decides = len(parts) if elects or pending_costly else len(missing)
+    decides = len(parts) if elects or pending_costly or changes else len(missing)
     passes.append(PassWork(
-        "decide fates", len(parts), decides, sum(p.size for p in parts) if decides else 0, _rows(parts, pages),
+        _named(FATES, plan.table), len(parts), decides, sum(p.size for p in parts) if decides else 0, _rows(parts, pages),
         {"rules, scores or the election changed" if missing else "scores may change": decides} if decides else {},
         perhaps=decides > 0 and not missing,
     ))  # fmt: skip
-    for name in context.recipe.output:
+    for name in outputs_of(context):
         index = whole_index(context.store.path("shards", name))
         same = index is not None and index.about.get("method") == shards_fingerprint(context, name, fates, parts)
         todo = 0 if same and not decides else len(parts)
@@ -184,24 +223,26 @@ def _passes(context: Context, survey: Survey) -> tuple[PassWork, ...]:
         passes.append(PassWork(
             f"write {name}", len(parts), todo, 0, None, {why: todo} if todo else {}, perhaps=same and todo > 0
         ))  # fmt: skip
-    return tuple(passes)
+    return passes, fates, decides > 0
 
 
-def _map(plan: Plan, stage: int, work: Sequence[PartWork], parts: int, pages: Footers) -> PassWork:
+def _named(name: str, table: Table) -> str:
+    """What a pass is called that is not of pages."""
+    return name if table is DOCUMENTS else f"{name} of {table.name}"
+
+
+def _map(plan: Plan, stage: int, work: Sequence[PartWork], parts: int, pages: Footers, changes: bool) -> PassWork:
     layers = [
         LayerWork(layer.name, Counter(why for w in work if (why := w.layers.get(layer.name, ""))))
         for layer in plan.stage_layers(stage)
     ]
-    if stage == 0:
+    if stage == 0 and plan.table is DOCUMENTS:
         layers.insert(0, LayerWork("page", Counter(w.ingest for w in work if w.ingest)))
+    todo = parts if changes else len(work)
     return PassWork(
-        _map_name(stage), parts, len(work), sum(w.part.size for w in work),
-        _rows([w.part for w in work], pages), {}, tuple(layers),
+        map_name(plan.table, stage), parts, todo, sum(w.part.size for w in work),
+        _rows([w.part for w in work], pages), {}, tuple(layers), perhaps=changes,
     )  # fmt: skip
-
-
-def _map_name(stage: int) -> str:
-    return "extract and score" if stage == 0 else f"score {stage}"
 
 
 def _over_all(context: Context, survey: Survey, name: str, made: str, new_rows: bool) -> PassWork:
@@ -209,7 +250,7 @@ def _over_all(context: Context, survey: Survey, name: str, made: str, new_rows: 
     todo = 0 if done and not new_rows else len(survey.parts)
     why = "rows are added or read again" if new_rows else "rows, keys or a rule before it changed"
     pages = survey.first
-    title = DEDUPLICATION if name == DUPLICATES else name_of(context.plan.by_name[name])
+    title = _named(DEDUPLICATION if name == DUPLICATES else name_of(context.plan.by_name[name]), context.table)
     return PassWork(
         title, len(survey.parts), todo, 0, _rows(survey.parts, pages), {why: todo} if todo else {},
         perhaps=done and todo > 0, over_all=True,

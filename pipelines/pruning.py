@@ -6,7 +6,7 @@ Only names that a run writes are ever touched; whatever else lies in the folder 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,12 @@ from core.errors import InputError, StorageError
 from core.files import storage_errors
 from core.remote_path import place
 from ingest.parts import list_parts
+from pipelines.image_layers import FETCHED, SEGMENTS
+from pipelines.layers import read_footer
 from pipelines.remote_lease import holder_of, lease_for
 from pipelines.runfile import RUN, read_run
 from pipelines.shard_notes import notes_path
-from pipelines.stored_layers import layers_of
+from pipelines.stored_layers import layers_of, part_names_of
 from pipelines.survey import MANIFEST
 from pipelines.tables import FIRST_LAYERS
 from sharding.index import INDEX, read_index
@@ -60,8 +62,13 @@ def stale_files(out: str, with_temporary: bool) -> Iterator[Stale]:
     info, root = _info(out), place(out)
     layers = {table: {layer.name for layer in layers_of(info, table)} for table in FIRST_LAYERS}
     parts = _parts(info)
+    of_documents = parts
     for table, kept in layers.items():
+        parts = set(part_names_of(info, table)) if table == "images" else of_documents
         for folder in _subfolders(root / table):
+            if table == "images" and folder.name == SEGMENTS and kept:
+                yield from _segments(root, folder, part_names_of(info, table))
+                continue
             files = sorted(path for path in folder.glob("*.parquet") if path.is_file())
             if folder.name not in kept:
                 yield from (_stale(path, "a layer that the recipe no longer has") for path in files)
@@ -69,13 +76,28 @@ def stale_files(out: str, with_temporary: bool) -> Iterator[Stale]:
                     yield _stale(folder / MANIFEST, "a layer that the recipe no longer has")
             elif parts is not None:
                 yield from (_stale(path, "a part that the input no longer has") for path in files if path.stem not in parts)
-    if parts is not None:
-        for path in sorted((root / "statistics").glob("*.json")):
-            if path.stem not in parts:
-                yield _stale(path, "a part that the input no longer has")
+    for folder, table in (("statistics", "documents"), ("statistics/images", "images")):
+        names = set(part_names_of(info, table)) if table == "images" else of_documents
+        if names is not None:
+            for path in sorted((root / folder).glob("*.json")):
+                if path.stem not in names:
+                    yield _stale(path, "a part that the input no longer has")
     yield from _shards(root, info["recipe"]["output"])
     if with_temporary and (root / "tmp").is_dir():
         yield from (_stale(path, "left over by a run that ended") for path in sorted((root / "tmp").rglob("*")) if path.is_file())
+
+
+def _segments(root: Path, folder: Path, parts: Iterable[str]) -> Iterator[Stale]:
+    """Files of images that no part points into: what a run that was killed had begun, and images that were taken down."""
+    used: set[str] = set()
+    for part in parts:
+        path = root / "images" / FETCHED / f"{part}.parquet"
+        try:
+            footer = read_footer(path)
+        except StorageError:  # the next run sorts it out
+            return
+        used.update(footer.extra["segments"] if footer is not None else ())
+    yield from (_stale(path, "no image of the run is in it") for path in sorted(folder.glob("*.parquet")) if path.stem not in used)
 
 
 def _shards(root: Path, outputs: dict[str, Any]) -> Iterator[Stale]:

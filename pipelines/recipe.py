@@ -6,7 +6,7 @@ Every problem names its line, its key and the mend, and all of them are reported
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path as File
 from typing import Any
@@ -17,6 +17,7 @@ from core.errors import RecipeError
 from filters.rules import Rule
 from ingest.image_addresses import ImageOptions
 from ingest.options import IngestOptions
+from pipelines.recipe_images import Captions, Fetch
 from pipelines.recipe_model import Input, Output, Problem, RecipeModel, error_of, problems_of
 from pipelines.recipe_scorers import installed_scorers
 from pipelines.recipe_section import ScorerUse, Section
@@ -44,13 +45,16 @@ class Recipe:
     input: Input
     documents: Scored
     references: ImageOptions | None = None
+    images: Scored | None = None
+    fetch: Fetch = field(default_factory=Fetch)
+    captions: Captions = field(default_factory=Captions)
     output: Mapping[str, Output] = field(default_factory=dict[str, Output])
     place: str = field(default="recipe", compare=False)
 
     def section(self, table: str) -> Scored:
         """What is said of a table."""
-        found: Scored = getattr(self, table)
-        return found
+        found: Scored | None = getattr(self, table)
+        return Scored() if found is None else found
 
     def ingest_options(self) -> IngestOptions:
         """How the input is read: the limits, and which column of a table is what."""
@@ -60,24 +64,34 @@ class Recipe:
 
     def canonical(self) -> dict[str, Any]:
         """The recipe with every default filled in, JSON-able; it is a recipe itself, equal to this one when read."""
-        documents = self.documents
-        more: dict[str, Any] = {"against": list(documents.against)} if documents.against else {}
-        if documents.repeat:
-            more["repeat"] = {str(size): times for size, times in documents.repeat.items()}
-        score = [{use.name: ({"as": use.layer} if use.layer != use.name else {}) | dict(use.params)} for use in self.documents.uses]
+        images: dict[str, Any] = {}
+        if self.images is not None:
+            fetch, captions = self.fetch.model_dump(mode="json", exclude_none=True), self.captions.model_dump(mode="json")
+            images["images"] = {**_canonical(self.images), "fetch": fetch, "captions": captions}
         return {
             "name": self.name,
             "seed": self.seed,
             "input": self.input.model_dump(mode="json", exclude_none=True),
-            "documents": {
-                "score": score,
-                "keep": [{"keep": rule.text, "reason": rule.reason} for rule in self.documents.rules],
-                "audit": self.documents.audit,
-                **more,
-            },
+            "documents": _canonical(self.documents),
             **({} if self.references is None else {"references": asdict(self.references)}),
-            "output": {name: output.model_dump(mode="json", by_alias=True) for name, output in self.output.items()},
+            **images,
+            "output": {
+                name: output.model_dump(mode="json", by_alias=True, exclude_none=True) for name, output in self.output.items()
+            },
         }
+
+
+def _canonical(section: Scored) -> dict[str, Any]:
+    """A table's section with every default filled in."""
+    more: dict[str, Any] = {"against": list(section.against)} if section.against else {}
+    if section.repeat:
+        more["repeat"] = {str(size): times for size, times in section.repeat.items()}
+    return {
+        "score": [{use.name: ({"as": use.layer} if use.layer != use.name else {}) | dict(use.params)} for use in section.uses],
+        "keep": [{"keep": rule.text, "reason": rule.reason} for rule in section.rules],
+        "audit": section.audit,
+        **more,
+    }
 
 
 def load_recipe(path_or_text: str | File, overrides: Sequence[str] = (), scorers: Mapping[str, type] | None = None) -> Recipe:
@@ -134,10 +148,11 @@ def _resolve(source: Source, scorers: Mapping[str, type]) -> tuple[Recipe | None
         place = source.place(("documents", "repeat"))
         message = "each document of a cluster would be repeated, as no rule keeps one only"
         problems.append(Problem(place, "documents.repeat", message, "put `- duplicates.kept` under documents.keep"))
-    if model is not None and model.references is not None and model.input.warcs is None:
-        place = source.place(("references",))
-        message = "are found in the HTML of pages, which only WARCs have"
-        problems.append(Problem(place, "references", message, "leave the section out, or read `input: {warcs: …}`"))
+    pictures = Section(source, "images", scorers)
+    pictures.resolve()
+    problems.extend(pictures.problems)
+    if model is not None:
+        problems.extend(_image_problems(model, source))
     if model is None or problems:
         return None, sorted(problems, key=_line)
     documents = Scored(
@@ -145,7 +160,34 @@ def _resolve(source: Source, scorers: Mapping[str, type]) -> tuple[Recipe | None
         dict(sorted(model.documents.repeat.items())),
     )  # fmt: skip
     references = None if model.references is None else ImageOptions(**model.references.model_dump())
-    return Recipe(model.name, model.seed, model.input, documents, references, model.output, source.name), []
+    if model.images is None:
+        return Recipe(model.name, model.seed, model.input, documents, references, output=model.output, place=source.name), []
+    images = Scored(tuple(pictures.uses), tuple(pictures.rules), model.images.audit)
+    return Recipe(
+        model.name, model.seed, model.input, documents, references or ImageOptions(), images, model.images.fetch,
+        model.images.captions, model.output, source.name,
+    ), []  # fmt: skip
+
+
+def _image_problems(model: RecipeModel, source: Source) -> Iterator[Problem]:
+    """What does not fit together in what is said of images."""
+    for section in ("references", "images"):
+        if getattr(model, section) is not None and model.input.warcs is None:
+            message = "are found in the HTML of pages, which only WARCs have"
+            yield Problem(source.place((section,)), section, message, "leave the section out, or read `input: {warcs: …}`")
+    kinds = model.images.captions.kinds if model.images is not None else []
+    for name, output in model.output.items():
+        if output.from_ != "images":
+            continue
+        if model.images is None:
+            message = "is made of images, and the recipe has no section `images`"
+            yield Problem(source.place(("output", name, "from")), f"output.{name}.from", message, "add `images: {}`")
+            continue
+        for kind in output.caption or ():
+            if kind not in kinds:
+                message = f"`{kind}` is not among the captions that are kept"
+                mend = f"add it to images.captions.kinds, which has {', '.join(kinds)}"
+                yield Problem(source.place(("output", name, "caption")), f"output.{name}.caption", message, mend)
 
 
 def _line(problem: Problem) -> int:

@@ -11,18 +11,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
-from pydantic import WithJsonSchema as JsonSchema
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from core.errors import RecipeError
+from pipelines.recipe_images import Captions, Encoding, Fetch, ImagesSection, Kind, Resizing
+from pipelines.recipe_shapes import Model, Paths, Patterns, Share, Size, fault
 from pipelines.recipe_yaml import Path, Source, dotted
 
 #: Sections that the design has and this version does not compute.
-LATER = ("records", "images", "nodes", "interleaved")
+LATER = ("records", "nodes", "interleaved")
 #: Problems that one error lists.
 SHOWN = 20
-UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30}
 
 
 @dataclass(frozen=True)
@@ -40,41 +40,6 @@ class Problem:
         return f"{where}{message}" + (f"\n  → {self.mend}" if self.mend else "")
 
 
-def fault(message: str, mend: str = "") -> PydanticCustomError:
-    """What a validator raises: `problems_of` takes the message as it is, and the mend."""
-    return PydanticCustomError("fault", "{message}", {"message": message, "mend": mend})
-
-
-def listed(value: Any) -> Any:
-    """A word where a list is expected stands for a list of one."""
-    return [value] if isinstance(value, str) else value
-
-
-def _bytes(value: Any) -> Any:
-    """128MB → 128000000; powers of 1024 for MiB."""
-    if not isinstance(value, str):
-        return value
-    found = re.fullmatch(r"\s*(\d[\d_]*(?:\.\d+)?)\s*([A-Za-z]*)\s*", value)
-    if found is None or found[2].lower() not in UNITS:
-        raise fault(f"`{value}` is no size", "write it as 128MB or 64MiB")
-    return round(float(found[1].replace("_", "")) * UNITS[found[2].lower()])
-
-
-Paths = Annotated[
-    list[Annotated[str, Field(min_length=1)]],
-    BeforeValidator(listed),
-    Field(min_length=1),
-    JsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}),
-]
-Size = Annotated[
-    int,
-    BeforeValidator(_bytes),
-    Field(ge=1000, le=1 << 40),
-    JsonSchema({"type": ["integer", "string"], "minimum": 1000, "pattern": r"^[0-9.]+ *[kMG]i?B$"}),
-]
-Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-
-
 #: FineWeb-2's rehydration by cluster size (Penedo et al. 2025, arXiv 2506.20920).
 FINEWEB2_REPEAT = {1: 1, 2: 2, 3: 3, 5: 5, 100: 8, 1000: 1}
 
@@ -83,17 +48,8 @@ def _sizes(value: Any) -> Any:
     return FINEWEB2_REPEAT if value == "fineweb2" else value
 
 
-Patterns = Annotated[
-    list[Annotated[str, Field(min_length=1)]],
-    BeforeValidator(listed),
-    JsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
-]
 ClusterSize = Annotated[int, Field(ge=1)]
 Repeats = Annotated[int, Field(ge=1, le=1000)]
-
-
-class Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, coerce_numbers_to_str=True)
 
 
 class TableInput(Model):
@@ -159,10 +115,30 @@ class References(Model):
 class Output(Model):
     """One set of shards."""
 
-    from_: Literal["documents"] = Field(alias="from", description="the table it is made of")
+    from_: Literal["documents", "images"] = Field(alias="from", description="the table it is made of")
     format: Literal["webdataset", "parquet", "jsonl"] = "webdataset"
     samples: int = Field(default=10_000, ge=1, le=100_000_000, description="samples a shard; the last is shorter")
     validation: float = Field(default=0.0, ge=0, lt=1, allow_inf_nan=False, description="share kept for validation")
+    resize: Resizing | None = Field(default=None, description="of images: their size")
+    encode: Encoding | None = Field(default=None, description="of images: their files")
+    caption: list[Kind] | None = Field(
+        default=None, min_length=1, description="of images: the kinds of caption by preference (alt, figcaption, title)"
+    )
+
+    @model_validator(mode="after")
+    def of_its_table(self) -> Output:
+        if self.from_ == "images":
+            if self.format != "webdataset":
+                raise fault(f"format: images are written as webdataset, not as {self.format}")
+            return self
+        given = [name for name in ("resize", "encode", "caption") if getattr(self, name) is not None]
+        if given:
+            raise fault(f"{' and '.join(given)}: is said of images only", "write `from: images`, or leave it out")
+        return self
+
+    def to_json(self) -> dict[str, Any]:
+        """What is said of it, defaults filled in."""
+        return self.model_dump(mode="json", exclude_none=True)
 
 
 OutputName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
@@ -176,6 +152,7 @@ class RecipeModel(Model):
     input: Input
     documents: TableSection = Field(default_factory=TableSection)
     references: References | None = Field(default=None, description="the images of pages, as a table; `{}`: the defaults")
+    images: ImagesSection | None = Field(default=None, description="the images themselves; `{}`: got, and no more")
     output: dict[OutputName, Output] = Field(default_factory=dict[str, Output])
 
 
@@ -215,8 +192,18 @@ def _keys_at(path: Path) -> list[str]:
             model = TableSection
         case ("references",):
             model = References
+        case ("images",):
+            model = ImagesSection
+        case ("images", "fetch"):
+            model = Fetch
+        case ("images", "captions"):
+            model = Captions
         case ("output", _):
             model = Output
+        case ("output", _, "resize"):
+            model = Resizing
+        case ("output", _, "encode"):
+            model = Encoding
         case _:
             return []
     return [field.alias or name for name, field in model.model_fields.items()]
@@ -239,12 +226,12 @@ def _problem(error: ErrorDetails, source: Source, base: Path) -> Problem:
         message, mend, path = f"`{key}` is missing", _MISSING.get(key, ""), path[:-1]
     elif kind == "extra_forbidden":
         if len(path) == 1 and key in LATER:
-            message, mend = f"a section `{key}` is not there yet", "this version computes `documents` and `references`"
+            message, mend = f"a section `{key}` is not there yet", "this version computes `documents`, `references` and `images`"
         else:
             message, mend = f"unknown key `{key}`", near(key, _keys_at(path[:-1]))
     elif kind == "literal_error":
         if key == "from" and given in LATER:
-            message, mend = f"an output from `{given}` is not there yet", "this version has `from: documents`"
+            message, mend = f"an output from `{given}` is not there yet", "this version has `from: documents` and `from: images`"
         else:
             words = re.findall(r"'([^']+)'", str(context["expected"]))
             close = difflib.get_close_matches(str(given), words, 1, 0.5)

@@ -16,7 +16,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model
 from pydantic_core import to_jsonable_python
 
 from core.errors import RecipeError
-from pipelines.recipe_model import listed
+from pipelines.recipe_shapes import listed
 
 GROUP = "web2shards.scorers"
 

@@ -20,13 +20,16 @@ from dedup.election import DUPLICATES
 from dedup.paragraphs import Paragraphs
 from filters.rule_check import column_problems
 from filters.rules import RESERVED_REASONS, Rule, parse_rule, unique_reasons
-from ingest.batches import PAGE_SCHEMA
 from pipelines.recipe_model import Problem, near, problems_of
 from pipelines.recipe_scorers import OTHER_NAMES, build_scorer, entry_of, parameter_names, parameters_of
 from pipelines.recipe_yaml import QUOTE_RULE, Path, Source, dotted
+from pipelines.tables import TABLES
 
 #: Layers that the pipeline writes itself.
-RESERVED_LAYERS = frozenset({"page", "record", "records", "duplicates", "fate", "identity", "errors"})
+RESERVED_LAYERS = frozenset({
+    "page", "record", "records", "reference", "image", "reached", "fetched", "segments", "readable", "duplicates", "fate",
+    "identity", "errors",
+})  # fmt: skip
 
 _LAYER = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _REASON = re.compile(r"[a-z][a-z0-9_]{0,63}")
@@ -167,7 +170,7 @@ class Section:
         for column in scorer.inputs:
             source = column.partition(".")[0]
             stored = "text.text" if column == "text.edited" else column
-            if source == "page" or stored in known or source in self.broken - {layer}:
+            if source == TABLES[self.table].first or stored in known or source in self.broken - {layer}:
                 continue
             installed = f"put `- {source}` before it" if source in self.scorers else ""
             self.add(path, f"{layer} reads {column}, which no scorer before it makes", installed)
@@ -176,7 +179,7 @@ class Section:
 
     def known(self) -> dict[str, pa.DataType]:
         """The columns that rules can read, by full name."""
-        found = dict(page_columns())
+        found = TABLES[self.table].columns()
         for use in self.uses:
             found |= {f"{use.layer}.{column.name}": column.type for column in use.scorer.schema}
             if isinstance(use.scorer, Paragraphs):
@@ -236,9 +239,3 @@ class Section:
         except RecipeError as error:
             self.add(path, error.message, error.mend)
             return None
-
-
-def page_columns() -> dict[str, pa.DataType]:
-    """The columns of the first layer that rules can read: those stored, and the host of the URL."""
-    stored = {f"page.{column.name}": column.type for column in PAGE_SCHEMA if column.name != "content"}
-    return stored | {"page.host": pa.string()}

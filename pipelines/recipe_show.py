@@ -14,7 +14,7 @@ import yaml
 from core.errors import RecipeError
 from dedup.paragraphs import Paragraphs
 from filters.rules import default_reason
-from pipelines.recipe import Recipe
+from pipelines.recipe import Recipe, Scored
 from pipelines.recipe_model import RecipeModel
 from pipelines.recipe_scorers import OTHER_NAMES, installed_scorers, parameters_model
 from pipelines.recipe_section import repeated_layer
@@ -44,10 +44,21 @@ def _yaml(value: Any, indent: int) -> str:
 def show_recipe(recipe: Recipe) -> str:
     """The recipe as YAML, defaults filled in, each scorer followed by the columns that it adds."""
     whole = recipe.canonical()
-    documents = whole["documents"]
-    out = [_yaml({key: whole[key] for key in ("name", "seed", "input")}, 0), "documents:\n"]
-    out.append("  score:\n" if documents["score"] else "  score: []\n")
-    for use, item in zip(recipe.documents.uses, documents["score"], strict=True):
+    out = [_yaml({key: whole[key] for key in ("name", "seed", "input")}, 0)]
+    out.append(_section("documents", whole["documents"], recipe.documents))
+    out += [_yaml({"references": whole["references"]}, 0)] if "references" in whole else []
+    if recipe.images is not None:
+        images = whole["images"]
+        out.append(_section("images", images, recipe.images))
+        out.append(_yaml({"fetch": images["fetch"], "captions": images["captions"]}, 2))
+    out.append(_yaml({"output": whole["output"]}, 0))
+    return "".join(out)
+
+
+def _section(table: str, values: Mapping[str, Any], section: Scored) -> str:
+    """A table's section, each scorer followed by its columns."""
+    out = [f"{table}:\n", "  score:\n" if values["score"] else "  score: []\n"]
+    for use, item in zip(section.uses, values["score"], strict=True):
         out.append(_yaml([item if item[use.name] else use.name], 4))
         made = use.scorer.repeated.schema if isinstance(use.scorer, Paragraphs) else ()
         for layer, column in [*((use.layer, f) for f in use.scorer.schema), *((repeated_layer(use.layer), f) for f in made)]:
@@ -55,12 +66,10 @@ def show_recipe(recipe: Recipe) -> str:
             unit = f", {metadata['unit']}" if "unit" in metadata else ""
             doc = " ".join(metadata.get("doc", "").split())
             out.append(f"      # {layer}.{column.name} ({column.type}{unit}) {doc}".rstrip() + "\n")
-    out.append("  keep:\n" if documents["keep"] else "  keep: []\n")
-    for rule, item in zip(recipe.documents.rules, documents["keep"], strict=True):
+    out.append("  keep:\n" if values["keep"] else "  keep: []\n")
+    for rule, item in zip(section.rules, values["keep"], strict=True):
         out.append(_yaml([rule.text if rule.reason == default_reason(rule.keep) else item], 4))
-    out.append(_yaml({"audit": documents["audit"]}, 2))
-    out += [_yaml({"references": whole["references"]}, 0)] if "references" in whole else []
-    out.append(_yaml({"output": whole["output"]}, 0))
+    out.append(_yaml({"audit": values["audit"]}, 2))
     return "".join(out)
 
 
@@ -107,8 +116,8 @@ def recipe_schema(scorers: Mapping[str, type] | None = None) -> dict[str, Any]:
             },
         ]
     }
-    section = definitions["TableSection"]["properties"]
-    for key in ("score", "keep"):
-        section[key]["items"] = {"$ref": f"#/$defs/{key}"}
+    for section in ("TableSection", "ImagesSection"):
+        for key in ("score", "keep"):
+            definitions[section]["properties"][key]["items"] = {"$ref": f"#/$defs/{key}"}
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     return schema

@@ -23,6 +23,7 @@ from core.files import storage_errors
 from pipelines.fates import REMOVED
 from pipelines.layers import ID, SCORED, Footer, LayerWriter, RowReader, read_footer
 from pipelines.plan import FATE, IDENTITY
+from pipelines.redaction_images import redact_images
 from pipelines.removal import Removals, note_settled, read_removals
 from pipelines.store import Store
 from pipelines.survey import MANIFEST, manifest_json
@@ -37,9 +38,11 @@ Bools = npt.NDArray[np.bool_]
 
 @dataclass
 class Redacted:
-    """What was done: documents that are removed now, layer files written anew or deleted, shards deleted."""
+    """What was done: documents that are removed now, images that are or lost captions, layer files written anew or deleted,
+    shards deleted."""
 
     documents: int = 0
+    images: int = 0
     files: int = 0
     shards: int = 0
 
@@ -83,10 +86,12 @@ def redact(store: Store, removals: Removals) -> Redacted:
         if page is not None:
             done.documents += int(page.mask.sum())
             ids += [id for id, gone in zip(page.ids.to_pylist(), page.mask, strict=True) if gone]
-    if ids:
+    images, files = redact_images(store, removals, pa.array(ids, pa.binary(16)))
+    done.images, done.files = len(images), done.files + files
+    if ids or images:
         for name in ("index.html", "stats.json"):
             store.path("report", name).unlink(missing_ok=True)
-        done.shards = _clean_shards(store, pa.array(ids, pa.binary(16)))
+        done.shards = _clean_shards(store, pa.array([*ids, *images], pa.binary(16)))
     return done
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from ingest.parts import Part
 from pipelines.context import Context, input_patterns
-from pipelines.passes import Passes
+from pipelines.passes import Passes, timed
 from pipelines.progress import Pass
 from pipelines.recipe_show import show_recipe
 from pipelines.runfile import versions
@@ -31,13 +31,18 @@ MERGING = "merge statistics"
 
 
 def write_report(
-    context: Context, passes: Passes, parts: Sequence[Part], timing: Json, outputs: Mapping[str, Json]
+    tables: Sequence[tuple[Context, Sequence[Part]]], passes: Passes, timing: Json, outputs: Mapping[str, Json]
 ) -> Json:  # fmt: skip
-    """Writes report/stats.json and report/index.html; returns the former. CheckError if the numbers do not add up."""
+    """Writes report/stats.json and report/index.html of tables, with their parts; returns the former. CheckError if the
+    numbers do not add up."""
     idle = not timing["passes"]
-    documents, records = merged_statistics(context, passes, [part.name for part in parts])
+    context, parts = tables[0]
+    collected = [merged_statistics(each, passes, [part.name for part in its]) for each, its in tables]
+    records = collected[0][1]
     recipe = context.recipe
-    scorers = {f"scorer {layer.name}": str(layer.scorer.version) for layer in context.plan.layers}
+    scorers = {
+        f"scorer {timed(each.table, layer.name)}": str(layer.scorer.version) for each, _ in tables for layer in each.plan.layers
+    }
     patterns, _ = input_patterns(recipe)
     facts = RunFacts(
         name=recipe.name, recipe=show_recipe(recipe), versions={"web2shards": versions().get("web2shards", ""), **scorers},
@@ -46,7 +51,7 @@ def write_report(
     shown = [
         Output(
             name, split, entry["format"], f"shards/{name}", total["shards"], total["samples"], total["bytes"],
-            table="" if entry["overlap"] else "documents",  # what overlaps is left out, so that the sums differ
+            table="" if entry["overlap"] else entry["table"],  # what overlaps is left out, so that the sums differ
         )
         for name, entry in outputs.items() for split, total in sorted(entry["totals"].items())
     ]  # fmt: skip
@@ -54,7 +59,7 @@ def write_report(
     if idle:
         # Nothing had to be done: the report keeps the times of the run that did it.
         timing = _earlier_timing(path) or timing
-    stats = publish(facts, [documents], records=records, outputs=shown, timing=Timing(
+    stats = publish(facts, [documents for documents, _ in collected], records=records, outputs=shown, timing=Timing(
         started=timing["started"], finished=timing["finished"], seconds=round(timing["seconds"], 3),
         workers=timing["workers"], runner=timing["runner"],
         scorers=tuple(ScorerTime(name, round(s, 3), int(rows)) for name, (s, rows) in timing["scorers"].items()),
@@ -85,6 +90,7 @@ def merged_statistics(context: Context, passes: Passes, parts: Sequence[str]) ->
         {"kind": "merge_statistics", "args": {"number": number, "parts": list(parts[first : first + size])}}
         for number, first in enumerate(range(0, len(parts), size))
     ]  # fmt: skip
+    passes.turn_to(context)
     results = passes.run(Pass(MERGING, "merge_statistics", len(tasks)), tasks)
     by_number = {result["number"]: result["merged"] for result in results}
     documents, records = Collector(report_plan(context.plan)), RecordCounts()

@@ -8,30 +8,24 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from core.errors import InputError, StorageError, UserError
+from core.errors import StorageError
 from core.files import storage_errors
 from core.remote_path import place, remove_tree
 from ingest.parts import Part
-from pipelines import ending
-from pipelines import survey as surveys
 from pipelines.context import Context, input_parts
-from pipelines.deduplication import find_duplicates
-from pipelines.ending import Outputs
-from pipelines.passes import Passes
-from pipelines.plan import DUPLICATES, FATE, IDENTITY, compile_plan
-from pipelines.progress import Pass, Progress, Silent
+from pipelines.images_run import ImagesWork
+from pipelines.passes import Passes, timed
+from pipelines.plan import compile_plan
+from pipelines.progress import Progress, Silent
 from pipelines.recipe import Recipe
 from pipelines.redaction import settle
 from pipelines.remote_lease import lease_for
-from pipelines.repeats import find_repeats
 from pipelines.run_options import RunOptions, RunResult, require_no_larger_run
 from pipelines.runfile import read_run, require_same_recipe, write_run
-from pipelines.sources import Source, earlier_sources, part_sources, require_decided
-from pipelines.survey import PartWork, Survey
+from pipelines.table_run import TableRun
 from pipelines.zygote import Zygote
 
 Json = dict[str, Any]
@@ -82,23 +76,19 @@ class _Driver:
         frozen: bool,
     ) -> None:  # fmt: skip
         self.context, self.options, self.progress = context, options, progress
-        self.parts = list(parts)
-        self.survey = Survey(context.store, self.parts, frozen=frozen)
+        self.parts, self.frozen = list(parts), frozen
         self.passes = Passes(context, options, progress, zygote)
         self.started = datetime.now(UTC)
         self.clock = time.monotonic()
-        self.made: dict[str, str] = {}
-        self.decided = False
-        try:
-            self.earlier, self.against = earlier_sources(context)
-        except (InputError, StorageError) as error:
-            if not frozen:
-                raise
-            self._stay_decided(error)
+        self.documents = TableRun(context, self.passes, parts, options, progress, frozen)
+        #: The table `images`, once its parts are known, and groups of hosts that were asked in this run.
+        self.images: TableRun | None = None
+        self.asked: set[str] = set()
 
     def run(self) -> RunResult:
-        history = read_run(self.options.out)
-        write_run(self.context, self.parts, self.options.limit, history)
+        history = self.history = read_run(self.options.out)
+        self.groups: Json = history.get("images", {})
+        self._note()
         for attempt in range(MOST_REPAIRS + 1):
             try:
                 outputs = self._passes()
@@ -110,185 +100,31 @@ class _Driver:
             raise AssertionError("unreachable")
         from pipelines.reporting import write_report
 
-        stats = write_report(self.context, self.passes, self.parts, self._timing(history), outputs)
-        write_run(self.context, self.parts, self.options.limit, history, timing=self.timing,
-                  passes=self.passes.seconds, work=self.passes.work)  # fmt: skip
+        tables = [(self.context, self.parts)]
+        tables += [(self.images.context, self.images.parts)] if self.images is not None else []
+        stats = write_report(tables, self.passes, self._timing(history), outputs)
+        self._note(timing=self.timing, passes=self.passes.seconds, work=self.passes.work)
         return RunResult(self.options.out, stats, self.passes.seconds, outputs)
+
+    def _note(self, **told: Any) -> None:
+        write_run(self.context, self.parts, self.options.limit, self.history, images=self.groups, **told)
 
     def close(self) -> None:
         self.passes.close()
 
     def _passes(self) -> dict[str, Json]:
-        self.made.clear()
-        for stage in self.context.plan.stages:
-            for name in self.context.plan.passes[len(self.made) : stage]:
-                self._over_all(name)
-            self._map(stage)
-        return self._end()
-
-    def _over_all(self, name: str) -> None:
-        """The pass of this name over all texts, unless what it makes is there."""
-        self._tell_made(name)
-        if name == DUPLICATES:
-            self._elect()
-        else:
-            self._repeat(name)
-
-    def _tell_made(self, name: str) -> None:
-        self.made[name] = surveys.pass_fingerprint(self.context, self.survey, name, self.made, self.against)
-
-    def _repeat(self, name: str, then: Sequence[Pass] = ()) -> list[Json] | None:
-        """Finds what is repeated, as `_elect` does."""
-        done = surveys.pass_done(self.context, self.survey, name, self.made[name])
-        self._tell_of_damage()
-        if done:
-            return None
-        layer = self.context.plan.by_name[name]
-        results = find_repeats(self.passes, self.context, layer, self._rows(), self.made[name], then)
-        self.survey.wrote("documents", name, [part.name for part in self.parts])
-        self._manifests([("documents", name)])
-        return results
-
-    def _tell_of_damage(self) -> None:
-        for message in self.survey.damaged:
-            self.progress.told(f"{message}: set aside, and computed again")
-        self.survey.damaged.clear()
-
-    def _map(self, stage: int) -> None:
-        work = [w for w in surveys.survey_stage(self.context, self.survey, stage, self.made) if w.anything]
-        work.sort(key=lambda w: (-w.part.size, w.part.name))
-        if work and stage == 0:
-            self._tell_of_idle_workers()
-        if work:
-            name = "extract and score" if stage == 0 else f"score {stage}"
-            tasks = [self._map_task(w, stage) for w in work]
-            results = self.passes.run(Pass(name, "map", len(tasks), sum(w.part.size for w in work)), tasks)
-            from pipelines.beam_tasks import broken_tasks  # not before the tasks have begun
-
-            again = broken_tasks(tasks, results)
-            if again:
-                self.passes.run(Pass(f"{name} again", "map", len(again)), again)
-            for w in work:
-                self._wrote(w)
-        mended = stage == 0 and self._mend_slices()
-        written = [("documents", layer.name) for layer in self.context.plan.stage_layers(stage)] if work or mended else []
-        if stage == 0 and (work or mended):
-            written += [("records", "record"), *([("references", "reference")] if self.context.plan.references_method else [])]
-        self._manifests(written + ([("documents", "page")] if stage == 0 else []))  # whose input's stamps may be new
-
-    def _tell_of_idle_workers(self) -> None:
-        """A small input in fewer parts than workers leaves some of them idle."""
-        workers, size = self.options.worker_count, sum(part.size for part in self.parts)
-        if len(self.parts) < workers and size > 16_000_000:
-            better = max(1, size // (4 * workers) // 1_000_000)
-            self.progress.told(
-                f"the input is {len(self.parts)} part{'s'[: len(self.parts) != 1]} for {workers} workers: "
-                f"`--set input.part={better}MB`, in a new --out, would keep them all busy"
-            )
-
-    def _map_task(self, work: PartWork, stage: int, start_at: int | None = None) -> Json:
-        plan = self.context.plan
-        before = {
-            layer.name: surveys.before_fingerprint(plan, layer, self.made)
-            for layer in plan.stage_layers(stage) if layer.costly
-        }  # fmt: skip
-        reads = {layer.name: surveys.reads_fingerprint(plan, layer, self.made) for layer in plan.stage_layers(stage)}
-        # Layers are computed in the order of the plan, whatever order the survey found them missing in.
-        layers = [layer.name for layer in plan.stage_layers(stage) if layer.name in work.layers]
-        return {"kind": "map", "args": {
-            "part": work.part.to_json(), "stage": stage, "reads": reads,
-            "ingest": bool(work.ingest), "layers": layers, "before": before,
-            "start_at": start_at, "bytes": work.part.size,
-        }}  # fmt: skip
-
-    def _mend_slices(self) -> bool:
-        """Reads slices again that began inside a payload: a slice's first record is where the one before it ended. Whether
-        there was one."""
-        for round in range(len(self.parts)):
-            pages = self.survey.first
-            again: list[Json] = []
-            for before, part in zip(self.parts, self.parts[1:], strict=False):
-                left, right = pages[before.name], pages[part.name]
-                if before.uri != part.uri or left is None or right is None:
-                    continue
-                expected = left.source.get("next_offset")
-                if expected is not None and expected != right.source.get("first_offset"):
-                    work = PartWork(part, "its first record is elsewhere", {})
-                    again.append(self._map_task(work, 0, start_at=int(expected)))
-            if not again:
-                return round > 0
-            self.passes.run(Pass("read slices again", "map", len(again)), again)
-        return True
-
-    def _wrote(self, work: PartWork) -> None:
-        for layer in work.layers:
-            self.survey.wrote("documents", layer, [work.part.name])
-        if work.ingest:
-            self.survey.wrote("documents", "page", [work.part.name])
-            self.survey.wrote("records", "record", [work.part.name])
-            self.survey.wrote("references", "reference", [work.part.name])
-
-    def _elect(self, then: Sequence[Pass] = ()) -> list[Json] | None:
-        """Elects, with the passes `then` in the same pipeline; None, and nothing done, if the election is there."""
-        elected = self.made[DUPLICATES]
-        done = surveys.election_done(self.context, self.survey, elected)
-        self._tell_of_damage()
-        if done:
-            return None
-        results = find_duplicates(self.passes, self.context, self.sources(), elected, then)
-        layers = [IDENTITY, *([DUPLICATES] if self.context.plan.dedup_layers else [])]
-        for layer in layers:
-            self.survey.wrote("documents", layer, [part.name for part in self.parts])
-        self._manifests([("documents", layer) for layer in layers])
-        return results
-
-    def _end(self) -> dict[str, Json]:
-        """What comes after the last map pass: the passes over all texts that are left, and, in one pipeline with the last of
-        them unless it is done, fates and shards."""
-        left = self.context.plan.passes[len(self.made) :]
-        for name in left[:-1]:
-            self._over_all(name)
-        for name in left[-1:]:
-            self._tell_made(name)
-        method = surveys.fate_fingerprint(self.context, self.survey, self.made)
-        missing = surveys.fates_missing(self.context, self.survey, method)
-        outputs = Outputs(self.context, self.parts, method)
-        wanted = outputs.wanted
-        outputs.clear()
-        writing = outputs.writing(self.passes.workers)
-        deciding = ending.deciding(self.parts, method, wanted)
-        last = left[-1] if left else DUPLICATES
-        results = self._elect([deciding, *writing]) if last == DUPLICATES else self._repeat(last, [deciding, *writing])
-        if results is None and missing:
-            tasks = ending.fate_tasks(deciding, self.parts if wanted else missing)
-            results = self.passes.run(replace(deciding, parts=len(tasks)), tasks, writing)
-        elif results is None and writing:
-            results = self.passes.run(writing[0], ending.count_tasks(self.parts, wanted))
-        if results is not None:
-            self.survey.wrote("documents", FATE, [part.name for part in self.parts])
-            self._manifests([("documents", FATE)])
-        return outputs.finish(results or [], self.progress)
-
-    def sources(self) -> list[Source]:
-        """The rows of the election: this run's parts by name, then what earlier runs kept."""
-        return part_sources(self._rows(), self.decided) + self.earlier
-
-    def _rows(self) -> dict[str, int]:
-        """This run's parts by name, with their rows."""
-        pages = self.survey.first
-        return {name: footer.rows for name, footer in pages.items() if footer is not None}
-
-    def _stay_decided(self, error: UserError) -> None:
-        """Does without earlier runs that cannot be read: what they kept out stays out, as the last election says."""
-        require_decided(self.survey, error)
-        self.decided, self.earlier, self.against = True, [], "decided"
-        self.progress.told(f"{error.message}: what it kept out of this run stays out, as was decided then")
-
-    def _manifests(self, layers: Sequence[tuple[str, str]]) -> None:
-        for table, layer in layers:
-            stamps = self.survey.stamps if layer == "page" else None
-            surveys.write_manifest(self.context.store, table, layer, self.survey.footers(table, layer, mend=False), stamps)
-        self.survey.forget()
+        outputs = self.documents.run()
+        if self.context.recipe.images is None:
+            return outputs
+        work = ImagesWork(self.context, self.documents.survey, self.documents.fates, self.groups)
+        work.gather(self.passes)
+        groups: Json = {"groups": work.groups, "parts": work.known}
+        if groups != self.groups:  # they are kept, also by a run that does not come to its end
+            self.groups = groups
+            self._note()
+        work.fetch(self.passes, self.asked, self.frozen)
+        self.images = TableRun(work.context, self.passes, work.parts, self.options, self.progress, self.frozen)
+        return outputs | self.images.run()
 
     def _repair(self, error: StorageError) -> bool:
         """Sets a damaged layer file aside; False if the error is about something else."""
@@ -296,10 +132,10 @@ class _Driver:
         if not path.endswith(".parquet") or not place(path).exists():
             return False
         if not place(path).is_relative_to(place(self.options.out)):  # of an earlier run: not ours to mend
-            if not self.survey.frozen:
+            if not self.frozen:
                 mend = "delete it, run that run's own command again, which makes it anew, and then this one"
                 raise StorageError(error.message, mend, path) from error
-            self._stay_decided(error)
+            self.documents.stay_decided(error)
             return True
         self.context.store.check_lease()
         place(path).unlink()
@@ -309,9 +145,10 @@ class _Driver:
     def _timing(self, history: Mapping[str, Any]) -> Json:
         """Seconds and rows by scorer, this run's over those of earlier ones."""
         earlier = history.get("timing", {})
+        tables = [self.context, *([self.images.context] if self.images is not None else [])]
+        names = [timed(context.table, layer.name) for context in tables for layer in context.plan.layers]
         self.timing: dict[str, list[float]] = {
-            layer.name: [round(v, 6) for v in self.passes.scorers.get(layer.name) or earlier.get(layer.name) or [0.0, 0]]
-            for layer in self.context.plan.layers
+            name: [round(v, 6) for v in self.passes.scorers.get(name) or earlier.get(name) or [0.0, 0]] for name in names
         }
         return {
             "started": self.started.isoformat(timespec="seconds"),

@@ -12,6 +12,7 @@ from core.errors import InputError, StorageError
 from core.remote_path import place
 from ingest.parts import Part
 from pipelines.context import Context, recipe_from_json
+from pipelines.plan import Plan
 from pipelines.recipe import Recipe
 from pipelines.removal import REMOVED_FILE
 
@@ -80,29 +81,28 @@ def parts_of(out: str) -> list[Part]:
 def write_run(
     context: Context, parts: Sequence[Part], limit: int | None, history: Mapping[str, Any],
     timing: Mapping[str, Any] | None = None, passes: Mapping[str, float] | None = None,
-    work: Mapping[str, Any] | None = None,
+    work: Mapping[str, Any] | None = None, images: Mapping[str, Any] | None = None,
 ) -> None:  # fmt: skip
     """Writes run.json: before the passes with the plan, after them with the times (`timing`: by scorer).
 
-    `work` has seconds, parts and bytes by pass; of passes that had nothing to do the last run's stay, for estimates.
+    `images` says how many groups of hosts there are, and how many parts each has, which later runs keep. `work` has
+    seconds, parts and bytes by pass; of passes that had nothing to do the last run's stay, for estimates.
     """
     now = datetime.now(UTC).isoformat(timespec="seconds")
     plan = context.plan
+    pictures = context.of("images").plan if context.recipe.images is not None else None
     value = {
         "format_version": FORMAT_VERSION,
         "recipe": context.recipe.canonical(),
         "versions": versions(),
         "limit": limit,
         "parts": [part.to_json() for part in parts],
+        **({"images": dict(images)} if images else {}),
         "plan": {
             "ingest": plan.ingest_method,
             **({"references": plan.references_method} if plan.references_method else {}),
-            "layers": [
-                {"layer": layer.name, "scorer": layer.entry, "version": layer.scorer.version, "pass": layer.stage,
-                 "method": layer.method, "dedup": layer in plan.dedup_layers}
-                for layer in plan.layers
-            ],
-            "rules": [{"reason": rule.reason, "rule": rule.text} for rule in plan.rules],
+            **_plan(plan),
+            **({"images": {"ingest": pictures.ingest_method, **_plan(pictures)}} if pictures is not None else {}),
         },
         "started": now if timing is None else history.get("started", now),
         "finished": now if timing is not None else None,
@@ -111,6 +111,18 @@ def write_run(
         "work": _work(history.get("work", {}), work or {}),
     }  # fmt: skip
     context.store.write_bytes(context.store.path(RUN), json.dumps(value, indent=1, ensure_ascii=False).encode())
+
+
+def _plan(plan: Plan) -> dict[str, Any]:
+    """Scores and rules of a table."""
+    return {
+        "layers": [
+            {"layer": layer.name, "scorer": layer.entry, "version": layer.scorer.version, "pass": layer.stage,
+             "method": layer.method, "dedup": layer in plan.dedup_layers}
+            for layer in plan.layers
+        ],
+        "rules": [{"reason": rule.reason, "rule": rule.text} for rule in plan.rules],
+    }  # fmt: skip
 
 
 def _work(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,12 +15,14 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from core.hashing import digest
+from pipelines import image_samples
 from pipelines.chunks import chunk_schema, in_order, merge_samples, with_order
 from pipelines.context import Context
 from pipelines.exchange import Draft, Made, Mapped, Pointer, read_chunks
 from pipelines.memory import give_back
 from pipelines.shard_plan import Sender
-from pipelines.shards import metadata_columns, short_name
+from pipelines.shards import members_of, metadata_columns, short_name
+from pipelines.tables import DOCUMENTS
 from pipelines.view import Columns
 from sharding.order import Orders, shard_slices
 from sharding.shard import ShardInfo, ShardWriter
@@ -50,7 +52,13 @@ def send(context: Context, args: dict[str, Any]) -> dict[str, Any]:
     prefix = f"{output}-{digest(name).hex()}"
     slabs: list[Draft] = []
     try:
-        for table in _payload(context, sender.parts, wanted, min(max(SLAB_BYTES, CHUNK_BYTES * runs), MOST_SLAB_BYTES)):
+        slab = min(max(SLAB_BYTES, CHUNK_BYTES * runs), MOST_SLAB_BYTES)
+        if context.table is DOCUMENTS:
+            tables = _payload(context, sender.parts, wanted, slab)
+        else:
+            metadata = metadata_columns(context.plan)
+            tables = image_samples.payload(context, context.recipe.output[output], sender.parts, wanted, slab, _ROW, metadata)
+        for table in tables:
             places = table.column(_ROW).to_numpy()
             table = table.drop_columns([_ROW])
             chunks = _by_run(table, places, by_code, cuts)
@@ -82,7 +90,10 @@ def receive(context: Context, args: dict[str, Any]) -> dict[str, Any]:
     folder = context.store.path("shards", name)
     shards: list[ShardInfo] = []
     for first in range(0, rows, output.samples):
-        with ShardWriter(folder, split, number + len(shards), output.format, place=context.store) as writer:
+        with ShardWriter(
+            folder, split, number + len(shards), output.format, members=members_of(context, name), place=context.store,
+            keyed=context.table is not DOCUMENTS,
+        ) as writer:  # fmt: skip
             for piece in pieces.take(min(output.samples, rows - first)):
                 writer.write(piece)
                 give_back()

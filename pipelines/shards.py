@@ -12,8 +12,12 @@ import pyarrow as pa
 from core.hashing import ID_TYPE
 from ingest.parts import Part
 from pipelines.context import Context
-from pipelines.plan import DUPLICATES, EDITED_TITLE, Plan, fingerprint
+from pipelines.image_samples import IMAGE, TOLD
+from pipelines.image_samples import members as image_members
+from pipelines.plan import DUPLICATES, EDITED_TITLE, READABLE, Plan, fingerprint
+from pipelines.tables import DOCUMENTS
 from pipelines.view import title_edits
+from sharding.shard import TEXT
 
 TITLE = "text.title"
 
@@ -21,11 +25,13 @@ TITLE = "text.title"
 def metadata_columns(plan: Plan) -> list[tuple[str, pa.DataType]]:
     """What a sample tells of itself beside its text: where it is from, and every score that is one value."""
     columns: list[tuple[str, pa.DataType]] = [("page.url", pa.string()), ("page.date", pa.timestamp("us", "UTC"))]
+    if plan.table is not DOCUMENTS:
+        columns = [(f.name, f.type) for f in TOLD]
     title = EDITED_TITLE if title_edits(layer for layer in plan.layers if layer.edits) else TITLE
     for layer in plan.layers:
         for f in layer.scorer.schema:
             name = f"{layer.name}.{f.name}"
-            if name == "text.text" or pa.types.is_nested(f.type) or _is_binary(f.type):
+            if name in ("text.text", f"{READABLE}.problem") or pa.types.is_nested(f.type) or _is_binary(f.type):
                 continue
             if _is_text(f.type) and (layer.edits or b"quotes" in (f.metadata or {})):  # it may tell what was cut
                 continue
@@ -37,15 +43,21 @@ def metadata_columns(plan: Plan) -> list[tuple[str, pa.DataType]]:
 
 def shards_fingerprint(context: Context, name: str, fates: str, parts: Sequence[Part]) -> str:
     """The fingerprint of an output's shards: the fates, the output's settings, the columns, the parts."""
-    settings = context.recipe.output[name].model_dump(mode="json")
+    settings = context.recipe.output[name].to_json()
     columns = [column for column, _ in metadata_columns(context.plan)]
     return fingerprint("shards", 1, fates, settings, context.recipe.seed, columns, [part.name for part in parts])
 
 
+def members_of(context: Context, name: str) -> dict[str, str]:
+    """The members of an output's samples: extension → column."""
+    return TEXT if context.table is DOCUMENTS else image_members(context.recipe.output[name])
+
+
 def sample_schema(plan: Plan) -> pa.Schema:
     """The columns of the batches that a shard is written from."""
+    image = [] if plan.table is DOCUMENTS else [(IMAGE, pa.large_binary())]
     return pa.schema([
-        ("key", pa.string()), ("text", pa.string()), ("id", ID_TYPE),
+        ("key", pa.string()), ("text", pa.string()), *image, ("id", ID_TYPE),
         *((short_name(name), kind) for name, kind in metadata_columns(plan)),
     ])  # fmt: skip
 

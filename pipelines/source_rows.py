@@ -30,6 +30,7 @@ from pipelines.fates import judge
 from pipelines.plan import FATE, KEPT_BEFORE, Layer, Plan, Step
 from pipelines.sources import EARLIER, PART, TABLE, Source, earlier_plan, near_layers, near_scorer
 from pipelines.store import Store
+from pipelines.tables import DOCUMENTS
 from pipelines.view import NARROW_BATCH_ROWS, Columns, Joined
 
 I64 = npt.NDArray[np.int64]
@@ -135,20 +136,20 @@ class Reader:
     def _part_rows(self, columns: Sequence[str]) -> Iterator[Rows]:
         plan = self.plan
         steps = plan.steps_before(plan.duplicates_position) if plan.dedup_layers else ()
-        wanted = {"page.date", "page.url", "text.characters", *columns, *(c for step in steps for c in step.columns)}
+        wanted = {*plan.table.order, plan.table.url, *columns, *(c for step in steps for c in step.columns)}
         wanted |= {KEPT_BEFORE} if self.source.decided else set()
         for part, _ in self.source.of_parts:
             yield from self._rows_of(part, wanted, steps)
 
     def _rows_of(self, part: str, wanted: Collection[str], steps: Sequence[Step]) -> Iterator[Rows]:
+        plan_of_pages = self.plan.table is DOCUMENTS
         with self._joined(part, wanted, self.plan.edits_before(self.plan.duplicates_position)) as view:
             for batch in view.batches():
                 ids = batch["id"]
                 verdicts = judge(steps, batch, len(ids), removed=self.context.removed(batch))
-                date = batch["page.date"].cast(pa.int64()).fill_null(NO_DATE)
+                date, length = _order(batch) if plan_of_pages else _image_order(batch)
                 if self.source.decided:  # who was kept out stands for what kept it out
                     date = pc.if_else(batch[KEPT_BEFORE].fill_null(False), EARLIER_DATE, date)
-                length = batch["text.characters"].cast(pa.int64()).fill_null(0)
                 yield Rows(ids, date, length, verdicts.kept, batch)
 
     def _earlier_rows(self, columns: Sequence[str]) -> Iterator[Rows]:
@@ -214,6 +215,17 @@ class Reader:
                 _row_ids(batch, self.source, start), pa.array(np.full(rows, date)), pa.array(np.zeros(rows, np.int64)), everyone,
                 columns,
             )  # fmt: skip
+
+
+def _order(batch: Columns) -> tuple[pa.Array, pa.Array]:
+    """What an election of pages prefers: the earliest, then the longest."""
+    return batch["page.date"].cast(pa.int64()).fill_null(NO_DATE), batch["text.characters"].cast(pa.int64()).fill_null(0)
+
+
+def _image_order(batch: Columns) -> tuple[pa.Array, pa.Array]:
+    """What an election of images prefers: the most pixels, which stand for an early date, then the most bytes."""
+    width, height, size = (batch[f"fetched.{name}"].cast(pa.int64()).fill_null(0) for name in ("width", "height", "size"))
+    return pc.negate(pc.multiply(width, height)), size
 
 
 def as_signatures(column: pa.Array, permutations: int) -> pa.Array:

@@ -165,7 +165,7 @@ def earlier_sources(context: Context) -> tuple[list[Source], str]:
     """What `against` names, as sources, and a digest of it. InputError if it cannot be compared with this run."""
     sources: list[Source] = []
     told: list[Any] = []
-    for given in context.recipe.documents.against:
+    for given in context.plan.section.against:
         if given.endswith(".parquet"):
             found = find_files(given)
             if not found:

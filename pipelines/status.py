@@ -16,7 +16,7 @@ from pipelines.layers import layer_path, read_footer
 from pipelines.remote_lease import holder_of
 from pipelines.runfile import RUN, read_run
 from pipelines.store import Store
-from pipelines.stored_layers import layers_of
+from pipelines.stored_layers import layers_of, part_names_of
 from pipelines.tables import FIRST_LAYERS
 
 
@@ -68,7 +68,7 @@ def status_of(out: str) -> Status:
         raise InputError(f"{out}: there is no run here ({RUN} is missing)", "give the --out of a run")
     parts = [Part.from_json(part) for part in info["parts"]]
     store = Store(out)
-    layers = [_layer(store, *layer, parts) for layer in layers_of(info)]
+    layers = [_layer(store, *layer, part_names_of(info, layer.table)) for layer in layers_of(info)]
     report = place(out) / "report" / "index.html"
     return Status(
         out, info["recipe"]["name"], info["started"], info["finished"], info["limit"], len(parts),
@@ -78,14 +78,14 @@ def status_of(out: str) -> Status:
     )  # fmt: skip
 
 
-def _layer(store: Store, table: str, layer: str, method: str, parts: list[Part]) -> LayerState:
+def _layer(store: Store, table: str, layer: str, method: str, parts: list[str]) -> LayerState:
     first = FIRST_LAYERS[table]
     done = rows = scored = bytes_ = 0
     for part in parts:
-        path = layer_path(store, table, layer, part.name)
+        path = layer_path(store, table, layer, part)
         try:
             footer = read_footer(path)
-            of_rows = footer if layer == first else read_footer(layer_path(store, table, first, part.name))
+            of_rows = footer if layer == first else read_footer(layer_path(store, table, first, part))
         except StorageError:
             continue
         if footer is None or of_rows is None or footer.rows_digest != of_rows.rows_digest:

@@ -27,13 +27,13 @@ from pipelines.layers import damaged, layer_path, read_footer
 from pipelines.plan import EDITED, EDITED_TITLE
 from pipelines.runfile import RUN, read_run, recipe_of
 from pipelines.store import Store
-from pipelines.stored_layers import layers_of
+from pipelines.stored_layers import layers_of, part_names_of
 from pipelines.tables import FIRST_LAYERS
 from pipelines.view import Columns, Joined
 
 #: A filter: a rule as recipes have them (`language.score >= 0.65`), or an expression over `layer.column` fields.
 Filter = str | pc.Expression
-TABLES = ("documents", "records", "references")
+TABLES = ("documents", "records", "references", "images")
 
 
 @dataclass(frozen=True)
@@ -104,6 +104,11 @@ class Run:
         """One row an image that a page shows; empty unless the recipe has a section `references`."""
         return Table(self, "references")
 
+    @cached_property
+    def images(self) -> Table:
+        """One row an image that pages show, by its address; empty unless the recipe has a section `images`."""
+        return Table(self, "images")
+
     def table(self, name: str) -> Table:
         """One of TABLES."""
         if name not in TABLES:
@@ -143,7 +148,7 @@ class Table:
     @property
     def parts(self) -> list[str]:
         """The names of the parts, in the order in which they are read."""
-        return [part.name for part in self.run.parts]
+        return part_names_of(self.run.info, self.name)
 
     @cached_property
     def schema(self) -> pa.Schema:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from pipelines.plan import DUPLICATES, FATE, IDENTITY
+from pipelines.image_layers import FETCHED, REACHED, part_names
+from pipelines.plan import DUPLICATES, FATE, IDENTITY, fetched_method
 
 
 class PlannedLayer(NamedTuple):
@@ -25,4 +26,19 @@ def layers_of(info: Mapping[str, Any], table: str | None = None) -> list[Planned
     found += [PlannedLayer("documents", name, "") for name in (IDENTITY, *([DUPLICATES] if elects else []), FATE)]
     if plan.get("references"):
         found.append(PlannedLayer("references", "reference", plan["references"]))
+    if "images" in plan and "images" in info:
+        images = plan["images"]
+        found += [PlannedLayer("images", "image", images["ingest"]), PlannedLayer("images", REACHED, "")]
+        found.append(PlannedLayer("images", FETCHED, fetched_method()))
+        found += [PlannedLayer("images", entry["layer"], entry["method"]) for entry in images["layers"]]
+        elects = any(entry["dedup"] for entry in images["layers"])
+        found += [PlannedLayer("images", name, "") for name in (IDENTITY, *([DUPLICATES] if elects else []), FATE)]
     return [layer for layer in found if table in (None, layer.table)]
+
+
+def part_names_of(info: Mapping[str, Any], table: str) -> list[str]:
+    """The parts of a table, in the order in which they are read."""
+    if table != "images":
+        return [str(part["name"]) for part in info["parts"]]
+    groups: Mapping[str, int] = info.get("images", {}).get("parts", {})
+    return [name for group, parts in sorted(groups.items()) for name in part_names(group, parts)]

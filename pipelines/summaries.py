@@ -18,12 +18,13 @@ from core.hashing import seeded_keys
 from core.remote import at_once
 from dedup.election import DUPLICATES as DUPLICATES_SCHEMA
 from pipelines.context import Context
-from pipelines.fates import judge, without_blank
+from pipelines.fates import Verdicts, judge, without_blank
 from pipelines.layers import Footer, read_footer
 from pipelines.map_pass import audited
 from pipelines.plan import DUPLICATES, EDITED, FATE, FATE_SCHEMA, IDENTITY, Plan
 from pipelines.shard_plan import sender_of
 from pipelines.store import Store
+from pipelines.tables import DOCUMENTS, Table
 from pipelines.view import Columns, Joined
 from reports.plan import ColumnPlan, ReportPlan, RulePlan, Threshold
 from reports.records import RecordCounts
@@ -35,7 +36,7 @@ _BATCH_ROWS = 2048
 
 def report_plan(plan: Plan) -> ReportPlan:
     """What the report of a recipe counts."""
-    columns = [ColumnPlan.of(plan.table.first, plan.table.schema.field(name)) for name in plan.table.shown]
+    columns = [ColumnPlan.of(name.partition(".")[0], plan.table.field(name)) for name in plan.table.shown]
     for layer in plan.layers:
         for f in layer.scorer.schema:
             if pa.types.is_nested(f.type) or pa.types.is_fixed_size_binary(f.type):
@@ -67,9 +68,9 @@ def report_plan(plan: Plan) -> ReportPlan:
     return ReportPlan(plan.table.name, tuple(rules), tuple(columns))
 
 
-def statistics_path(store: Store, part: str) -> Path:
+def statistics_path(store: Store, part: str, table: Table = DOCUMENTS) -> Path:
     """Where the statistics of a part lie."""
-    return store.path("statistics", f"{part}.json")
+    return store.path("statistics", *([] if table is DOCUMENTS else [table.name]), f"{part}.json")
 
 
 def _statistics_json(statistics: dict[str, Any]) -> bytes:
@@ -92,14 +93,16 @@ def read_statistics(path: Path) -> dict[str, Any]:
 
 
 def merged(context: Context, parts: Sequence[str]) -> tuple[Collector, RecordCounts]:
-    """The statistics of several parts. StorageError if one's are missing or damaged."""
+    """The statistics of several parts of a table, and of the records they are made of. StorageError if one's are missing or
+    damaged."""
     documents, records = Collector(report_plan(context.plan)), RecordCounts()
 
     def read(part: str) -> tuple[Collector, RecordCounts]:
-        path = statistics_path(context.store, part)
+        path = statistics_path(context.store, part, context.table)
         try:
             value = read_statistics(path)
-            return Collector.from_json(value["documents"]), RecordCounts.from_json(value["records"])
+            records = RecordCounts.from_json(value["records"]) if "records" in value else RecordCounts()
+            return Collector.from_json(value[context.table.name]), records
         except (OSError, ValueError, KeyError) as error:
             raise StorageError(
                 f"{path}: the statistics are missing or damaged ({error})", "run the same command again", str(path)
@@ -118,22 +121,22 @@ def merge_statistics(context: Context, args: dict[str, Any]) -> dict[str, Any]:
 
 
 def decide_fates(context: Context, args: dict[str, Any]) -> dict[str, Any]:
-    """Writes `documents/fate` and the statistics of one part unless they are there; emits ["count", output, sender] →
+    """Writes `fate` and the statistics of one part unless they are there; emits ["count", output, sender] →
     the part for the outputs that are to be written."""
     part = str(args["key"][1])
     emit = [[["count", output, sender_of(part, int(args["parts"]))], part] for output in args["outputs"]]
     fate, page = (read_footer(context.path(layer, part)) for layer in (FATE, context.table.first))
-    if are_decided(context.store, part, args["method"], fate, page):
+    if are_decided(context, part, args["method"], fate, page):
         return {"part": part, "emit": emit}
     return {**_decide(context, part, args["method"]), "emit": emit}
 
 
-def are_decided(store: Store, part: str, method: str, fate: Footer | None, page: Footer | None) -> bool:
+def are_decided(context: Context, part: str, method: str, fate: Footer | None, page: Footer | None) -> bool:
     """Whether the fates and statistics of a part are there, of this method and for the rows that it has."""
     if fate is None or page is None or fate.method != method or fate.rows_digest != page.rows_digest:
         return False
     try:
-        return bool(read_statistics(statistics_path(store, part))["method"] == method)
+        return bool(read_statistics(statistics_path(context.store, part, context.table))["method"] == method)
     except (OSError, ValueError):
         return False
 
@@ -141,7 +144,8 @@ def are_decided(store: Store, part: str, method: str, fate: Footer | None, page:
 def _decide(context: Context, part: str, method: str) -> dict[str, Any]:
     plan = context.plan
     shown = report_plan(plan)
-    columns = {c.name for c in shown.columns} | {c for step in plan.steps for c in step.columns} | {"text.text", EDITED}
+    columns = {c.name for c in shown.columns} | {c for step in plan.steps for c in step.columns}
+    columns |= {"text.text", EDITED} if context.table is DOCUMENTS else {"fetched.width", "fetched.height"}
     if plan.section.repeat:
         columns.add(f"{DUPLICATES}.size")
     collector = Collector(shown)
@@ -153,7 +157,7 @@ def _decide(context: Context, part: str, method: str) -> dict[str, Any]:
             rows = len(batch["id"])
             removed = context.removed(batch)
             verdicts = judge(plan.steps, batch, rows, batch[f"{IDENTITY}.same_record"], removed)
-            verdicts = without_blank(verdicts, batch["text.text"], batch[EDITED])
+            verdicts = _as_samples(context, verdicts, batch)
             kept = pa.array(verdicts.kept)
             repeat = pa.array(_repeats(plan, batch, verdicts.kept))
             writer.write(batch["id"], pa.RecordBatch.from_arrays([kept, verdicts.reason, repeat], schema=FATE_SCHEMA))
@@ -163,14 +167,31 @@ def _decide(context: Context, part: str, method: str) -> dict[str, Any]:
                 batch, repeat, _messages(plan, batch, rows),
             ))  # fmt: skip
         writer.commit(method, extra={"kept": collector.kept})
+    statistics = {"method": method, context.table.name: collector.to_json()}
+    told: dict[str, Any] = {"part": part, "kept": collector.kept, "documents": collector.total}
+    if context.table is DOCUMENTS:
+        records = _count_records(context, part)
+        statistics["records"], told["records"] = records.to_json(), records.total
+    context.store.write_bytes(statistics_path(context.store, part, context.table), _statistics_json(statistics))
+    return told
+
+
+def _count_records(context: Context, part: str) -> RecordCounts:
     records = RecordCounts()
     with Joined(context.store, part, ["record.kind", "record.reason", "record.status"], table="records") as view:
         for batch in view.batches():
             keys = seeded_keys(batch["id"], context.recipe.seed, "sample")
             records.update(batch["record.kind"], batch["record.reason"], batch["record.status"], keys)
-    statistics = {"method": method, "documents": collector.to_json(), "records": records.to_json()}
-    context.store.write_bytes(statistics_path(context.store, part), _statistics_json(statistics))
-    return {"part": part, "kept": collector.kept, "documents": collector.total, "records": records.total}
+    return records
+
+
+def _as_samples(context: Context, verdicts: Verdicts, batch: Columns) -> Verdicts:
+    """Without what is no sample though no rule drops it: texts of white space, images that an output cannot make."""
+    if context.table is DOCUMENTS:
+        return without_blank(verdicts, batch["text.text"], batch[EDITED])
+    from pipelines.image_samples import without_impossible
+
+    return without_impossible(context, verdicts, batch)
 
 
 def _repeats(plan: Plan, columns: Columns, kept: npt.NDArray[np.bool_]) -> npt.NDArray[np.int32]:
@@ -186,5 +207,5 @@ def _repeats(plan: Plan, columns: Columns, kept: npt.NDArray[np.bool_]) -> npt.N
 
 def _messages(plan: Plan, columns: Columns, rows: int) -> pa.Array:
     """The first error message of each row, null where there is none."""
-    errors = [columns[step.columns[0]] for step in plan.steps if step.rule is None]
+    errors = [columns[step.columns[0]] for step in plan.steps if step.is_error]
     return pc.coalesce(*errors) if errors else pa.nulls(rows, pa.string())

@@ -20,8 +20,9 @@ from core.remote_path import Stats
 from ingest.parts import Part
 from ingest.read import slice_digest
 from pipelines.context import Context
+from pipelines.image_layers import FETCHED, REACHED
 from pipelines.layers import Footer, check_seal, layer_path, read_footer
-from pipelines.plan import CONTENT, DUPLICATES, ELECTION, FATE, IDENTITY, Layer, Plan, fingerprint
+from pipelines.plan import CONTENT, DUPLICATES, ELECTION, FATE, IDENTITY, Layer, Plan, fingerprint, got
 from pipelines.store import Store
 from pipelines.summaries import are_decided, report_plan
 from pipelines.tables import DOCUMENTS, Table
@@ -186,6 +187,8 @@ def _digest(values: Mapping[str, Any]) -> str:
 def survey_stage(context: Context, survey: Survey, stage: int, made: Made) -> list[PartWork]:
     """What the map pass `stage` has to do; `made` are the passes that it comes after."""
     plan = context.plan
+    if plan.table is not DOCUMENTS:
+        return _survey_images(context, survey, stage, made)
     pages = survey.first
     records = survey.footers("records", "record")
     references = survey.footers("references", "reference") if stage == 0 and plan.references_method else {}
@@ -214,6 +217,34 @@ def survey_stage(context: Context, survey: Survey, stage: int, made: Made) -> li
                     ingest = f"{layer.name} needs the pages' HTML"
         work.append(PartWork(part, ingest, todo))
     return work
+
+
+def _survey_images(context: Context, survey: Survey, stage: int, made: Made) -> list[PartWork]:
+    """The same for images, whose first layers are there already."""
+    plan = context.plan
+    images, reached, fetched = survey.first, survey.of(REACHED), survey.of(FETCHED)
+    layers = {layer.name: survey.of(layer.name) for layer in plan.stage_layers(stage)}
+    work: list[PartWork] = []
+    for part in survey.parts:
+        todo: dict[str, str] = {}
+        for layer in plan.stage_layers(stage):
+            footer = layers[layer.name][part.name]
+            why = _layer_reason(plan, layer, footer, images[part.name], made)
+            if not why and footer is not None and footer.extra.get("got") != got(layer, fetched[part.name], reached[part.name]):
+                why = "other images were got"
+            if why:
+                todo[layer.name] = why
+        work.append(PartWork(part, "", todo))
+    return work
+
+
+def _beside(context: Context, survey: Survey) -> list[Any]:
+    """What elections and fates of images hang on that the pipeline wrote beside them."""
+    if context.plan.table is DOCUMENTS:
+        return []
+    layers = (survey.of(FETCHED), survey.of(REACHED))
+    names = ("told", "ok", "marks")
+    return [[part, [f.extra.get(n) for f in (layer[part] for layer in layers) if f for n in names]] for part in sorted(layers[0])]
 
 
 def reads_fingerprint(plan: Plan, layer: Layer, made: Made) -> str:
@@ -248,7 +279,8 @@ def pass_fingerprint(context: Context, survey: Survey, name: str, made: Made, ag
     rows = [(name, f.rows_digest, f.source.get("digest", "")) for name, f in sorted(pages.items()) if f is not None]
     reads = [made[other] for other in plan.bound_passes(name)]
     if name == DUPLICATES:
-        return fingerprint(plan.election_method(), rows, *([against] if against else []), *reads, *_removed(context))
+        told = [*([against] if against else []), *reads, *_removed(context), *_beside(context, survey)]
+        return fingerprint(plan.election_method(), rows, *told)
     layer = plan.by_name[name]
     return fingerprint("repeated", layer.method, rows, _costly(plan, layer, made), reads, *_removed(context))
 
@@ -280,12 +312,21 @@ def fate_fingerprint(context: Context, survey: Survey, made: Made) -> str:
     """The fingerprint of the fates: rules, what feeds them, the passes over all texts, and which rows costly scorers saw."""
     scored = [
         f"{layer.name}:{name}:{footer.scored}"
-        for layer in context.plan.layers if layer.costly
+        for layer in context.plan.layers if layer.skips
         for name, footer in survey.of(layer.name).items() if footer is not None
     ]  # fmt: skip
     settings = context.recipe.seed, context.plan.section.audit, report_plan(context.plan).to_dict()
     repeated = [made[name] for name in context.plan.passes if name != DUPLICATES]
-    return fingerprint(context.plan.fate_method(), made[DUPLICATES], sorted(scored), *settings, *_removed(context), *repeated)
+    return fingerprint(context.plan.fate_method(), made[DUPLICATES], sorted(scored), *settings, *_removed(context), *repeated,
+                       *_beside(context, survey), *image_files(context))
+
+
+def image_files(context: Context) -> list[Any]:
+    """The sizes that images have to be made in, which not every image can be."""
+    if context.plan.table is DOCUMENTS:
+        return []
+    outputs = (output for output in context.recipe.output.values() if output.from_ == context.plan.table.name)
+    return [output.resize.model_dump(mode="json") if output.resize else {} for output in outputs]
 
 
 def _removed(context: Context) -> list[str]:
@@ -299,7 +340,7 @@ def fates_missing(context: Context, survey: Survey, method: str) -> list[Part]:
     fates = survey.of(FATE)
 
     def decided(part: Part) -> bool:
-        return are_decided(context.store, part.name, method, fates[part.name], pages[part.name])
+        return are_decided(context, part.name, method, fates[part.name], pages[part.name])
 
     there = at_once(decided, survey.parts, survey.store.remote)
     return [part for part, is_there in zip(survey.parts, there, strict=True) if not is_there]

@@ -16,8 +16,9 @@ class Table:
     """A table with scorers, rules and fates.
 
     `first` is its first layer, of the columns `schema`; `follows` are those that follow from a record's id alone; `made` are
-    columns that are made while reading, and stored nowhere; `shown` are columns of the first layer that the report counts.
-    `beside` is the layer that the pipeline writes beside the first, with its columns.
+    columns that are made while reading, and stored nowhere; `shown` are those that the report counts beside scores.
+    `beside` is the layer that the pipeline writes beside the first, with its columns; `order` are those that an election looks
+    at (`pipelines.source_rows`).
     """
 
     name: str
@@ -26,6 +27,7 @@ class Table:
     follows: frozenset[str]
     made: Mapping[str, pa.DataType]
     shown: tuple[str, ...]
+    order: tuple[str, ...]
     beside: tuple[str, pa.Schema] | None = None
 
     @property
@@ -38,6 +40,12 @@ class Table:
         """The column with its host, which is made while reading."""
         return f"{self.first}.host"
 
+    def field(self, column: str) -> pa.Field:
+        """A column of the first layer, or of that beside it, by its full name."""
+        layer, _, name = column.partition(".")
+        schema = self.schema if layer == self.first or self.beside is None else self.beside[1]
+        return schema.field(name)
+
     def columns(self) -> dict[str, pa.DataType]:
         """The columns that rules and scorers can read before any scorer, by full name."""
         found = {f"{self.first}.{f.name}": f.type for f in self.schema if f.name not in ("id", "content")}
@@ -48,13 +56,18 @@ class Table:
 
 DOCUMENTS = Table(
     "documents", "page", PAGE_SCHEMA, frozenset({"page.url", "page.content", "page.form", "page.host"}), {},
-    ("url", "date", "status", "content_type", "charset", "truncated"),
+    tuple(f"page.{name}" for name in ("url", "date", "status", "content_type", "charset", "truncated")),
+    ("page.date", "text.characters"),
 )  # fmt: skip
+#: The bytes of images, and their pixels in one column for all scorers (`core.images.columns`).
+BYTES, DECODED = "image.bytes", "image.decoded"
 #: Of an image only what its address and its bytes say follows from its id: bytes that were got stay got.
 IMAGES = Table(
     "images", "image", IMAGE_SCHEMA,
-    frozenset({"image.url", "image.host", "image.bytes", "image.decoded", *(f"fetched.{f.name}" for f in FETCHED_SCHEMA)}),
-    {"image.bytes": pa.large_binary(), "image.decoded": pa.null()}, ("url", "references"), ("fetched", FETCHED_SCHEMA),
+    frozenset({"image.url", "image.host", BYTES, DECODED, *(f"fetched.{f.name}" for f in FETCHED_SCHEMA)}),
+    {BYTES: pa.large_binary(), DECODED: pa.null()},
+    ("image.url", "image.references", *(f"fetched.{name}" for name in ("status", "source", "format", "width", "height", "size"))),
+    ("fetched.width", "fetched.height", "fetched.size"), ("fetched", FETCHED_SCHEMA),
 )  # fmt: skip
 TABLES: Mapping[str, Table] = {table.name: table for table in (DOCUMENTS, IMAGES)}
 #: The first layer of every table, also of those without scorers.

@@ -38,7 +38,7 @@ class Match:
     """A document that a takedown takes out. `copies` are the other documents of its duplicate cluster, by id; `near` those
     of them that are joined to none of the takedown by the same page or text, only by texts that are alike.
 
-    `copy` says what it is itself if it goes because of another: `copy` or `near copy`.
+    `copy` says what it is itself if it goes because of another: `copy` or `near copy`; `image` is one that is no page.
     """
 
     id: str
@@ -116,6 +116,11 @@ def _matches(run: Run, removals: Removals) -> Iterator[Match]:
     for batch in run.documents.reader(["id", "page.url"]):
         for row in np.flatnonzero(removals.mask(batch.column("id"), batch.column("page.url"))).tolist():
             yield Match(batch.column("id")[row].as_py().hex(), batch.column("page.url")[row].as_py() or "")
+    if "image.url" not in run.images.known:
+        return
+    for batch in run.images.reader(["id", "image.url"]):
+        for row in np.flatnonzero(removals.mask(batch.column("id"), batch.column("image.url"))).tolist():
+            yield Match(batch.column("id")[row].as_py().hex(), batch.column("image.url")[row].as_py() or "", copy="image")
 
 
 def _clusters(run: Run, matches: Sequence[Match]) -> Mapping[str, Members]:

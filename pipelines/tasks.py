@@ -8,11 +8,24 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from core.errors import UserError, error_to_json
-from pipelines import elections, large_graphs, map_pass, matching, repeats, shard_exchange, shard_plan, summaries, verification
+from pipelines import (
+    elections,
+    gathering,
+    images_fetched,
+    large_graphs,
+    map_pass,
+    matching,
+    repeats,
+    shard_exchange,
+    shard_plan,
+    summaries,
+    verification,
+)  # fmt: skip
 from pipelines.context import Context
 from pipelines.memory import give_back
 from pipelines.notes import NoteBook, SilentNotes
 from pipelines.pool import Suspect, Task
+from pipelines.tables import DOCUMENTS
 from pipelines.zygote import receive, send
 
 
@@ -44,6 +57,8 @@ _PLAIN: Mapping[str, _Work] = {
     "collect_lines": repeats.collect,
     "match_lines": repeats.match,
     "cut_lines": repeats.cut,
+    "collect_images": gathering.collect,
+    "build_images": gathering.build,
     "decide_fates": summaries.decide_fates,
     "merge_statistics": summaries.merge_statistics,
     "count_samples": shard_plan.count,
@@ -56,8 +71,11 @@ _PLAIN: Mapping[str, _Work] = {
 def do(context: Context, task: Task, notes: NoteBook) -> dict[str, Any]:
     """Does one task in this process."""
     notes.begin()
+    context = context.of(task.args.get("table", DOCUMENTS.name)).open()
     if task.kind == "map":
         return _map(context, task.args, task.suspects, notes)
+    if task.kind == "fetch_images":  # which has pauses of its own
+        return images_fetched.fetch(context, task.args, notes)
     return _PLAIN[task.kind](context, task.args)
 
 

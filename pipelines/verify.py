@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,12 +17,13 @@ import xxhash
 
 from core.errors import InputError, StorageError
 from core.remote_path import place
-from ingest.parts import Part
+from pipelines.image_layers import FETCHED
 from pipelines.layers import Footer, RowReader, check_seal, id_bytes, layer_path, read_footer
 from pipelines.plan import FATE
 from pipelines.runfile import RUN, read_run
+from pipelines.segments import Segments, segment_path
 from pipelines.store import Store
-from pipelines.stored_layers import PlannedLayer, layers_of
+from pipelines.stored_layers import PlannedLayer, layers_of, part_names_of
 from pipelines.survey import MANIFEST
 from pipelines.tables import FIRST_LAYERS
 from reports.check_sums import verify as verify_sums
@@ -74,23 +75,27 @@ def verify(out: str, told: Callable[[str], None] | None = None) -> Checked:
         raise InputError(f"{out}: there is no run here ({RUN} is missing)", "give the --out of a run")
     checked = Checked()
     store = Store(out)
-    parts = [Part.from_json(part) for part in info["parts"]]
     if info["finished"] is None:
         checked.problems.append(Problem(RUN, "the last run did not finish", RUN_AGAIN))
     counts: dict[str, int] = {"documents": 0, "records": 0, "kept": 0}
+    counts |= {"images": 0, "images kept": 0} if "images" in info["plan"] else {}
     for layer in layers_of(info):
         if told is not None:
             told(f"{layer.table}/{layer.name}")
         manifest = _manifest(store, layer, checked)
-        for part in parts:
-            _file(store, layer, part.name, manifest, checked, counts)
+        for part in part_names_of(info, layer.table):
+            _file(store, layer, part, manifest, checked, counts)
+    if "images" in counts:
+        check_segments(store, part_names_of(info, "images"), checked)
     whole = not checked.problems
     written = _outputs(store, info, checked, told)
     # Where layers are missing or damaged, the sums would only say so again.
     _sums(place(out) / "report" / "stats.json", counts if whole else {}, checked)
     for name, samples in written.items():
-        if whole and samples != counts["kept"]:
-            what = f"{samples:,} samples written or left out, and documents/fate keeps {counts['kept']:,}"
+        table = info["recipe"]["output"][name]["from"]
+        kept = counts["images kept" if table == "images" else "kept"]
+        if whole and samples != kept:
+            what = f"{samples:,} samples written or left out, and {table}/fate keeps {kept:,}"
             checked.problems.append(Problem(f"shards/{name}/index.json", what, RUN_AGAIN))
     return checked
 
@@ -142,9 +147,9 @@ def _file(
         add(str(error))
         return
     checked.rows += rows
-    if layer.name in ("page", "record"):
+    if layer.name in ("page", "record", "image"):
         counts[layer.table] += rows
-    counts["kept"] += kept
+    counts["images kept" if layer.table == "images" else "kept"] += kept
 
 
 def _read(path: Path, footer: Footer, layer: PlannedLayer) -> tuple[int, int]:
@@ -165,6 +170,28 @@ def _read(path: Path, footer: Footer, layer: PlannedLayer) -> tuple[int, int]:
     if digest.hexdigest() != footer.rows_digest:
         raise ValueError("its ids are not those of its footer")
     return rows, kept
+
+
+def check_segments(store: Store, parts: Iterable[str], checked: Checked) -> None:
+    """Reads the bytes of every image that was got, against their digests."""
+    for part in parts:
+        path = layer_path(store, "images", FETCHED, part)
+        segments = Segments(store)
+        try:
+            reader = RowReader(path, ["id", "segment", "row", "sha256"])
+        except (StorageError, OSError):  # told already
+            continue
+        try:
+            for batch in reader.batches(_ROWS):
+                for row in batch.filter(pc.is_valid(batch.column("segment"))).to_pylist():
+                    (data,) = segments.read([row["id"]], [row["segment"]], [row["row"]])
+                    if hashlib.sha256(data.as_buffer()).digest() != row["sha256"]:
+                        name = _short(store, segment_path(store, row["segment"]))
+                        checked.problems.append(Problem(name, f"the image {row['id'].hex()} is not as it was got", REMOVE))
+        except StorageError as error:
+            checked.problems.append(Problem(_short(store, place(error.path)), error.message.partition(": ")[2], REMOVE))
+        finally:
+            reader.close()
 
 
 def _outputs(
@@ -199,9 +226,12 @@ def _sums(path: Path, counts: dict[str, int], checked: Checked) -> None:
     try:
         stats = json.loads(path.read_bytes())
         problems = verify_sums(stats)
-        table = next(t for t in stats["tables"] if t["name"] == "documents")
+        tables = {table["name"]: table for table in stats["tables"]}
+        table = tables["documents"]
         told = {"documents": table["total"], "records": stats["records"]["total"], "kept": table["repeat"]}
-    except (OSError, ValueError, KeyError, TypeError, StopIteration) as error:
+        if "images" in counts:
+            told |= {"images": tables["images"]["total"], "images kept": tables["images"]["repeat"]}
+    except (OSError, ValueError, KeyError, TypeError) as error:
         checked.problems.append(Problem(name, f"cannot be read ({error})", RUN_AGAIN))
         return
     problems += [

@@ -15,9 +15,9 @@ import pyarrow as pa
 TEXT_EXTENSIONS = frozenset({"txt"})
 
 
-def features_of(schema: pa.Schema, members: Mapping[str, str]) -> dict[str, Any]:
+def features_of(schema: pa.Schema, members: Mapping[str, str], keyed: bool = False) -> dict[str, Any]:
     """Features of the samples that `ShardWriter` writes from batches of `schema`, as JSON values."""
-    payload = {"key", *members.values()}
+    payload = {*([] if keyed else ["key"]), *members.values()}
     metadata = {field.name: _feature(field.type) for field in schema if field.name not in payload}
     values = {e: _value("string" if e in TEXT_EXTENSIONS else "binary") for e in members}
     return {"json": metadata, **values, "__key__": _value("string"), "__url__": _value("string")}

@@ -19,13 +19,15 @@ METADATA = "json"
 class WebDatasetBody:
     """Writes the tar and its sidecar. A null member is written as an empty file: every sample has every member."""
 
-    def __init__(self, tar: HashingFile, sidecar: HashingFile, schema: pa.Schema, members: dict[str, str]) -> None:
+    def __init__(
+        self, tar: HashingFile, sidecar: HashingFile, schema: pa.Schema, members: dict[str, str], keyed: bool = False
+    ) -> None:  # fmt: skip
         if METADATA in members:
             raise ValueError(f".{METADATA} is the metadata of a sample and cannot be a member")
         self._members = members
         payload = set(members.values())
         self._beside = [name for name in schema.names if name not in payload]
-        self._metadata = [name for name in self._beside if name != "key"]
+        self._metadata = [name for name in self._beside if keyed or name != "key"]
         self._tar = TarWriter(tar)
         self._sidecar = ParquetBody(sidecar, pa.schema([schema.field(name) for name in self._beside]))
 

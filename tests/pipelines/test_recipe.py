@@ -243,8 +243,8 @@ PROBLEMS = {
         "did you mean `warcs`?",
     ),
     "section": (
-        "name: a\ninput: {warcs: x}\nimages: {}\n",
-        "recipe:3: images: a section `images` is not there yet",
+        "name: a\ninput: {warcs: x}\nnodes: {}\n",
+        "recipe:3: nodes: a section `nodes` is not there yet",
         "",
     ),
     "unknown section": ("name: a\ninput: {warcs: x}\ndocument: {}\n", "unknown key `document`", "`documents`"),
@@ -258,9 +258,34 @@ PROBLEMS = {
     "list": ("name: a\ninput: {warcs: x}\ndocuments:\n  keep:\n", "recipe:4: documents.keep: should be a list", ""),
     "from": ("name: a\ninput: {warcs: x}\noutput: {t: {}}\n", "output.t: `from` is missing", "from: documents"),
     "later": (
-        "name: a\ninput: {warcs: x}\noutput: {t: {from: images}}\n",
-        "an output from `images` is not there yet",
+        "name: a\ninput: {warcs: x}\noutput: {t: {from: interleaved}}\n",
+        "an output from `interleaved` is not there yet",
         "from: documents",
+    ),
+    "no images": (
+        "name: a\ninput: {warcs: x}\noutput: {t: {from: images}}\n",
+        "recipe:3: output.t.from: is made of images, and the recipe has no section `images`",
+        "add `images: {}`",
+    ),
+    "images of texts": (
+        "name: a\ninput: {wets: x}\nimages: {}\n",
+        "recipe:3: images: are found in the HTML of pages, which only WARCs have",
+        "input: {warcs:",
+    ),
+    "a fetcher's setting": (
+        "name: a\ninput: {warcs: x}\nimages:\n  fetch: {max_bytes: 0}\n",
+        "recipe:4: images.fetch.max_bytes: 0 is not a number above 0",
+        "",
+    ),
+    "a caption that is not kept": (
+        "name: a\ninput: {warcs: x}\nimages: {captions: {kinds: [alt]}}\noutput: {t: {from: images, caption: [title]}}\n",
+        "recipe:4: output.t.caption: `title` is not among the captions that are kept",
+        "images.captions.kinds",
+    ),
+    "sizes of texts": (
+        "name: a\ninput: {warcs: x}\noutput: {t: {from: documents, resize: {size: 9}}}\n",
+        "recipe:3: output.t: resize: is said of images only",
+        "from: images",
     ),
     "format": (
         "name: a\ninput: {warcs: x}\noutput: {t: {from: documents, format: parket}}\n",

@@ -1,0 +1,148 @@
+"""Images as samples of shards: img2dataset's members and keys (github.com/rom1504/img2dataset, downloader.py) plus our scores.
+
+An image is made in its output's size when it is sent to its shard; its caption is the first that a page that is kept says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from pipelines.context import Context
+from pipelines.fates import Verdicts
+from pipelines.image_layers import FETCHED, REACHED
+from pipelines.memory import give_back
+from pipelines.recipe import Output
+from pipelines.recipe_images import Encoding, image_file
+from pipelines.segments import Segments
+from pipelines.view import Columns
+
+I64 = npt.NDArray[np.int64]
+#: The kinds of caption that an output prefers unless it says which.
+PREFERRED = ("alt", "figcaption", "title")
+TOO_MANY_PIXELS = "too_many_pixels"
+#: What img2dataset tells of an image, but for its key: names of columns of a sample.
+TOLD = pa.schema([
+    ("url", pa.string()), ("caption", pa.string()), ("status", pa.string()), ("error_message", pa.string()),
+    ("width", pa.int32()), ("height", pa.int32()), ("original_width", pa.int32()), ("original_height", pa.int32()),
+    ("sha256", pa.string()), ("exif", pa.string()),
+])  # fmt: skip
+#: The columns of a sample's members.
+TEXT, IMAGE = "text", "image"
+#: Images that are made at a time.
+_ROWS = 16
+
+
+def members(output: Output) -> dict[str, str]:
+    """The members of a sample: extension → column."""
+    return {"txt": TEXT, (output.encode or Encoding()).extension: IMAGE}
+
+
+def without_impossible(context: Context, verdicts: Verdicts, batch: Columns) -> Verdicts:
+    """What is kept of images: one that an output cannot make, as it is so long that it would become too large, is no sample."""
+    from core.images import LIMITS
+
+    outputs = [output for output in context.recipe.output.values() if output.from_ == context.table.name]
+    sizes = [image_file(output.resize, output.encode).resize for output in outputs]
+    rows = np.flatnonzero(verdicts.kept).tolist()
+    widths, heights = (batch[f"{FETCHED}.{name}"].to_pylist() for name in ("width", "height"))
+    kept, reason = verdicts.kept.copy(), verdicts.reason
+    for row in rows:
+        made = (size.scaled(widths[row], heights[row]) for size in sizes)
+        kept[row] = all(wide <= widths[row] or wide * high <= LIMITS.pixels for wide, high in made)
+    lost = verdicts.kept & ~kept
+    if not lost.any():
+        return verdicts
+    why = np.where(lost, TOO_MANY_PIXELS, np.array(reason.to_pylist(), object))
+    return Verdicts(kept, pa.array(why, pa.string()), verdicts.rules)
+
+
+def payload(
+    context: Context, output: Output, parts: Sequence[str], rows: I64, slab: int, place: str,
+    metadata: Sequence[tuple[str, pa.DataType]],
+) -> Iterator[pa.Table]:  # fmt: skip
+    """Members and metadata of the rows (sorted) of parts, with their places in a column `place`, `slab` bytes or so at a
+    time."""
+    scores = [name for name, _ in metadata if name not in TOLD.names]
+    columns = [
+        "image.url", "image.captions", f"{REACHED}.captions",
+        *(f"{FETCHED}.{name}" for name in ("segment", "row", "size", "sha256", "width", "height")), *scores,
+    ]  # fmt: skip
+    maker = _Maker(context, output)
+    batches: list[pa.RecordBatch] = []
+    start = held = 0
+    for part in parts:
+        with context.joined(part, columns) as view:
+            for batch in view.batches():
+                count = len(batch["id"])
+                low, high = np.searchsorted(rows, [start, start + count])
+                wanted = rows[low:high] - start
+                for first in range(0, len(wanted), _ROWS):
+                    some = wanted[first : first + _ROWS]
+                    batches.append(maker.make({n: c.take(pa.array(some)) for n, c in batch.items()}, scores, place, some + start))
+                    held += batches[-1].get_total_buffer_size()
+                    if held > slab:
+                        table = pa.Table.from_batches(batches).combine_chunks()
+                        batches, held = [], 0
+                        yield table
+                        del table
+                        give_back()
+                start += count
+    if batches:
+        yield pa.Table.from_batches(batches).combine_chunks()
+
+
+class _Maker:
+    """Makes samples of images for an output."""
+
+    def __init__(self, context: Context, output: Output) -> None:
+        self._segments = Segments(context.store)
+        self._file = image_file(output.resize, output.encode)
+        self._kinds = output.caption or [kind for kind in PREFERRED if kind in context.recipe.captions.kinds]
+
+    def make(self, columns: Columns, scores: Sequence[str], place: str, places: I64) -> pa.RecordBatch:
+        """The samples of some rows, whose places go with them."""
+        files = self._segments.read(*(columns[n].to_pylist() for n in ("id", f"{FETCHED}.segment", f"{FETCHED}.row")))
+        images: list[bytes] = []
+        told: list[dict[str, Any]] = []
+        names = (
+            "image.url", "image.captions", f"{REACHED}.captions",
+            *(f"{FETCHED}.{name}" for name in ("sha256", "width", "height")),
+        )
+        for file, url, captions, marks, sha256, width, height in zip(
+            files, *(columns[name].to_pylist() for name in names), strict=True
+        ):
+            made, about = self._convert(memoryview(file.as_buffer()).tobytes())
+            images.append(made)
+            told.append({
+                "url": url, "caption": self._caption(captions, marks), **about, "original_width": width, "original_height": height,
+                "sha256": sha256.hex(), "exif": "{}",
+            })  # fmt: skip
+        about = pa.RecordBatch.from_pylist(told, schema=TOLD)
+        made = {
+            TEXT: about.column("caption"), IMAGE: pa.array(images, pa.large_binary()), "id": columns["id"],
+            **dict(zip(TOLD.names, about.columns, strict=True)), **{name: columns[name] for name in scores},
+            place: pa.array(places),
+        }  # fmt: skip
+        return pa.RecordBatch.from_arrays(list(made.values()), names=list(made))
+
+    def _convert(self, file: bytes) -> tuple[bytes, Mapping[str, Any]]:
+        """The image in its size, and what became of it. One that could be decoded before may fail now, as it is decoded at
+        another scale: it says so, and has no bytes."""
+        from core.images import ImageError, convert
+
+        try:
+            _, (made,) = convert(file, [self._file])
+        except ImageError as error:
+            return b"", {"status": "failed_to_resize", "error_message": str(error)}
+        return made.data, {"status": "success", "width": made.width, "height": made.height}
+
+    def _caption(self, captions: Sequence[Mapping[str, Any]], marks: Sequence[bool]) -> str:
+        """The caption of the first kind that a kept page says, empty if there is none."""
+        said = [caption for caption, mark in zip(captions, marks, strict=True) if mark]
+        return next((caption["text"] for kind in self._kinds for caption in said if caption["kind"] == kind), "")
+

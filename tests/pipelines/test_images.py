@@ -1,0 +1,83 @@
+"""Images from references to shards: gathered by host, taken from the WARC or fetched, scored, and written."""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import PIL.Image
+import pytest
+
+from .image_runs import page, picture, recipe, rows, warc
+from .runs import hashes, small_run
+
+PAGES = {
+    "http://a.example/one": page("<img src=cat.jpg alt='A cat'>", "<img src=http://b.example/dog.png alt='A dog'>"),
+    "http://a.example/two": page("<img src=cat.jpg alt='The cat again'>", "<img src=/gone.jpg alt='Gone'>"),
+    "http://a.example/three": page("<img src=cat.jpg alt='A cat'>", "<img src=broken.jpg>", "<img src=text.jpg>"),
+    "http://c.example/short": page("<img src=only.jpg alt='Only'>", "<img src=http://a.example/cat.jpg alt='Dropped'>", text=""),
+}
+IMAGES = {
+    "http://a.example/cat.jpg": picture(1),
+    "http://b.example/dog.png": picture(2, (100, 300), "PNG"),
+    "http://a.example/broken.jpg": picture(3)[:700],
+    "http://a.example/text.jpg": b"<html>no image",
+    "http://c.example/only.jpg": picture(4),
+}
+
+
+@pytest.fixture
+def crawl(tmp_path: Path) -> Path:
+    return warc(tmp_path / "crawl.warc.gz", PAGES, IMAGES)
+
+
+def samples(out: Path, name: str = "pairs") -> dict[str, dict[str, Any]]:
+    """The samples of an output: their members by extension, by address."""
+    found: dict[str, dict[str, bytes]] = {}
+    for path in sorted((out / "shards" / name).glob("*.tar")):
+        with tarfile.open(path) as tar:
+            for member in tar:
+                key, _, extension = member.name.partition(".")
+                file = tar.extractfile(member)
+                assert file is not None
+                found.setdefault(key, {})[extension] = file.read()
+    told = {key: {**sample, "json": json.loads(sample["json"])} for key, sample in found.items()}
+    assert all(sample["json"]["key"] == key for key, sample in told.items())
+    return {sample["json"]["url"]: sample for sample in told.values()}
+
+
+def test_from_references_to_shards(crawl: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    result = small_run(out, recipe(crawl))
+    found = rows(out, "reached", "fetched", "fate")
+    assert set(found) == {*IMAGES, "http://a.example/gone.jpg"}
+    cat = found["http://a.example/cat.jpg"]
+    assert cat["image.references"] == 4
+    alts = [(c["text"], c["count"]) for c in cat["image.captions"] if c["kind"] == "alt"]
+    assert alts == [("A cat", 2), ("Dropped", 1), ("The cat again", 1)]
+    said = zip(cat["image.captions"], cat["reached.captions"], strict=True)
+    kept = [caption["text"] for caption, mark in said if mark and caption["kind"] == "alt"]
+    assert kept == ["A cat", "The cat again"]
+    reasons = {url: row["fate.reason"] for url, row in found.items()}
+    assert reasons["http://c.example/only.jpg"] == "document"
+    assert found["http://c.example/only.jpg"]["fetched.status"] is None
+    assert (reasons["http://a.example/cat.jpg"], reasons["http://b.example/dog.png"]) == ("", "")
+    assert reasons["http://a.example/broken.jpg"] == "truncated"
+    assert reasons["http://a.example/gone.jpg"] in ("dns", "dns_not_found")
+    made = samples(out)
+    assert set(made) == {"http://a.example/cat.jpg", "http://b.example/dog.png"}
+    dog = made["http://b.example/dog.png"]
+    assert PIL.Image.open(io.BytesIO(dog["jpg"])).size == (32, 32)
+    assert dog["txt"] == b"A dog"
+    told = dog["json"]
+    assert (told["original_width"], told["original_height"], told["width"], told["status"]) == (100, 300, 32, "success")
+    assert (told["caption"], told["exif"], told["error_message"], len(told["sha256"])) == ("A dog", "{}", None, 64)
+    table = next(t for t in result.stats["tables"] if t["name"] == "images")
+    assert (table["total"], table["kept"]) == (6, 2)
+    before = hashes(out, "images", "shards", "statistics")
+    again = small_run(out, recipe(crawl))
+    assert again.passes.keys() <= {"fetch images"}  # what may be there next time is asked for again
+    assert hashes(out, "shards") == {name: of for name, of in before.items() if name.startswith("shards")}

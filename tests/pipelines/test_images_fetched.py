@@ -1,0 +1,135 @@
+"""Images that the input does not hold are asked for on loopback: what fails is counted, what was got is not asked for again."""
+
+from __future__ import annotations
+
+import http.server
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines import images_fetched
+
+from .image_runs import page, picture, recipe, rows, warc
+from .runs import hashes, small_run
+
+
+class Server(http.server.ThreadingHTTPServer):
+    """Answers with `answers` by path, (status, body), and counts what it is asked."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.answers: dict[str, tuple[int, bytes]] = {}
+        self.asked: Counter[str] = Counter()
+
+    def url(self, path: str) -> str:
+        return f"http://127.0.0.1:{self.server_port}{path}"
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        server = self.server
+        assert isinstance(server, Server)
+        server.asked[self.path] += 1
+        status, body = server.answers.get(self.path, (404, b""))
+        self.send_response(status)
+        if status == 302:
+            self.send_header("Location", body.decode())
+            body = b""
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        return
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with Server() as found:
+        threading.Thread(target=found.serve_forever, daemon=True).start()
+        yield found
+        found.shutdown()
+
+
+def crawl(path: Path, *urls: str) -> Path:
+    return warc(path, {"http://a.example/": page(*(f"<img src='{url}' alt='{i}'>" for i, url in enumerate(urls)))}, {})
+
+
+def test_what_servers_answer(server: Server, tmp_path: Path) -> None:
+    server.answers = {
+        "/cat.jpg": (200, picture(1)), "/moved.jpg": (302, b"/cat.jpg"), "/page.jpg": (200, b"<html><body>no image</body></html>"),
+        "/late.jpg": (503, b""), "/large.jpg": (200, picture(2, (400, 400), "PNG")),
+    }  # fmt: skip
+    urls = [server.url(path) for path in [*server.answers, "/gone.jpg"]]
+    made = recipe(crawl(tmp_path / "c.warc.gz", *urls), "images.fetch.max_bytes=100000")
+    out = tmp_path / "out"
+    small_run(out, made)
+    found = {url.rpartition("/")[2]: row for url, row in rows(out, "fetched", "fate").items()}
+    assert {name: row["fetched.status"] for name, row in found.items()} == {
+        "cat.jpg": "ok", "moved.jpg": "ok", "page.jpg": "not_an_image", "late.jpg": "http_503", "large.jpg": "too_large",
+        "gone.jpg": "http_404",
+    }  # fmt: skip
+    assert {name for name, row in found.items() if row["fetched.again"]} == {"late.jpg"}
+    assert {name: row["fate.reason"] for name, row in found.items()} == {
+        name: "" if row["fetched.status"] == "ok" else row["fetched.status"] for name, row in found.items()
+    }  # fmt: skip
+    assert (found["moved.jpg"]["fetched.final_url"], found["cat.jpg"]["fetched.width"]) == (server.url("/cat.jpg"), 60)
+    first = hashes(out, "images/segments")
+
+    server.asked.clear()
+    server.answers["/late.jpg"] = (200, picture(3))
+    small_run(out, made)
+    assert server.asked == {"/late.jpg": 1}
+    found = {url.rpartition("/")[2]: row for url, row in rows(out, "fetched", "readable", "fate").items()}
+    assert (found["late.jpg"]["fate.reason"], found["late.jpg"]["readable.scored"]) == ("", True)
+    assert first.items() <= hashes(out, "images/segments").items()  # what was got is not written again
+
+    server.asked.clear()
+    shards = hashes(out, "shards", "images")
+    assert not small_run(out, made).passes
+    assert not server.asked
+    assert hashes(out, "shards", "images") == shards
+
+
+def test_without_a_network_a_run_ends_and_says_why(tmp_path: Path) -> None:
+    made = recipe(crawl(tmp_path / "c.warc.gz", *(f"http://127.0.0.1:9/{i}.jpg" for i in range(9))))
+    out = tmp_path / "out"
+    result = small_run(out, made)
+    table = next(t for t in result.stats["tables"] if t["name"] == "images")
+    assert (table["total"], table["kept"], sum(table["reasons"].values())) == (9, 0, 9)
+    assert set(table["reasons"]) <= {"connect", "host_unreachable"}
+
+
+def test_a_run_that_was_killed_asks_for_what_is_missing_only(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    server.answers = {f"/{i}.jpg": (200, picture(i)) for i in range(60)}
+    made = recipe(crawl(tmp_path / "c.warc.gz", *(server.url(path) for path in server.answers)), "images.fetch.per_host=1")
+    out = tmp_path / "out"
+    monkeypatch.setattr(images_fetched, "WRITE_SECONDS", 0.0)
+    take, taken = images_fetched._PartFetch._take, Counter[str]()  # pyright: ignore[reportPrivateUsage]
+
+    def die(self: Any, outcome: Any) -> None:
+        taken["all"] += 1
+        if taken["all"] == 20:
+            raise MemoryError("killed")
+        take(self, outcome)
+
+    monkeypatch.setattr(images_fetched._PartFetch, "_take", die)  # pyright: ignore[reportPrivateUsage]
+    with pytest.raises(Exception, match="killed"):
+        small_run(out, made)
+    written = {url for url, row in rows(out, "fetched").items() if row["fetched.status"] == "ok"}
+    assert len(written) == 19
+    monkeypatch.setattr(images_fetched._PartFetch, "_take", take)  # pyright: ignore[reportPrivateUsage]
+    server.asked.clear()
+    small_run(out, made)
+    assert not {server.url(path) for path in server.asked} & written
+    assert all(row["fetched.status"] == "ok" for row in rows(out, "fetched").values())
