@@ -15,8 +15,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core.images.columns import decoded
 from core.scorer import CUT, MASK, Scorer
 from pipelines.recipe_scorers import build_scorer, installed_scorers
+from tests.core.images.samples import encoded, picture
 
 NAMES = [name for name in sorted(installed_scorers()) if name not in ("trouble", "dear", "echo")]
 
@@ -88,7 +90,28 @@ def column(name: str, texts: list[str | None]) -> pa.Array:
         return pa.array([None if i % 5 == 4 else i % 9 / 8 for i in range(len(texts))], pa.float32())
     if name.startswith("language."):
         return pa.array([i / max(1, len(texts)) for i in range(len(texts))], pa.float32())
+    if name == "reference.alt":
+        return pa.array(texts, pa.string())
+    if name == "reference.url":
+        urls = [None if i % 7 == 6 else f"http://h.example/{str(text)[:40]}.jpg" for i, text in enumerate(texts)]
+        return pa.array(urls, pa.string())
+    if name == "image.bytes":
+        return pa.array([image_of(text) for text in texts], pa.large_binary())
+    if name == "image.decoded":
+        return decoded(pa.array([image_of(text) for text in texts], pa.large_binary()))
     raise NotImplementedError(f"the contract suite does not know how to make {name}: add it here")
+
+
+def image_of(text: str | None) -> bytes | None:
+    """A file that follows from a text: an image of any format, one cut short, or what is none."""
+    if text is None:
+        return None
+    kind = len(text) % 7
+    data = text.encode()
+    if kind == 6 or not text:
+        return data
+    made = encoded(picture(1 + len(data) % 97, 1 + len(data) % 61, len(data)), ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF")[kind])
+    return made if len(data) % 5 else made[: len(made) // 2]
 
 
 def batch(scorer: Scorer, texts: list[str | None]) -> pa.RecordBatch:

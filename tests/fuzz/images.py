@@ -64,7 +64,7 @@ def seeds() -> tuple[bytes, ...]:
     return tuple(files)
 
 
-_WORDS = [bytes.fromhex(word) for word in "00000000 ffffffff 7fffffff 80000000 00000001 ffff 0000 ffd9 ffda".split()]
+_WORDS = [bytes.fromhex(word) for word in ("00000000", "ffffffff", "7fffffff", "80000000", "00000001", "ffff", "0000", "ffd9")]
 
 
 def mutated(rng: Random) -> bytes:
