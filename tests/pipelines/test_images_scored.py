@@ -122,7 +122,7 @@ def test_rules_and_duplicates(tmp_path: Path) -> None:
     found = rows(out, "shade", "same_file", "said", "duplicates", "fate")
     reasons = {url.rpartition("/")[2]: row["fate.reason"] for url, row in found.items()}
     assert sorted([reasons.pop("one.jpg"), reasons.pop("copy.jpg")]) == ["", "duplicate"]
-    assert reasons == {"small.jpg": "width", "two.png": ""}
+    assert reasons == {"small.jpg": "fetched_width", "two.png": ""}
     assert found["http://a.example/one.jpg"]["duplicates.size"] == 2
     assert found["http://a.example/small.jpg"]["duplicates.cluster"] is None  # a rule before dropped it
     assert np.isclose(found["http://b.example/two.png"]["shade.mean"], 127, atol=5)
