@@ -127,11 +127,11 @@ def _border(pixels: Pixels) -> float:
     """The share of the area outside the box that is left when rows and columns of one colour at each edge are cut off."""
     high, wide = pixels.shape[:2]
     top, bottom = _run(pixels), _run(pixels[::-1])
-    if top == high:
+    if top + bottom >= high:
         return 1.0
     inner = pixels[top : high - bottom].transpose(1, 0, 2)
     left, right = _run(inner), _run(inner[::-1])
-    return 1 - (high - top - bottom) * (wide - left - right) / (high * wide)
+    return 1 - (high - top - bottom) * max(0, wide - left - right) / (high * wide)
 
 
 def _run(lines: Pixels) -> int:

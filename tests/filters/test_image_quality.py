@@ -65,6 +65,12 @@ def test_borders(top: int, bottom: int, left: int, right: int) -> None:
     assert measures(framed)["border"] == pytest.approx(1 - inner.size / framed.size, abs=1e-6)
 
 
+def test_two_halves_are_all_border() -> None:
+    halves = np.zeros((40, 60, 3), np.uint8)
+    halves[20:] = 200
+    assert measures(halves)["border"] == measures(np.ascontiguousarray(halves.transpose(1, 0, 2)))["border"] == 1
+
+
 def test_blur_falls_with_sharpness_and_is_opencvs_on_small_images() -> None:
     """cv2.Laplacian(grey, cv2.CV_64F)[1:-1, 1:-1].var() of OpenCV 5.0 on a 7 × 5 ramp of squares: 4 everywhere inside."""
     squares = np.repeat((np.arange(7)[None, :, None] ** 2 * np.ones((5, 1, 1))).astype(np.uint8), 3, axis=2)
