@@ -20,8 +20,9 @@ from pathlib import Path
 
 from core.errors import StorageError
 from core.files import storage_errors
+from core.ranged_file import RANGE_BYTES
 from core.remote import Look, look, refused
-from core.remote_file import RANGE_BYTES, Ranges
+from core.remote_file import Ranges
 from core.retries import number_of
 
 #: Where copies and drafts lie, and how many bytes of copies are kept.

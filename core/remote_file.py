@@ -5,16 +5,12 @@ A file that is written anew while it is read is told: bytes of two files are nev
 
 from __future__ import annotations
 
-import io
-import os
 import re
-from typing import Any
 
 from core.errors import InputError
+from core.ranged_file import RangedFile
 from core.remote import asked, file_system, look, opened
 
-#: One request asks for at most so many bytes.
-RANGE_BYTES = 8 << 20
 #: What stores say of a range when an object was removed, or is shorter now.
 _GONE = re.compile("RESOURCE_NOT_FOUND|NO_SUCH_KEY|INVALID_RANGE|HTTP status (404|416)")
 
@@ -42,7 +38,7 @@ class Ranges:
         self.close()
 
 
-class RemoteFile(io.RawIOBase):
+class RemoteFile(RangedFile):
     """A remote file. FileNotFoundError or another OSError if it cannot be opened, UnreachableError when its store stays
     away, InputError if it changes or is closed to us while it is read."""
 
@@ -51,41 +47,13 @@ class RemoteFile(io.RawIOBase):
         self.uri = uri
         self._ranges = Ranges(uri)
         self._look = self._ranges.look
-        self._at = 0
 
     def size(self) -> int:
         return self._look.size
 
-    def read(self, size: int | None = -1, /) -> bytes:
-        """The next `size` bytes, fewer only at the end; all that follow where it is negative or None."""
-        left = max(0, self._look.size - self._at)
-        size = left if size is None or size < 0 else min(size, left)
-        pieces: list[bytes] = []
-        while size > 0:
-            piece = self._range(self._at, min(size, RANGE_BYTES))
-            self._at += len(piece)
-            size -= len(piece)
-            pieces.append(piece)
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
-
-    def readinto(self, buffer: Any, /) -> int:
-        view = memoryview(buffer).cast("B")
-        data = self.read(len(view))
-        view[: len(data)] = data
-        return len(data)
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
-        self._at = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._look.size}[whence]
-        return self._at
-
-    def tell(self) -> int:
-        return self._at
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
+    @property
+    def _length(self) -> int:
+        return self._look.size
 
     def close(self) -> None:
         if not self.closed:

@@ -20,10 +20,8 @@ from core.columns import utf8_view
 from core.scorer import column
 from ingest.permissions_scan import ANCHOR, MAX_TAGS, META, Places, find_tags, make_needles
 from ingest.references import unescape
+from ingest.robots_directives import directives
 
-#: Directives with a value; what else stands before a colon is the name of a robot.
-_VALUED = frozenset({"unavailable_after", "max-snippet", "max-image-preview", "max-video-preview"})
-_AGENT = re.compile(r"\s*([\w*-]+)\s*:\s*(.*)", re.DOTALL)
 _ATTRIBUTE = re.compile(r"""(?<![^\s"'<>/=])([^\s"'<>/=]{1,64})\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'=<>`]+))""")
 _CC = re.compile(
     r"creativecommons\.org/(?:(?:licen[sc]es)/([a-z+-]{2,16})|publicdomain/(zero|mark|certification))(?:/(\d\.\d))?", re.IGNORECASE
@@ -155,12 +153,9 @@ class Permissions:
         """The directives of a list that are for all robots or for one of `agents`."""
         for_us = {"robots", "*", *_lower(self.agents)}
         found: set[str] = set()
-        for item in value[: 1 << 12].lower().split(","):
-            match = _AGENT.match(item)
-            if match is not None and match[1] not in _VALUED:
-                agent, item = match[1], match[2]
-            if agent in for_us:
-                found.update(item.split())
+        for robot, directive in directives(value[: 1 << 12].lower(), agent):
+            if robot in for_us:
+                found.update(directive.split())
         return found
 
 

@@ -100,10 +100,10 @@ class Context:
         return self._others[table]
 
     @cached_property
-    def _opened(self) -> bool:
+    def _opened(self) -> Context:
         for layer in self.plan.layers:
             layer.scorer.open()
-        return True
+        return self
 
     @cached_property
     def ingest(self) -> IngestOptions:
@@ -161,5 +161,4 @@ class Context:
 
     def open(self) -> Context:
         """Opens the scorers of the table, unless they are: models are loaded, once a process."""
-        assert self._opened
-        return self
+        return self._opened

@@ -15,10 +15,10 @@ import pyarrow as pa
 from pipelines.context import Context
 from pipelines.fates import Verdicts
 from pipelines.image_layers import FETCHED, REACHED
-from pipelines.memory import give_back
 from pipelines.recipe import Output
 from pipelines.recipe_images import Encoding, image_file
 from pipelines.segments import Segments
+from pipelines.slabs import chosen_rows, in_slabs
 from pipelines.view import Columns
 
 I64 = npt.NDArray[np.int64]
@@ -33,6 +33,9 @@ TOLD = pa.schema([
 ])  # fmt: skip
 #: The columns of a sample's members.
 TEXT, IMAGE = "text", "image"
+#: Where an image's bytes are, and what a sample says of it.
+_PLACES = (f"{FETCHED}.segment", f"{FETCHED}.row")
+_SAID = ("image.url", "image.captions", f"{REACHED}.captions", *(f"{FETCHED}.{name}" for name in ("sha256", "width", "height")))
 #: Images that are made at a time.
 _ROWS = 16
 
@@ -68,32 +71,15 @@ def payload(
     """Members and metadata of the rows (sorted) of parts, with their places in a column `place`, `slab` bytes or so at a
     time."""
     scores = [name for name, _ in metadata if name not in TOLD.names]
-    columns = [
-        "image.url", "image.captions", f"{REACHED}.captions",
-        *(f"{FETCHED}.{name}" for name in ("segment", "row", "size", "sha256", "width", "height")), *scores,
-    ]  # fmt: skip
     maker = _Maker(context, output)
-    batches: list[pa.RecordBatch] = []
-    start = held = 0
-    for part in parts:
-        with context.joined(part, columns) as view:
-            for batch in view.batches():
-                count = len(batch["id"])
-                low, high = np.searchsorted(rows, [start, start + count])
-                wanted = rows[low:high] - start
-                for first in range(0, len(wanted), _ROWS):
-                    some = wanted[first : first + _ROWS]
-                    batches.append(maker.make({n: c.take(pa.array(some)) for n, c in batch.items()}, scores, place, some + start))
-                    held += batches[-1].get_total_buffer_size()
-                    if held > slab:
-                        table = pa.Table.from_batches(batches).combine_chunks()
-                        batches, held = [], 0
-                        yield table
-                        del table
-                        give_back()
-                start += count
-    if batches:
-        yield pa.Table.from_batches(batches).combine_chunks()
+
+    def made() -> Iterator[pa.RecordBatch]:
+        for batch, wanted, start in chosen_rows(context, parts, [*_PLACES, *_SAID, *scores], rows):
+            for first in range(0, len(wanted), _ROWS):
+                some = wanted[first : first + _ROWS]
+                yield maker.make({n: c.take(pa.array(some)) for n, c in batch.items()}, scores, place, some + start)
+
+    return in_slabs(made(), slab)
 
 
 class _Maker:
@@ -106,15 +92,11 @@ class _Maker:
 
     def make(self, columns: Columns, scores: Sequence[str], place: str, places: I64) -> pa.RecordBatch:
         """The samples of some rows, whose places go with them."""
-        files = self._segments.read(*(columns[n].to_pylist() for n in ("id", f"{FETCHED}.segment", f"{FETCHED}.row")))
+        files = self._segments.read(*(columns[n].to_pylist() for n in ("id", *_PLACES)))
         images: list[bytes] = []
         told: list[dict[str, Any]] = []
-        names = (
-            "image.url", "image.captions", f"{REACHED}.captions",
-            *(f"{FETCHED}.{name}" for name in ("sha256", "width", "height")),
-        )
         for file, url, captions, marks, sha256, width, height in zip(
-            files, *(columns[name].to_pylist() for name in names), strict=True
+            files, *(columns[name].to_pylist() for name in _SAID), strict=True
         ):
             made, about = self._convert(memoryview(file.as_buffer()).tobytes())
             images.append(made)

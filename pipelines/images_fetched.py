@@ -6,11 +6,11 @@ What was got stays got; what failed in a way that may pass, or was not reached, 
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import json
-import threading
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,7 @@ from pipelines.layers import read_footer, read_layer
 from pipelines.memory import give_back
 from pipelines.notes import NoteBook
 from pipelines.plan import fetched_method
+from pipelines.progress import meanwhile
 from pipelines.segments import SegmentWriter, segment_path
 
 if TYPE_CHECKING:
@@ -53,7 +54,8 @@ def fetch(context: Context, args: Json, notes: NoteBook) -> Json:
     robots = RobotsCache(_read_robots(context, args["group"]))
     budget = _Budget(settings, Spent())
     tried = ok = 0
-    with Records(context.ingest) as records, _alive(notes):
+    # The notes tell that the task goes on: hosts may ask for long pauses, and each request has an end of its own.
+    with Records(context.ingest) as records, meanwhile(lambda: notes.done(0), _STROKE_SECONDS, "alive"):
         for part in args["parts"]:
             one = _PartFetch(context, part, notes)
             if not args["offline"]:
@@ -176,7 +178,7 @@ class _PartFetch:
             self._segment = SegmentWriter(self._context.store, self._part)
         self._rows[row] = {
             **dict.fromkeys(FETCHED_SCHEMA.names), **told, "status": "ok", "again": False, "size": len(body),
-            "sha256": _sha256(body), "format": format, "width": width, "height": height,
+            "sha256": hashlib.sha256(body).digest(), "format": format, "width": width, "height": height,
             "row": self._segment.add(self._ids[row], body),
         }  # fmt: skip
         self._pending.append(row)
@@ -246,35 +248,11 @@ class _PartFetch:
         }  # fmt: skip
 
 
-def _sha256(body: bytes) -> bytes:
-    import hashlib
-
-    return hashlib.sha256(body).digest()
-
-
 def _digest(values: Iterator[bytes] | Generator[bytes]) -> str:
     digest = xxhash.xxh3_128()
     for value in values:
         digest.update(value + b"\0")
     return digest.hexdigest()
-
-
-@contextmanager
-def _alive(notes: NoteBook) -> Generator[None]:
-    """Has the notes tell that the task goes on: hosts may ask for long pauses, and each request has an end of its own."""
-    stop = threading.Event()
-
-    def stroke() -> None:
-        while not stop.wait(_STROKE_SECONDS):
-            notes.done(0)
-
-    thread = threading.Thread(target=stroke, name="alive", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
 
 
 def _robots_path(context: Context, group: str) -> Any:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +20,6 @@ import pyarrow.compute as pc
 from core.addresses import url_hosts
 from core.errors import StorageError
 from core.hashing import seeded_keys
-from core.scorer import Scorer
 from ingest.batches import PAGE_SCHEMA, RECORD_SCHEMA
 from ingest.image_references import REFERENCE_SCHEMA, references_of
 from ingest.parts import Part
@@ -37,6 +36,9 @@ from pipelines.plan import CONTENT, EDITED, IDENTITY, Layer, got
 from pipelines.pool import Suspect, unreadable
 from pipelines.tables import BYTES, DECODED, DOCUMENTS
 from pipelines.view import BATCH_ROWS, Columns, edit_columns, edited_text, in_text
+
+if TYPE_CHECKING:
+    from core.scorer import Scorer
 
 #: A scorer that fails on each of the first rows of a part, this many, may be broken.
 BROKEN_ROWS = 100
@@ -288,7 +290,8 @@ def _score(
         notes.scoring(layer.name, start, stop)  # a decoder may die of an image too
     # Two deaths in one part: there may be many such rows, and each would cost a worker.
     apart = len(target.suspects) > 1 or any(s.start < stop and start < s.stop for s in target.suspects)
-    scorer: Scorer = Decoding(layer.scorer) if apart and _decodes(layer) else layer.scorer
+    # It has all that is asked of a scorer here, but a name that is its own scorer's, which a class variable cannot be.
+    scorer = cast("Scorer", Decoding(layer.scorer)) if apart and _decodes(layer) else layer.scorer
     batch = pa.RecordBatch.from_arrays(
         [_input(context, columns, name, layer, needed, pictures) for name in scorer.inputs], names=list(scorer.inputs)
     )

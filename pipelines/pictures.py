@@ -6,7 +6,7 @@ What was scored before is carried over by id, so that its bytes are not read aga
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -87,12 +87,10 @@ class Decoding:
     """A scorer that reads `image.decoded`, decoding by itself: for a process that may die of an image."""
 
     inner: Scorer
-    name: str = field(init=False, default="")
-    version: int = field(init=False, default=0)
-    costly: bool = field(init=False, default=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "name", self.inner.name)
+    @property
+    def name(self) -> str:
+        return self.inner.name
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -101,12 +99,6 @@ class Decoding:
     @property
     def schema(self) -> pa.Schema:
         return self.inner.schema
-
-    def weights_digest(self) -> str:
-        return self.inner.weights_digest()
-
-    def open(self) -> None:
-        self.inner.open()
 
     def score(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         from core.images.columns import decoded

@@ -6,8 +6,8 @@ import contextlib
 import json
 import threading
 import time
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -266,16 +266,21 @@ def read_text(path: Path) -> str:
     return path.read_text(encoding="utf-8")
 
 
-@contextmanager
-def watched(counting: Following, every: float = 0.25) -> Generator[None]:
+def watched(counting: Following, every: float = 0.25) -> AbstractContextManager[None]:
     """Has `counting` tell of what it counts until the block ends."""
+    return meanwhile(counting.tell, every, "progress")
+
+
+@contextmanager
+def meanwhile(call: Callable[[], None], every: float, name: str) -> Generator[None]:
+    """Calls again and again, in a thread of this name, every so many seconds until the block ends."""
     stop = threading.Event()
 
-    def look() -> None:
+    def again() -> None:
         while not stop.wait(every):
-            counting.tell()
+            call()
 
-    thread = threading.Thread(target=look, name="progress", daemon=True)
+    thread = threading.Thread(target=again, name=name, daemon=True)
     thread.start()
     try:
         yield

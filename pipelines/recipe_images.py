@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from pipelines.image_layers import KINDS
-from pipelines.recipe_shapes import Model, Patterns, Share, fault
+from pipelines.recipe_shapes import Model, Patterns, ScoredSection, fault
 
 if TYPE_CHECKING:
     from core.images import Output as ImageFile
@@ -91,12 +91,9 @@ class Captions(Model):
         return kinds
 
 
-class ImagesSection(Model):
+class ImagesSection(ScoredSection):
     """How the images of pages are got, scored, and which are kept."""
 
-    score: list[Any] = Field(default_factory=list[Any], description="scorers, in order; each adds a layer of columns")
-    keep: list[Any] = Field(default_factory=list[Any], description="rules; a row that fails one is dropped")
-    audit: Share = Field(default=0.01, description="share of dropped rows that costly scorers score all the same")
     fetch: Fetch = Field(default_factory=Fetch, description="how images are fetched that the input does not hold")
     captions: Captions = Field(default_factory=Captions, description="which texts with an image are kept")
 

@@ -16,7 +16,7 @@ from pydantic_core import ErrorDetails
 
 from core.errors import RecipeError
 from pipelines.recipe_images import Captions, Encoding, Fetch, ImagesSection, Kind, Resizing
-from pipelines.recipe_shapes import Model, Paths, Patterns, Share, Size, fault
+from pipelines.recipe_shapes import Model, Paths, Patterns, ScoredSection, Size, fault
 from pipelines.recipe_yaml import Path, Source, dotted
 
 #: Sections that the design has and this version does not compute.
@@ -81,11 +81,9 @@ class Input(Model):
         return self
 
 
-class TableSection(Model):
-    """How the rows of one table are scored and which are kept."""
+class TableSection(ScoredSection):
+    """How documents are scored and which are kept."""
 
-    score: list[Any] = Field(default_factory=list[Any], description="scorers, in order; each adds a layer of columns")
-    keep: list[Any] = Field(default_factory=list[Any], description="rules; a row that fails one is dropped")
     against: Patterns = Field(
         default_factory=list[str],
         description="earlier runs (their out folders), or Parquet files of signatures: what they kept is kept from coming again",
@@ -95,7 +93,6 @@ class TableSection(Model):
         description="how often a kept document goes into the shards, by the documents in its cluster: `{1: 1, 3: 2}` gives those "
         "of 3 and more twice; `fineweb2` is FineWeb-2's",
     )
-    audit: Share = Field(default=0.01, description="share of dropped rows that costly scorers score all the same")
 
     @model_validator(mode="after")
     def from_one(self) -> TableSection:

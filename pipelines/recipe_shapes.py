@@ -54,3 +54,11 @@ Patterns = Annotated[
 
 class Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, coerce_numbers_to_str=True)
+
+
+class ScoredSection(Model):
+    """How the rows of one table are scored and which are kept."""
+
+    score: list[Any] = Field(default_factory=list[Any], description="scorers, in order; each adds a layer of columns")
+    keep: list[Any] = Field(default_factory=list[Any], description="rules; a row that fails one is dropped")
+    audit: Share = Field(default=0.01, description="share of dropped rows that costly scorers score all the same")

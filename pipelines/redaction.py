@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -129,22 +129,42 @@ def _footer(path: Path) -> Footer | None:
 
 def _rewrite(store: Store, path: Path, footer: Footer, mask: Bools) -> int:
     """Writes a layer file anew with null in the removed rows; 0 if they are null already."""
-    table = path.parent.parent.name
+
+    def cleaned(batch: pa.RecordBatch, start: int) -> pa.RecordBatch:
+        return _blank(footer.layer, batch, mask[start : start + len(batch)])
+
+    return _written_anew(store, path, footer, cleaned)
+
+
+def _drop_references(store: Store, path: Path, documents: pa.Array) -> int:
+    """Writes the references of a part anew without those of `documents`; 0 if there are none."""
+    footer = _footer(path)
+    if footer is None:  # missing, or damaged: what it holds cannot be cleaned, and is read again
+        there = path.exists()
+        path.unlink(missing_ok=True)
+        return int(there)
+
+    def cleaned(batch: pa.RecordBatch, start: int) -> pa.RecordBatch:
+        return batch.filter(pc.invert(pc.is_in(batch.column("document_id"), value_set=documents)))
+
+    return _written_anew(store, path, footer, cleaned)
+
+
+def _written_anew(store: Store, path: Path, footer: Footer, cleaned: Callable[[pa.RecordBatch, int], pa.RecordBatch]) -> int:
+    """Writes a layer file anew with each batch as `cleaned` makes it of the batch and the number of its first row; 0, and the
+    file as it was, if that changes nothing."""
     try:
         reader = RowReader(path)
         try:
             schema = pa.schema([f for f in reader.schema if f.name != ID.name])
-            with LayerWriter(store, table, footer.layer, footer.part, schema) as writer:
+            with LayerWriter(store, path.parent.parent.name, footer.layer, footer.part, schema) as writer:
                 changed, unscored, start = False, 0, 0
                 for batch in reader.batches(_ROWS):
-                    gone = mask[start : start + len(batch)]
+                    rest = cleaned(batch, start)
                     start += len(batch)
-                    columns = _blank(footer.layer, batch.select(schema.names), gone)
-                    changed = changed or not columns.equals(batch.select(schema.names))
-                    if SCORED.name in schema.names:
-                        scored = np.asarray(batch.column(SCORED.name).to_numpy(zero_copy_only=False), bool)
-                        unscored += int((scored & gone).sum())
-                    writer.write(batch.column(ID.name), columns)
+                    changed = changed or not rest.equals(batch)
+                    unscored += _scored(batch) - _scored(rest)
+                    writer.write(rest.column(ID.name), rest.select(schema.names))
                 if changed:
                     writer.commit(footer.method, scored=footer.scored - unscored, source=footer.source, extra=footer.extra)
         finally:
@@ -159,42 +179,21 @@ def _rewrite(store: Store, path: Path, footer: Footer, mask: Bools) -> int:
     return int(changed)
 
 
-def _drop_references(store: Store, path: Path, documents: pa.Array) -> int:
-    """Writes the references of a part anew without those of `documents`; 0 if there are none."""
-    footer = _footer(path)
-    if footer is None:  # missing, or damaged: what it holds cannot be cleaned, and is read again
-        there = path.exists()
-        path.unlink(missing_ok=True)
-        return int(there)
-    try:
-        reader = RowReader(path)
-        try:
-            schema = pa.schema([f for f in reader.schema if f.name != ID.name])
-            with LayerWriter(store, "references", footer.layer, footer.part, schema) as writer:
-                for batch in reader.batches(_ROWS):
-                    rest = batch.filter(pc.invert(pc.is_in(batch.column("document_id"), value_set=documents)))
-                    writer.write(rest.column(ID.name), rest.select(schema.names))
-                changed = writer.rows < footer.rows
-                if changed:
-                    writer.commit(footer.method, source=footer.source, extra=footer.extra)
-        finally:
-            reader.close()
-    except StorageError as error:
-        if error.path != str(path):
-            raise
-        path.unlink(missing_ok=True)
-        return 1
-    if changed:
-        _note_in_manifest(store, path)
-    return int(changed)
+def _scored(batch: pa.RecordBatch) -> int:
+    """How many rows of a batch are scored, which a column tells; of rows that may not be skipped, how many there are."""
+    return pc.sum(batch.column(SCORED.name)).as_py() or 0 if SCORED.name in batch.schema.names else len(batch)
 
 
 def _blank(layer: str, batch: pa.RecordBatch, gone: Bools) -> pa.RecordBatch:
+    """Null in the rows that are gone, but for their ids."""
     if not gone.any():
         return batch
     mask = pa.array(gone)
     arrays: list[pa.Array] = []
     for f, array in zip(batch.schema, batch.columns, strict=True):
+        if f.name == ID.name:
+            arrays.append(array)
+            continue
         value = pa.scalar(None, f.type)
         if layer == FATE:
             value = pa.scalar({"kept": False, "reason": REMOVED, "repeat": 0}[f.name], f.type)

@@ -22,6 +22,7 @@ from pipelines.exchange import Draft, Made, Mapped, Pointer, read_chunks
 from pipelines.memory import give_back
 from pipelines.shard_plan import Sender
 from pipelines.shards import members_of, metadata_columns, short_name
+from pipelines.slabs import chosen_rows, in_slabs
 from pipelines.tables import DOCUMENTS
 from pipelines.view import Columns
 from sharding.order import Orders, shard_slices
@@ -168,26 +169,9 @@ def _payload(context: Context, parts: Sequence[str], rows: I64, slab: int) -> It
     metadata = metadata_columns(plan)
     edits = [layer for layer in plan.layers if layer.edits]
     text = "text.edited" if edits else "text.text"
-    batches: list[pa.RecordBatch] = []
-    start = held = 0
     names = ["text", "id", *(short_name(name) for name, _ in metadata), _ROW]
-    for part in parts:
-        with context.joined(part, [text, *(name for name, _ in metadata)], edits) as view:
-            for columns in view.batches():
-                count = len(columns["id"])
-                low, high = np.searchsorted(rows, [start, start + count])
-                wanted = rows[low:high] - start
-                if len(wanted):
-                    batches.append(_take(columns, text, metadata, wanted, start, names))
-                    held += batches[-1].get_total_buffer_size()
-                if held > slab:
-                    table = pa.Table.from_batches(batches).combine_chunks()
-                    batches, held = [], 0
-                    yield table
-                    del table
-                start += count
-    if batches:
-        yield pa.Table.from_batches(batches).combine_chunks()
+    chosen = chosen_rows(context, parts, [text, *(name for name, _ in metadata)], rows, edits)
+    return in_slabs((_take(columns, text, metadata, wanted, start, names) for columns, wanted, start in chosen), slab)
 
 
 def _take(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pipelines.image_layers import FETCHED, REACHED, part_names
@@ -21,19 +21,23 @@ def layers_of(info: Mapping[str, Any], table: str | None = None) -> list[Planned
     """The layers of the plan in a run.json, tables and layers in their order; those of one table if it is named."""
     plan = info["plan"]
     found = [PlannedLayer("records", "record", plan["ingest"]), PlannedLayer("documents", "page", plan["ingest"])]
-    found += [PlannedLayer("documents", entry["layer"], entry["method"]) for entry in plan["layers"]]
-    elects = any(entry["dedup"] for entry in plan["layers"])
-    found += [PlannedLayer("documents", name, "") for name in (IDENTITY, *([DUPLICATES] if elects else []), FATE)]
+    found += _scored("documents", plan["layers"])
     if plan.get("references"):
         found.append(PlannedLayer("references", "reference", plan["references"]))
     if "images" in plan and "images" in info:
         images = plan["images"]
         found += [PlannedLayer("images", "image", images["ingest"]), PlannedLayer("images", REACHED, "")]
         found.append(PlannedLayer("images", FETCHED, fetched_method()))
-        found += [PlannedLayer("images", entry["layer"], entry["method"]) for entry in images["layers"]]
-        elects = any(entry["dedup"] for entry in images["layers"])
-        found += [PlannedLayer("images", name, "") for name in (IDENTITY, *([DUPLICATES] if elects else []), FATE)]
+        found += _scored("images", images["layers"])
     return [layer for layer in found if table in (None, layer.table)]
+
+
+def _scored(table: str, layers: Sequence[Mapping[str, Any]]) -> list[PlannedLayer]:
+    """The layers of scorers, and what is decided after them."""
+    elects = any(entry["dedup"] for entry in layers)
+    decided = (IDENTITY, *([DUPLICATES] if elects else []), FATE)
+    scored = [PlannedLayer(table, entry["layer"], entry["method"]) for entry in layers]
+    return scored + [PlannedLayer(table, name, "") for name in decided]
 
 
 def part_names_of(info: Mapping[str, Any], table: str) -> list[str]:

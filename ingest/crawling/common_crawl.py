@@ -23,8 +23,9 @@ import pyarrow.dataset as ds
 import xxhash
 
 from core.errors import InputError
+from core.ranged_file import RANGE_BYTES
 from core.remote import at_once, is_remote
-from ingest.crawling.http_file import RANGE_BYTES, HttpFile, HttpRanges
+from ingest.crawling.http_file import HttpFile, HttpRanges
 from ingest.files import open_file, parquet_source
 
 BASE = "https://data.commoncrawl.org"

@@ -6,19 +6,15 @@ For archives that a user names, such as Common Crawl's: it goes where it is told
 from __future__ import annotations
 
 import http.client
-import io
-import os
 import re
 from collections import deque
-from typing import Any
 from urllib.parse import urlsplit
 
 from core.errors import InputError
+from core.ranged_file import RANGE_BYTES, RangedFile
 from core.remote import asked
 from core.retries import CALL_SECONDS
 
-#: One request asks for at most so many bytes.
-RANGE_BYTES = 8 << 20
 #: Connections that are kept for the next request.
 KEPT = 16
 _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
@@ -91,50 +87,23 @@ class HttpRanges:
         return kind(str(self._parts.hostname), self._parts.port, timeout=CALL_SECONDS)
 
 
-class HttpFile(io.RawIOBase):
+class HttpFile(RangedFile):
     """The same as a file that can be sought in, for readers of Parquet."""
 
     def __init__(self, url: str) -> None:
         super().__init__()
-        self._ranges: HttpRanges | None = None
         self._ranges = HttpRanges(url)
-        self._size = self._ranges.size
-        self._at = 0
 
-    def readinto(self, buffer: Any, /) -> int:
-        view = memoryview(buffer).cast("B")
-        data = self.read(min(len(view), RANGE_BYTES))
-        view[: len(data)] = data
-        return len(data)
+    @property
+    def _length(self) -> int:
+        return self._ranges.size
 
-    def read(self, size: int | None = -1, /) -> bytes:
-        if self._ranges is None:
-            raise ValueError("the file is closed")
-        left = max(0, self._size - self._at)
-        end = self._at + (left if size is None or size < 0 else min(size, left))
-        pieces: list[bytes] = []
-        while self._at < end:
-            pieces.append(self._ranges.read(self._at, min(end - self._at, RANGE_BYTES)))
-            self._at += len(pieces[-1])
-        return b"".join(pieces)
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
-        self._at = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._size}[whence]
-        return self._at
-
-    def tell(self) -> int:
-        return self._at
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
+    def _range(self, at: int, size: int) -> bytes:
+        return self._ranges.read(at, size)
 
     def close(self) -> None:
-        if self._ranges is not None:
+        if not self.closed and hasattr(self, "_ranges"):  # it is closed by Python too, also where it was not opened
             self._ranges.close()
-            self._ranges = None
         super().close()
 
 

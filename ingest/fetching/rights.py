@@ -6,13 +6,9 @@ Reservation Protocol of a W3C community group (w3.org/community/reports/tdmrep/C
 
 from __future__ import annotations
 
-import re
-
 from ingest.fetching.settings import FetchSettings
+from ingest.robots_directives import directives
 
-_AGENT = re.compile(r"\s*([\w*-]+)\s*:\s*(.*)", re.DOTALL)
-#: Directives with a value; any other word before a colon names a robot.
-_VALUED = frozenset({"unavailable_after", "max-snippet", "max-image-preview", "max-video-preview"})
 #: What stands for others.
 _MEANS = {"none": ("noindex", "nofollow")}
 
@@ -26,14 +22,9 @@ def opted_out(fields: dict[str, str], settings: FetchSettings) -> str:
     if settings.tdm_reservation and "1" in (value.strip() for value in fields.get("tdm-reservation", "").split("\n")):
         return "tdm-reservation"
     for value in fields.get("x-robots-tag", "").split("\n") if settings.opt_out else ():
-        ours = True
-        for part in value.split(","):
-            match = _AGENT.fullmatch(part)
-            if match and match.group(1).lower() not in _VALUED:
-                ours = match.group(1).lower() in ("*", settings.agent.lower())
-                part = match.group(2)
+        for robot, part in directives(value, "*"):
             directive = part.strip().lower()
-            if ours:
+            if robot.lower() in ("*", settings.agent.lower()):
                 for meaning in _MEANS.get(directive, (directive,)):
                     if meaning in settings.opt_out:
                         return meaning

@@ -55,13 +55,7 @@ class Finding:
 
 def main(arguments: list[str] | None = None) -> int:
     """Exit code 1 if anything was found."""
-    parser = argparse.ArgumentParser(description="Fuzzes readers, extraction and scorers.")
-    parser.add_argument("--inputs", type=int, default=1000)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--first", type=int, default=0, help="number of the first case")
-    parser.add_argument("--case", type=int, help="only this case, in this process")
-    parser.add_argument("--save", type=Path, default=ROOT / "out" / "fuzz")
-    given = parser.parse_args(arguments)
+    given = options("Fuzzes readers, extraction and scorers.", 1000).parse_args(arguments)
     if given.case is not None:
         return one(given.seed, given.case, given.save)
     began = time.monotonic()
@@ -71,6 +65,17 @@ def main(arguments: list[str] | None = None) -> int:
     say(f"{fuzz.inputs:,} inputs in {fuzz.cases:,} cases, {fuzz.bytes:,} bytes, {took:.0f} s: {fuzz.inputs / took:,.0f} inputs/s, "
         f"memory grew by {fuzz.grown >> 20} MiB at most, {len(findings)} findings (seed {given.seed})")  # fmt: skip
     return 1 if findings else 0
+
+
+def options(description: str, inputs: int) -> argparse.ArgumentParser:
+    """The options of a fuzzer that reads so many inputs unless it is said."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--inputs", type=int, default=inputs)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--first", type=int, default=0, help="number of the first case")
+    parser.add_argument("--case", type=int, help="only this case, in this process")
+    parser.add_argument("--save", type=Path, default=ROOT / "out" / "fuzz")
+    return parser
 
 
 def say(line: str) -> None:

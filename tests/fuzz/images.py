@@ -8,7 +8,6 @@ An image gives pixels within the limits or a reason, the same twice, in bounded 
 
 from __future__ import annotations
 
-import argparse
 import functools
 import io
 import sys
@@ -31,7 +30,7 @@ from dedup.perceptual import Perceptual  # noqa: E402
 from filters.image_origin import ImageOrigin  # noqa: E402
 from filters.image_quality import ImageQuality  # noqa: E402
 from tests.core.images.samples import encoded, picture  # noqa: E402
-from tests.fuzz.fuzz import Fuzz, say  # noqa: E402
+from tests.fuzz.fuzz import Fuzz, options, say  # noqa: E402
 
 #: So small that headers which claim more reach them, and that what is within costs little.
 LIMITS = Limits(bytes=1 << 22, pixels=1 << 22, profile=1 << 16)
@@ -154,13 +153,7 @@ class ImageFuzz(Fuzz):
 
 def main() -> int:
     """Exit code 1 if anything was found."""
-    parser = argparse.ArgumentParser(description="Fuzzes decoding and scorers of images.")
-    parser.add_argument("--inputs", type=int, default=10_000)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--first", type=int, default=0, help="number of the first case")
-    parser.add_argument("--case", type=int, help="only this case, in this process")
-    parser.add_argument("--save", type=Path, default=ROOT / "out" / "fuzz")
-    given = parser.parse_args()
+    given = options("Fuzzes decoding and scorers of images.", 10_000).parse_args()
     if given.case is not None:
         data = mutated(Random(f"{given.seed}:{given.case}"))
         say(f"{len(data):,} bytes: {check(data)}")

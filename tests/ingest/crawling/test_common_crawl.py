@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
+import contextlib
 import gzip
 import io
-import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from ingest.crawling.warc import WarcWriter
 from ingest.fetching import Outcome
 from ingest.parts import list_parts
 from tests.ingest.conftest import read_parts
+from tests.ingest.fetching.servers import in_thread
 
 DUMP = "CC-MAIN-2024-10"
 HOSTS = ["example.org", "www.example.org", "sub.example.org", "example-two.org", "notexample.org", "zzz.example", "10.example.org"]
@@ -75,44 +75,31 @@ def make_dump(folder: Path) -> list[dict[str, Any]]:
 
 
 class Running:
-    """A folder on a server with ranges, in a thread. `spoil` may answer in its place."""
+    """A folder on a server with ranges. `spoil` may answer in its place."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.log: list[tuple[str, str, str]] = []
         self.spoil: Any = lambda request: None
 
-    def __enter__(self) -> Running:
-        started = threading.Event()
+    @contextlib.asynccontextmanager
+    async def serving(self) -> AsyncIterator[Running]:
+        app = web.Application()
+        app.router.add_route("*", "/{tail:.*}", self._answer)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        yield self
+        await runner.cleanup()
 
-        async def answer(request: web.Request) -> web.StreamResponse:
-            self.log.append((request.method, request.path, request.headers.get("Range", "")))
-            spoilt = self.spoil(request)
-            if spoilt is not None:
-                return spoilt
-            path = self.folder / request.path.lstrip("/")
-            return web.FileResponse(path) if path.is_file() else web.Response(status=404)
-
-        async def main() -> None:
-            self.stop, self.loop = asyncio.Event(), asyncio.get_running_loop()
-            app = web.Application()
-            app.router.add_route("*", "/{tail:.*}", answer)
-            runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-            await runner.setup()
-            await web.TCPSite(runner, "127.0.0.1", 0).start()
-            self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-            started.set()
-            await self.stop.wait()
-            await runner.cleanup()
-
-        self.thread = threading.Thread(target=lambda: asyncio.run(main()))
-        self.thread.start()
-        assert started.wait(10)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.loop.call_soon_threadsafe(self.stop.set)
-        self.thread.join()
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        self.log.append((request.method, request.path, request.headers.get("Range", "")))
+        spoilt = self.spoil(request)
+        if spoilt is not None:
+            return spoilt
+        path = self.folder / request.path.lstrip("/")
+        return web.FileResponse(path) if path.is_file() else web.Response(status=404)
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +110,7 @@ def dump(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[str,
 
 @pytest.fixture
 def server(dump: tuple[Path, list[dict[str, Any]]]) -> Iterator[Running]:
-    with Running(dump[0]) as running:
+    with in_thread(Running(dump[0]).serving()) as running:
         yield running
 
 
@@ -246,7 +233,7 @@ def test_what_is_wrong_with_a_mirror_is_told(server: Running, tmp_path: Path, mo
 def test_a_file_that_is_written_anew_is_told(tmp_path: Path) -> None:
     path = tmp_path / "a.bin"
     path.write_bytes(bytes(range(256)) * 100)
-    with Running(tmp_path) as server:
+    with in_thread(Running(tmp_path).serving()) as server:
         ranges = HttpRanges(f"{server.url}/a.bin")
         assert ranges.read(10, 5) == bytes(range(10, 15))
         assert ranges.read(25_599, 10) == b"\xff"
@@ -260,7 +247,7 @@ def test_a_file_that_is_written_anew_is_told(tmp_path: Path) -> None:
 def test_a_file_over_http_is_one_that_can_be_sought_in(tmp_path: Path) -> None:
     data = bytes(range(256)) * 100
     (tmp_path / "a.bin").write_bytes(data)
-    with Running(tmp_path) as server, HttpFile(f"{server.url}/a.bin") as file:
+    with in_thread(Running(tmp_path).serving()) as server, HttpFile(f"{server.url}/a.bin") as file:
         buffered = io.BufferedReader(file)
         assert buffered.read(300) == data[:300]
         assert buffered.seek(-10, io.SEEK_END) == len(data) - 10

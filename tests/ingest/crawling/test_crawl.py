@@ -10,10 +10,10 @@ import shlex
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from core.errors import InputError, RecipeError, StorageError
 from ingest.crawling import CrawlSettings, Summary, crawl, crawl_fetch_settings
 from ingest.parts import list_parts
 from tests.ingest.conftest import read_parts
-from tests.ingest.fetching.servers import Names, Site, serve
+from tests.ingest.fetching.servers import Names, Site, in_thread, serve
 from web2shards.cli import app
 from web2shards.crawl_commands import read_seeds
 
@@ -66,30 +66,12 @@ class Web:
         return web.Response(text=f"<html><body>{body}</body></html>", content_type="text/html")
 
 
+@dataclass
 class Running:
-    """The site in a thread, known as site.example."""
+    """The site, known as site.example."""
 
-    def __init__(self) -> None:
-        self.web = Web()
-
-    def __enter__(self) -> Running:
-        started = threading.Event()
-
-        async def main() -> None:
-            self.stop, self.loop = asyncio.Event(), asyncio.get_running_loop()
-            async with serve(self.web.answer, routes={"/robots.txt": self.web.answer}) as site:
-                self.site: Site = site
-                started.set()
-                await self.stop.wait()
-
-        self.thread = threading.Thread(target=lambda: asyncio.run(main()))
-        self.thread.start()
-        assert started.wait(10)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.loop.call_soon_threadsafe(self.stop.set)
-        self.thread.join()
+    web: Web
+    site: Site
 
     def names(self) -> Names:
         return Names(dict.fromkeys(("site.example", "other.example", "sub.site.example"), ("127.0.0.1",)))
@@ -102,8 +84,9 @@ class Running:
 
 @pytest.fixture
 def server() -> Iterator[Running]:
-    with Running() as running:
-        yield running
+    web = Web()
+    with in_thread(serve(web.answer, routes={"/robots.txt": web.answer})) as site:
+        yield Running(web, site)
 
 
 def urls(warc: Path) -> list[str]:

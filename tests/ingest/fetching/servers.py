@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from aiohttp import web
 
@@ -17,6 +18,7 @@ PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 8
 JPEG = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00" + bytes(2000)
 WEBP = b"RIFF\x24\x08\x00\x00WEBPVP8 " + bytes(2000)
 
+T = TypeVar("T")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 RawHandler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -197,3 +199,28 @@ def run(coroutine: Awaitable[Any], seconds: float = 30.0) -> Any:
         return result
 
     return asyncio.run(main())
+
+
+@contextlib.contextmanager
+def in_thread(serving: contextlib.AbstractAsyncContextManager[T]) -> Iterator[T]:
+    """What an asynchronous context gives, from a loop in a thread of its own: for tests without a loop."""
+    started = threading.Event()
+    given: list[T] = []
+    loops: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
+
+    async def main() -> None:
+        loops.append((asyncio.get_running_loop(), asyncio.Event()))
+        async with serving as value:
+            given.append(value)
+            started.set()
+            await loops[0][1].wait()
+
+    thread = threading.Thread(target=lambda: asyncio.run(main()))
+    thread.start()
+    try:
+        assert started.wait(10)
+        yield given[0]
+    finally:
+        loop, stop = loops[0]
+        loop.call_soon_threadsafe(stop.set)
+        thread.join()

@@ -15,7 +15,7 @@ import pytest
 from aiohttp import web
 
 from ingest.fetching import Job, Outcome, Spent, fetch, fetch_in_thread
-from tests.ingest.fetching.servers import PNG, Names, got, hangs, quick, raw, run, serve
+from tests.ingest.fetching.servers import PNG, Names, got, hangs, in_thread, quick, raw, run, serve
 
 
 def test_one_host_in_a_hundred_that_hangs_costs_its_deadline_and_no_more() -> None:
@@ -240,34 +240,10 @@ def test_no_jobs_are_no_outcomes() -> None:
     assert list(fetch_in_thread([], quick())) == []
 
 
-class Running:
-    """A server in a thread, for tests without a loop."""
-
-    def __enter__(self) -> Running:
-        started = threading.Event()
-
-        async def main() -> None:
-            self.stop = asyncio.Event()
-            self.loop = asyncio.get_running_loop()
-            async with serve() as site, raw(hangs) as bad:
-                self.site, self.bad = site, bad
-                started.set()
-                await self.stop.wait()
-
-        self.thread = threading.Thread(target=lambda: asyncio.run(main()))
-        self.thread.start()
-        assert started.wait(10)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.loop.call_soon_threadsafe(self.stop.set)
-        self.thread.join()
-
-
 def test_plain_code_takes_outcomes_from_a_thread() -> None:
-    with Running() as server:
+    with in_thread(serve()) as site:
         outcomes: list[Outcome] = []
-        for outcome in fetch_in_thread([Job(i, server.site.url(f"/{i}")) for i in range(200)], quick(per_host=8)):
+        for outcome in fetch_in_thread([Job(i, site.url(f"/{i}")) for i in range(200)], quick(per_host=8)):
             time.sleep(0.0005)
             outcomes.append(outcome)
         assert sorted(o.index for o in outcomes) == list(range(200))
@@ -276,13 +252,13 @@ def test_plain_code_takes_outcomes_from_a_thread() -> None:
 
 
 def test_plain_code_may_stop_early() -> None:
-    with Running() as server:
+    with in_thread(serve()) as site, in_thread(raw(hangs)) as bad:
         began = time.monotonic()
-        jobs = [Job(i, server.site.url(f"/{i}")) for i in range(500)] + [Job(500, server.bad.url("/"))]
+        jobs = [Job(i, site.url(f"/{i}")) for i in range(500)] + [Job(500, bad.url("/"))]
         with contextlib.closing(fetch_in_thread(jobs, quick(read_seconds=60.0, total_seconds=60.0))) as outcomes:
             next(outcomes)
         for _ in range(5):
-            with contextlib.closing(fetch_in_thread([Job(0, server.bad.url("/"))], quick(read_seconds=60.0))):
+            with contextlib.closing(fetch_in_thread([Job(0, bad.url("/"))], quick(read_seconds=60.0))):
                 pass  # never begun
         stream = fetch_in_thread([*jobs[:1], jobs[-1]], quick(read_seconds=60.0, total_seconds=60.0))
         next(stream)
