@@ -8,6 +8,8 @@ BIN := $(VENV)/bin
 # Clusters and job servers; several checkouts may share a folder.
 export WEB2SHARDS_ENGINES ?= $(CURDIR)/build/engines
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# setuptools warns at length of the compat mode, the one in which other tools see the packages.
+EDITABLE = PYTHONWARNINGS=ignore $(PIP) install --no-deps --no-build-isolation --editable . --config-settings editable_mode=compat
 
 PEERS := benchmarks/.data/venv
 # The peers that the steps named need.
@@ -72,11 +74,11 @@ $(VENV)/bin/python:
 $(VENV)/base.done: requirements.lock pyproject.toml | $(VENV)/bin/python
 	@echo "installing into $(VENV) (a minute or two, once)"
 	$(PIP) install --require-hashes --no-deps -r requirements.lock
-	$(PIP) install --no-deps --no-build-isolation --editable . --config-settings editable_mode=compat
+	$(EDITABLE)
 	@touch $@
 
 $(VENV)/dev.done: requirements-dev.lock pyproject.toml | $(VENV)/bin/python
 	@echo "installing the tests' packages into $(VENV) (some minutes, once)"
 	$(PIP) install --require-hashes --no-deps -r requirements-dev.lock
-	$(PIP) install --no-deps --no-build-isolation --editable . --config-settings editable_mode=compat
+	$(EDITABLE)
 	@touch $@ $(VENV)/base.done

@@ -1,21 +1,24 @@
 """Writes the README's tables of the benchmark from results/*.json, between two markers. `--check` tells whether they are.
 
-Figures of two machines are not put side by side: it is an error.
+Each table is of one machine, which is named; figures of two in one table are an error.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+import curation_tables
 import engine_tables
 import extraction_tables
-from goals import Goal, extrapolated, goals, pass_seconds, value_at
+import goals
+from goals import Goal, extrapolated, pass_seconds, value_at
 from machine import identity, load
 from shares import Share
 
@@ -25,6 +28,8 @@ EXTRACTORS = ("trafilatura", "resiliparse")
 CRASHED, NONE = "crashed", "–"
 
 Row = dict[str, Any]
+#: What tells a machine from others (machine.identity).
+Machine = tuple[Any, ...]
 
 
 def lines_of(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
@@ -152,96 +157,124 @@ def near(result: Row) -> list[str]:
     return lines_of(["Near copies found, by true Jaccard", *SHOWN, "edges under the threshold", "cluster pairs under .5"], rows)
 
 
-def aims(found: Sequence[Goal]) -> list[str]:
+def aims(found: Sequence[tuple[Goal, str]], letters: Mapping[Machine, str]) -> list[str]:
+    """Goals, each with the letter of the machine that it was measured on."""
     rows: list[list[str]] = []
-    for goal in found:
+    for goal, letter in found:
         measured = NONE if goal.value is None else f"{number(goal.value)}{goal.unit}"
         limit = f"{goal.limit:,.0f}" if goal.limit == int(goal.limit) else str(goal.limit)
-        rows.append([goal.name, f"{'≥' if goal.least else '≤'} {limit}{goal.unit}", measured, goal.verdict])
-    return lines_of(["Goal", "limit", "measured", ""], rows)
+        row = [goal.name, f"{'≥' if goal.least else '≤'} {limit}{goal.unit}", measured, goal.verdict]
+        rows.append([*row, letter] if len(letters) > 1 else row)
+    return lines_of(["Goal", "limit", "measured", "", *(["machine"] if len(letters) > 1 else [])], rows)
 
 
-def was_loaded(part: Row) -> bool:
-    """Whether other work ran when a part was measured."""
-    return bool(part.get("loaded", False))
+@dataclass(frozen=True)
+class Section:
+    """Tables with the parts of the results, by name, that they and the goals were read from."""
+
+    parts: Mapping[str, Row]
+    blocks: Sequence[Sequence[str]]
+    goals: Sequence[Goal] = ()
+
+    @property
+    def machine(self) -> Machine:
+        """What its figures were measured on. SystemExit if that is more than one machine."""
+        named: dict[Machine, list[str]] = {}
+        for name, part in self.parts.items():
+            named.setdefault(identity(part), []).append(name)
+        if len(named) > 1:
+            told = "; ".join(f"{', '.join(names)}: {', '.join(map(str, machine))}" for machine, names in named.items())
+            raise SystemExit(
+                f"results of different machines do not go into one table ({told}): run its steps of `make bench` on one of "
+                "them, or take the file of the other's from benchmarks/results"
+            )
+        return next(iter(named))
+
+    def caption(self, letter: str) -> str:
+        """When the figures under it were measured, at which commit, and beside which other work."""
+        told: list[str] = []
+        for name, part in self.parts.items():
+            load = f", while other work ran (load {part['load_before']})" if part.get("loaded") else ""
+            told.append(f"{f'{name}: ' if len(self.parts) > 1 else ''}commit {part['commit']}, {part['date']}{load}")
+        return f"<sub>{'; '.join(sorted(told))}{f'; machine {letter}' if letter else ''}</sub>"
 
 
-def under_load(parts: Row) -> list[str]:
-    """The line that says of which parts."""
-    told = [f"{name} (load {part['load_before']})" for name, part in parts.items() if was_loaded(part)]
-    return [f"Measured while other work ran: {', '.join(told)}."] if told else []
+def machines(sections: Sequence[Section]) -> dict[Machine, str]:
+    """A letter for each machine, in the order of the sections."""
+    return {machine: chr(65 + i) for i, machine in enumerate(dict.fromkeys(section.machine for section in sections))}
 
 
-def one_machine(parts: Row) -> None:
-    """SystemExit if the parts are not all of one machine."""
-    named: dict[tuple[Any, ...], list[str]] = {}
-    for name, part in parts.items():
-        named.setdefault(identity(part), []).append(name)
-    if len(named) > 1:
-        told = "; ".join(f"{', '.join(names)}: {', '.join(map(str, machine))}" for machine, names in named.items())
-        raise SystemExit(
-            f"results of different machines do not go into one table ({told}): run `make bench` whole on one of them, or take "
-            "the file of the other's from benchmarks/results"
+def head(sections: Sequence[Section], letters: Mapping[Machine, str]) -> str:
+    """The machines."""
+    told: dict[Machine, str] = {}
+    for section in sections:
+        machine = next(iter(section.parts.values()))["machine"]
+        told[section.machine] = (
+            f"{machine['cores']} cores ({machine['processor']}), {machine['memory_gb']:.0f} GB, Python {machine['python']}"
         )
+    if len(told) == 1:
+        return f"Measured by `make bench` on {next(iter(told.values()))}."
+    named = "; ".join(f"machine {letters[machine]}: {text}" for machine, text in told.items())
+    return f"Measured by `make bench`, each table on one machine ({named}): compare ratios, not times, between tables."
 
 
-def head(parts: Row, whole: Row | None) -> list[str]:
-    """What all tables have in common."""
-    machine = next(iter(parts.values()))["machine"]
-    days = sorted({part.get("date") or part["machine"].get("day", "a day unknown") for part in parts.values()})
-    commits: dict[str, list[str]] = {}
-    for name, part in parts.items():
-        commits.setdefault(part.get("commit", "unknown"), []).append(name.removeprefix("end to end, "))
-    told = [f"{commit} ({', '.join(names)})" if len(commits) > 1 else commit for commit, names in commits.items()]
-    text = (
-        f"Measured by `make bench` on {' and '.join(days)} at commit {' and '.join(told)} on {machine['cores']} cores "
-        f"({machine['processor']}), {machine['memory_gb']:.0f} GB, Python {machine['python']}."
+def crawl(whole: Row) -> str:
+    """What the end-to-end runs read."""
+    read = whole["long"]["input"]
+    return (
+        f"The crawl is {read['originals']:,} pages of documentation from {len(read['packages'])} Debian packages, made "
+        f"{read['pages']:,} by altered copies ({read['html_bytes'] / 1e6:,.0f} MB of HTML); datatrove "
+        f"{whole['peers']['peers']['datatrove']} gets a tenth of it, and a third of that. Each side's pages are those that it "
+        "read itself; web2shards extracts their text with Resiliparse. Start-up is in all times; cold is the first run, which "
+        "compiles kernels. Peak is the PSS of all processes together."
     )
-    if whole:
-        crawl = whole["long"]["input"]
-        text += (
-            f" The crawl is {crawl['originals']:,} pages of documentation from {len(crawl['packages'])} Debian packages, made "
-            f"{crawl['pages']:,} by altered copies ({crawl['html_bytes'] / 1e6:,.0f} MB of HTML); datatrove "
-            f"{whole['peers']['peers']['datatrove']} gets a tenth of it, and a third of that. Each side's pages are those "
-            "that it read itself; web2shards extracts their text with Resiliparse. Start-up is in all times; cold is the "
-            "first run, which compiles kernels. Peak is the PSS "
-            "of all processes together."
-        )
-    return [text]
+
+
+def sections() -> list[Section]:
+    """Those whose results are there."""
+    whole, signed, grown = load("end_to_end") or {}, load("signatures"), load("minhash_scale")
+    found: list[Section] = []
+    if {"long", "peers"} <= set(whole):
+        found.append(Section(whole, [jobs(whole), growth(whole), [crawl(whole)]], goals.end_to_end(whole)))
+    if signed:
+        found.append(Section({"": signed}, [signatures(signed)], goals.signing(signed)))
+    if grown:
+        found.append(Section({"": grown}, [scale(grown)], goals.clustering(grown)))
+    if heuristic := with_peers("heuristics"):
+        found.append(Section({"": heuristic}, [filters(heuristic)]))
+    if copies := load("near_duplicates"):
+        found.append(Section({"": copies}, [near(copies)]))
+    if extracted := load("extraction"):
+        lines = lines_of(*extraction_tables.engines(extracted))
+        found.append(Section({"": extracted}, [lines], extraction_tables.goals(extracted)))
+    if curated := {name: part for name in curation_tables.STEPS if (part := with_peers(name))}:
+        found.append(Section(curated, [lines_of(*curation_tables.steps(curated))], curation_tables.goals(curated)))
+    if stages := load("all_stages"):
+        blocks = [lines_of(*curation_tables.stages(stages)), curation_tables.growth(stages)]
+        found.append(Section({"": stages}, blocks, curation_tables.stage_goals(stages)))
+    if "overhead" in (engines := load("engines") or {}):
+        aimed = engine_tables.goals(engines["overhead"])
+        found.append(Section({"overhead": engines["overhead"]}, [lines_of(*engine_tables.forms(engines))], aimed))
+    return found
+
+
+def with_peers(name: str) -> Row | None:
+    """Of a file of results by texts that which was measured beside others."""
+    return next((entry for entry in load(name) or [] if "peers" in entry), None)
 
 
 def rendered() -> str:
     """The text between the markers; a part whose results are not there is left out. SystemExit if machines are mixed."""
-    whole, signed, grown = load("end_to_end") or {}, load("signatures"), load("minhash_scale")
-    heuristic = next((entry for entry in load("heuristics") or [] if "peers" in entry), None)
-    copies, engines, faults = load("near_duplicates"), load("engines") or {}, load("faults") or {}
-    extracted = load("extraction")
-    complete = {"long", "peers"} <= set(whole)
-    parts = {f"end to end, {name}": part for name, part in (whole if complete else {}).items()}
-    parts |= {
-        name: part
-        for name, part in (
-            ("signatures", signed), ("clusters", grown), ("quality filters", heuristic), ("main text", extracted),
-        ) if part
-    }  # fmt: skip
-    parts |= {f"engines, {name}": engines[name] for name in ("overhead",) if name in engines}
-    one_machine(parts)
-    blocks: list[list[str]] = []
-    if parts:
-        blocks.append(head(parts | ({"near copies": copies} if copies else {}), whole if complete else None))
-    if complete:
-        blocks += [jobs(whole), growth(whole)]
-    blocks += [of(part) for of, part in ((signatures, signed), (scale, grown), (filters, heuristic), (near, copies)) if part]
-    if extracted:
-        blocks.append(lines_of(*extraction_tables.engines(extracted)))
-    if engines:
-        blocks.append(lines_of(*engine_tables.forms(engines)))
+    found, faults = sections(), load("faults") or {}
+    letters = machines(found)
+    blocks: list[Sequence[str]] = [[head(found, letters)]] if found else []
+    for section in found:
+        blocks += [*section.blocks, [section.caption(letters[section.machine] if len(letters) > 1 else "")]]
     if faults.get("kills"):
         blocks.append(lines_of(*engine_tables.kills(faults["kills"])))
-    if parts:
-        aimed = extraction_tables.goals(extracted) if extracted else []
-        aimed += engine_tables.goals(engines["overhead"]) if "overhead" in engines else []
-        blocks += [under_load(parts), aims([*goals(whole, signed, grown), *aimed])]
+    aimed = [(goal, letters[section.machine]) for section in found for goal in section.goals]
+    if aimed:
+        blocks.append(aims(aimed, letters))
     return "\n\n".join("\n".join(block) for block in blocks if block)
 
 

@@ -89,11 +89,48 @@ def test_a_peer_that_crashed_says_so_and_compares_with_nothing(results: dict[str
     assert cells(table.jobs(results["end_to_end"]), "web2shards, warm")[3:5] == ["–", "12× †"]
 
 
-def test_results_of_two_machines_are_refused(results: dict[str, Any]) -> None:
-    assert "2 cores (P), 25 GB" in table.rendered()
+def test_results_of_two_machines_do_not_go_into_one_table(results: dict[str, Any]) -> None:
+    assert "Measured by `make bench` on 2 cores (P), 25 GB, Python 3.11.7." in table.rendered()
     results["end_to_end"]["peers"]["machine"] = {**results["end_to_end"]["peers"]["machine"], "cores": 64}
     with pytest.raises(SystemExit, match=r"different machines.*make bench"):
         table.rendered()
+
+
+def test_tables_of_two_machines_name_theirs(results: dict[str, Any]) -> None:
+    signed = part(median_microseconds_a_document={"web2shards, 112 permutations": 88.0}, commit="5168ed0")
+    results["signatures"] = {**signed, "machine": {**signed["machine"], "cores": 64}}
+    lines = table.rendered().splitlines()
+    assert "machine A: 2 cores (P), 25 GB, Python 3.11.7; machine B: 64 cores (P)" in lines[0]
+    assert "<sub>commit 5168ed0, 2026-11-22; machine B</sub>" in lines
+    assert cells(lines, "MinHash signature of")[1:] == ["≤ 100 µs", "88.0 µs", "met, within 20% of the limit", "B"]
+    assert cells(lines, "the same, damaged crawl")[-1] == "A"
+
+
+def test_curation_stands_beside_its_peers(results: dict[str, Any]) -> None:
+    ours = {"quality (fastText, DCLM's settings)": 124.4, "quality (linear, 2 ** 14 buckets)": 102.7}
+    results["quality"] = [
+        part(median_microseconds_a_document=ours),
+        part(median_microseconds_a_document=ours, peers={"datatrove": {"median": {"FastTextClassifierFilter": 764.6}}}),
+    ]
+    lines = table.rendered().splitlines()
+    assert cells(lines, "classifier, fastText")[1:] == ["124", "765 (6.1×)", "–"]
+    assert cells(lines, "classifier, logistic")[1:] == ["103", "–", "–"]
+    assert cells(lines, "a classifier applied")[1:] == ["≤ 300 µs", "124 µs", "met"]
+    assert cells(lines, "all kinds of personal data masked in")[2:] == ["–", "not measured"]
+
+
+def test_all_stages_have_their_speed_with_and_without_start_up(results: dict[str, Any]) -> None:
+    rows = {"web2shards": of(288.2, cpu_ms_a_page=5.19), "datatrove, trafilatura": of(39.5, cpu_ms_a_page=39.8)}
+    results["all_stages"] = part(
+        runs={name: [run(1, 310)] for name in rows}, medians=rows,
+        growth={"web2shards": {"start_up_seconds": 3.0, "seconds_a_page": 0.001},
+                "datatrove": {"start_up_seconds": 5.0, "seconds_a_page": 0.025}},
+    )  # fmt: skip
+    lines = table.rendered().splitlines()
+    assert cells(lines, "web2shards | 30,000 | 288")[3:] == ["5.2", "512", "310"]
+    assert any("web2shards 3.0 s and 1.00 ms a page; datatrove 5.0 s and 25.00 ms a page" in line for line in lines)
+    assert cells(lines, "documents/s of datatrove with Trafilatura, all")[2:] == ["7.30×", "missed by 64%"]
+    assert cells(lines, "the same by the slope")[2:] == ["25.0×", "met"]
 
 
 def test_engines_stand_by_form_with_hashes_costs_and_kills(results: dict[str, Any]) -> None:
@@ -117,13 +154,9 @@ def test_engines_stand_by_form_with_hashes_costs_and_kills(results: dict[str, An
 
 def test_a_part_that_was_measured_under_load_is_named(results: dict[str, Any]) -> None:
     assert "other work" not in table.rendered()
-    results["end_to_end"]["dev"] |= {"loaded": True, "load_before": 2.5}
-    assert "Measured while other work ran: end to end, dev (load 2.5)." in table.rendered()
-
-
-def test_the_head_names_all_commits(results: dict[str, Any]) -> None:
-    results["end_to_end"]["dev"] |= {"commit": "def5678+"}
-    assert "on 2026-11-22 at commit abc1234 (long, peers) and def5678+ (" in table.rendered()
+    results["end_to_end"]["dev"] |= {"loaded": True, "load_before": 2.5, "commit": "def5678+"}
+    told = "<sub>dev: commit def5678+, 2026-11-22, while other work ran (load 2.5); long: commit abc1234, 2026-11-22; peers: "
+    assert told in table.rendered()
 
 
 def test_signatures_stand_in_order_and_against_ours() -> None:
@@ -177,9 +210,9 @@ def test_a_goal_says_how_near_it_is(limit: float, value: float | None, least: bo
 def test_goals_are_read_from_the_results() -> None:
     scale = {"runs": {"1,000,000 rows": {"told": ["…; 4.5 s"]}, "10,000,000 rows": {"peak_pss_mb": 1500.0}}}
     signed = {"median_microseconds_a_document": {"web2shards, 112 permutations": 88.0}}
-    values = [goal.value for goal in goals.goals(end_to_end(), signed, scale)]
-    assert values == pytest.approx([30.0, 6.0, 512.4, 2.48, 88.0, 4.5, 1500.0])
-    assert {goal.value for goal in goals.goals({}, None, None)} == {None}
+    found = [*goals.end_to_end(end_to_end()), *goals.signing(signed), *goals.clustering(scale)]
+    assert [goal.value for goal in found] == pytest.approx([30.0, 6.0, 512.4, 2.48, 88.0, 4.5, 1500.0])
+    assert {goal.value for goal in [*goals.end_to_end({}), *goals.signing(None), *goals.clustering(None)]} == {None}
 
 
 @pytest.mark.parametrize(("value", "written"), [(4620.4, "4,620"), (46.24, "46.2"), (0.462, "0.46")])
