@@ -67,6 +67,14 @@ def test_mistakes_have_a_mend(cli: Cli, tmp_path: Path) -> None:
     assert "--text-column" in done.stderr
     done = cli("train", "quality", "-p", good, "-n", bad, "--out", good)
     assert done.exit_code == 4
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "card.json").write_text("mine")
+    done = cli("train", "quality", "-p", good, "-n", bad, "--out", tmp_path / "model")
+    assert done.exit_code == 4
+    assert "holds a model already" in done.stderr
+    assert (tmp_path / "model" / "card.json").read_text() == "mine"
+    done = cli("train", "quality", "-p", good, "-n", bad, "--out", tmp_path / "model", "--overwrite")
+    assert done.exit_code == 3  # of the texts
 
 
 def test_a_recipe_with_the_demo_keeps_manuals_and_drops_junk(scored: Path) -> None:
