@@ -262,7 +262,7 @@ def compile_plan(recipe: Recipe, table: Table = DOCUMENTS) -> Plan:
     if table is DOCUMENTS and not any(use.layer == "text" for use in uses):
         raise RecipeError(
             "documents.score: there is no layer `text`, which shards and duplicates are made of",
-            "add `- text` as the first scorer, without `as:`",
+            "add `- text` as the first scorer, without `as:` (for tables too: it takes the text of the column)",
         )
     for position, use in enumerate(uses):
         before = {layer.name: layer for layer in layers}

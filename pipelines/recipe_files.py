@@ -10,14 +10,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
-from core.errors import InputError, UserError
+from core.errors import InputError, RecipeError, UserError
 from core.named_files import NamedFile, resolved
 from core.remote import SCHEME, is_remote
 from ingest.files import find_files
 from ingest.parts import no_file
+from pipelines.plan import compile_plan
 from pipelines.recipe import Recipe
 from pipelines.recipe_model import SHOWN, Problem
 from pipelines.recipe_yaml import Path, dotted
+from pipelines.tables import DOCUMENTS, IMAGES
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,20 @@ def look_for_files(recipe: Recipe, remote: bool) -> Looked:
         message = error.message if where in error.message else f"{error.message} (looked for at {where})"
         faults.append(Fault(Problem(recipe.source.place(path), dotted(path), message, error.mend), error))
     return Looked(tuple(faults), tuple(skipped))
+
+
+def check_files_and_plan(recipe: Recipe) -> tuple[list[Problem], tuple[str, ...]]:
+    """What keeps a recipe from being run that its text does not tell: its files, and if they are fine what its tables lack for
+    a plan; and the URIs that were not asked for."""
+    looked = look_for_files(recipe, remote=False)
+    problems = [fault.problem for fault in looked.faults]
+    if not problems and not looked.skipped:
+        try:
+            for table in (DOCUMENTS, *([IMAGES] if recipe.images is not None else [])):
+                compile_plan(recipe, table)
+        except RecipeError as error:
+            problems.append(Problem(recipe.place, "", error.message, error.mend))
+    return problems, looked.skipped
 
 
 def require_files(recipe: Recipe) -> None:

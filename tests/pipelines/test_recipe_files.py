@@ -13,7 +13,7 @@ import pytest
 import web2shards
 from core.errors import InputError, ScorerError, UserError
 from pipelines.recipe import Recipe, load_recipe
-from pipelines.recipe_files import look_for_files, require_files
+from pipelines.recipe_files import check_files_and_plan, look_for_files, require_files
 
 LONG = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen"
 
@@ -157,3 +157,13 @@ def test_a_damaged_gzip_is_told_with_the_line_that_was_reached() -> None:
         assert "pack it anew" in caught.value.mend
     Path("set.jsonl.gz").write_bytes(whole)
     require_files(recipe({"decontaminate": {"sets": {"mmlu": "set.jsonl.gz"}}}))
+
+
+def test_what_a_plan_lacks_is_told_by_a_check() -> None:
+    given = {"name": "r", "input": {"table": {"path": "in.warc"}}, "output": {"text": {"from": "documents"}}}
+    problems, _ = check_files_and_plan(load_recipe(json.dumps(given, indent=1)))
+    assert [problem.message for problem in problems] == [
+        "documents.score: there is no layer `text`, which shards and duplicates are made of"
+    ]
+    assert "for tables too" in problems[0].mend
+    assert check_files_and_plan(recipe()) == ([], ())
