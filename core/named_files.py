@@ -1,4 +1,4 @@
-"""Files that a scorer's parameters name, and whether they can be read: asked before a run, so that none stops on a mistyped path."""
+"""Files that a scorer's parameters name, and whether they can be read: asked before a run, so that none stops on a wrong path."""
 
 from __future__ import annotations
 

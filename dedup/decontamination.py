@@ -102,7 +102,8 @@ class Decontaminate:
 
     def files(self) -> list[NamedFile]:
         found = [
-            NamedFile(("sets", name), path, partial(self._require_found, name, path), remote=True) for name, path in self.sets.items()
+            NamedFile(("sets", name), path, partial(self._require_found, name, path), remote=True)
+            for name, path in self.sets.items()
         ]
         ignore = NamedFile(("ignore",), self.ignore, partial(_ignored, self.ignore), remote=True)
         return [*found, ignore] if self.ignore else found

@@ -84,7 +84,7 @@ def write(path: Path, rows: list[tuple[str, str]]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("tables", nargs="?", type=Path, metavar="TABLES", help="a folder: the two tables are written there, no model")
+    parser.add_argument("tables", nargs="?", type=Path, metavar="TABLES", help="a folder for the two tables; no model then")
     tables = parser.parse_args().tables
     if tables is not None:
         print(*write_tables(tables), sep="\n")

@@ -28,9 +28,9 @@ REGIONS: dict[str, tuple[str, ...]] = {
 
 #: Names at the top of countries that are sold to everybody, and say little of where a page is from.
 _EVERYBODYS = frozenset({
-    "AC", "AG", "AI", "AM", "AS", "BZ", "CC", "CD", "CF", "CO", "CX", "DJ", "FM", "GA", "GD", "GG", "GL", "GQ", "GS", "IM", "IO", "LA",
-    "LC", "LY", "ME", "ML", "MN", "MS", "MU", "NU", "PN", "PW", "RE", "SC", "SH", "SO", "SR", "ST", "SX", "TK", "TO", "TV", "VC", "VG",
-    "VU", "WS",
+    "AC", "AG", "AI", "AM", "AS", "BZ", "CC", "CD", "CF", "CO", "CX", "DJ", "FM", "GA", "GD", "GG", "GL", "GQ", "GS", "IM", "IO",
+    "LA", "LC", "LY", "ME", "ML", "MN", "MS", "MU", "NU", "PN", "PW", "RE", "SC", "SH", "SO", "SR", "ST", "SX", "TK", "TO", "TV",
+    "VC", "VG", "VU", "WS",
 })  # fmt: skip
 
 #: What announces a number. ASCII letters in either case; a word counts with a whole word alone, a sign anywhere.

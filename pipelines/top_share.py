@@ -51,7 +51,9 @@ def top_share(run: Run, column: str, share: float, by: str = "", where: str = ""
     `by` is a column of labels; each with LEAST rows and more has its own threshold. `where` is a rule: which rows are asked;
     by default those that are kept, and those that a rule on this column dropped, so that the answer is the same when the
     rule is in the recipe; such a row was asked no rule behind that one. Rules on other columns, of the same scorer too, stay:
-    the share is of what they leave. Equal values are kept together. Holds the values of the column, 4 bytes a row. InputError for a column that is not there or holds no numbers.
+    the share is of what they leave. Equal values are kept together. Holds the values of the column, 4 bytes a row.
+
+    InputError for a column that is not there or holds no numbers.
     """
     table = run.documents
     if column not in table.known:
