@@ -26,12 +26,13 @@ def look_again(
     settled: list[Finding] = []
     for first, stop, held in _lines(raw, found, reach):
         lines = raw[first:stop]
-        mine = [(start - first, end - first, kind, mask) for start, end, kind, mask in held]
+        mine: list[Finding] = [(start - first, end - first, kind, mask) for start, end, kind, mask in held]
         for _ in range(_ROUNDS):
             new = _new(lines, mine, look)
             if not new:
                 break
-            mine = sorted([*mine, *new])
+            mine += new
+            mine.sort()
         settled += [(start + first, end + first, kind, mask) for start, end, kind, mask in mine]
     return settled
 
