@@ -33,7 +33,8 @@ def look_again(
                 break
             mine += new
             mine.sort()
-        settled += [(start + first, end + first, kind, mask) for start, end, kind, mask in mine]
+        for start, end, kind, mask in mine:
+            settled.append((start + first, end + first, kind, mask))
     return settled
 
 
