@@ -63,6 +63,7 @@ def batches_of(texts: list[str]) -> list[pa.RecordBatch]:
         text = pa.array(texts[start : start + BATCH], pa.string())
         columns = {"text.text": text, "text.title": pa.nulls(len(text), pa.string())}
         columns["language.label"] = pa.array(["en"] * len(text))
+        columns["page.host"] = pa.array(["host.example"] * len(text))
         scores = FINEWEB_C4.score(pa.record_batch(columns))
         cuts = [scores.column(i) for i, field in enumerate(scores.schema) if field.type == CUT]
         batches.append(pa.record_batch({**columns, "text.edited": apply_edits(text, cuts)}))

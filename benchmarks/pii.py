@@ -84,7 +84,7 @@ def main() -> None:
         micros[name] = [round(value, 1) for value in measure(scorer, batches, options.runs)]
         tables = [scorer.score(batch) for batch in batches]
         counts = [field.name for field in scorer.schema if field.type == pa.int32()]
-        found[name] = {count: sum(sum(table.column(count).to_pylist()) for table in tables) for count in counts}
+        found[name] = {count: sum(sum(filter(None, table.column(count).to_pylist())) for table in tables) for count in counts}
     medians = {name: statistics.median(values) for name, values in micros.items()}
     result: dict[str, Any] = {
         **began,

@@ -18,7 +18,8 @@ class Scorer(Protocol):
     A scorer is a frozen dataclass whose fields are its parameters (they go into its fingerprint and
     into `web2shards recipe schema`); it pickles, and compares equal to another with the same ones.
     Where some decide only how the columns are used, a property `column_parameters` (a JSON-able dict) gives what the
-    columns follow from, and only that goes into the fingerprint.
+    columns follow from, and only that goes into the fingerprint. One whose parameters name files has a method `files` that
+    gives them as `core.named_files.NamedFile`s: they are looked at before a run.
 
     `inputs` are columns as `layer.column`. Two are special: `text.text` is the extracted text,
     `text.edited` the text after all edits (cuts and masks) of the scorers before this one.

@@ -7,9 +7,9 @@ After GPT-3 (Brown et al., arXiv 2005.14165, appendix C): 13 words in a row, wit
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import ClassVar, Literal, get_args
 
 import numpy as np
@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from core.errors import InputError
+from core.named_files import NamedFile
 from core.scorer import CUT, TITLE_CUT, column
 from core.spans import cut_array
 from dedup.evaluation_sets import digest_of, read_bytes, read_examples
@@ -99,6 +100,19 @@ class Decontaminate:
             column("ngram", pa.string(), "the words of the first of them; null for none", quotes=True),
         ])  # fmt: skip
 
+    def files(self) -> list[NamedFile]:
+        found = [
+            NamedFile(("sets", name), path, partial(self._require_found, name, path), remote=True)
+            for name, path in self.sets.items()
+        ]
+        ignore = NamedFile(("ignore",), self.ignore, partial(_ignored, self.ignore), remote=True)
+        return [*found, ignore] if self.ignore else found
+
+    def _require_found(self, name: str, path: str) -> None:
+        texts = _texts(path, self.columns)
+        if not len(make_index([texts], self.ngram, self.most, _ignored(self.ignore))):
+            raise _nothing(name, path, texts, self.columns, self.ngram)
+
     def weights_digest(self) -> str:
         digests = [digest_of(path) for path in [*self.sets.values(), *([self.ignore] if self.ignore else [])]]
         return hashlib.blake2b(" ".join(digests).encode(), digest_size=16).hexdigest()
@@ -175,14 +189,32 @@ def _read(
     sets: tuple[tuple[str, str], ...], columns: tuple[str, ...], ngram: int, most: int, ignore: str, digest: str
 ) -> Index:  # fmt: skip
     """`digest` is there for the cache: a set may change between two runs of a process."""
-    texts = [[" ".join(row) for row in read_examples(path, columns)] for _, path in sets]
-    ignored = read_bytes(ignore).decode("utf-8", "replace").splitlines() if ignore else []
+    texts = [_texts(path, columns) for _, path in sets]
+    ignored = _ignored(ignore)
     index = make_index(texts, ngram, most, ignored)
     found = set(np.unique(index.sets).tolist())
     for number, (name, path) in enumerate(sets):
         if number not in found and not len(make_index([texts[number]], ngram, most, ignored)):
-            raise InputError(
-                f"decontaminate: the set {name} ({path}) has no row with {ngram} words in a row that could be found",
-                f"take a smaller ngram (GPT-3: 8 to 13), or other columns than {', '.join(columns) or 'all'}",
-            )
+            raise _nothing(name, path, texts[number], columns, ngram)
     return index
+
+
+def _texts(path: str, columns: tuple[str, ...]) -> list[str]:
+    """The rows of a set, each as one text."""
+    return [" ".join(row) for row in read_examples(path, columns)]
+
+
+def _ignored(path: str) -> list[str]:
+    return read_bytes(path).decode("utf-8", "replace").splitlines() if path else []
+
+
+def _nothing(name: str, path: str, texts: Sequence[str], columns: tuple[str, ...], ngram: int) -> InputError:
+    """Says why no n-gram of a set could be found in a text."""
+    told = f"the set {name} ({path})"
+    if not any(texts):
+        return InputError(f"{told} has not one text", f"give its file, or other columns than {', '.join(columns) or 'all'}", path)
+    if not len(make_index([texts], ngram, len(texts))):
+        mend = f"take a smaller ngram (GPT-3: 8 to 13), or other columns than {', '.join(columns) or 'all'}"
+        return InputError(f"{told}: all its {len(texts):,} texts have fewer than {ngram} words in a row", mend, path)
+    mend = "raise `most`, or take its lines out of the file `ignore`"
+    return InputError(f"{told}: all its runs of {ngram} words are left out by `most` or `ignore`", mend, path)

@@ -12,6 +12,7 @@ import io
 import json
 import os
 import time
+import zlib
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any
@@ -26,6 +27,7 @@ from core.remote_file import RemoteFile
 #: A set of more bytes is no evaluation set.
 MOST_BYTES = 4 << 30
 _ASKED_SECONDS = 60
+_PIECE = 1 << 13
 _MEND = "give a .jsonl, .jsonl.gz, .csv or .parquet file, and the columns whose texts are to be found"
 
 
@@ -34,14 +36,28 @@ def read_bytes(path: str) -> bytes:
     try:
         with RemoteFile(path) if is_remote(path) else open(path, "rb") as file:
             raw = file.read(MOST_BYTES + 1) or b""
-        if raw[:2] == b"\x1f\x8b":
-            with gzip.open(io.BytesIO(raw)) as file:
-                raw = file.read(MOST_BYTES + 1)
-    except (OSError, EOFError) as error:
+    except OSError as error:
         raise _unreadable(path, error) from error
+    if raw[:2] == b"\x1f\x8b":
+        raw = _unpacked(path, raw)
     if len(raw) > MOST_BYTES:
         raise InputError(f"{path}: is larger than {MOST_BYTES >> 30} GiB", "take the set's own rows, without its prompts")
     return raw
+
+
+def _unpacked(path: str, raw: bytes) -> bytes:
+    """What a gzip file holds, up to a byte more than a set may have. InputError where it is damaged, with the line reached."""
+    found = bytearray()
+    try:
+        with gzip.open(io.BytesIO(raw)) as file:
+            while len(found) <= MOST_BYTES and (some := file.read1(_PIECE)):
+                found += some
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(
+            f"{path}: its gzip is damaged, in line {found.count(10) + 1:,} or soon after ({error})",
+            "fetch the file again, or pack it anew (`gzip -t` tells whether it is whole)", path,
+        ) from error  # fmt: skip
+    return bytes(found)
 
 
 def digest_of(path: str) -> str:
@@ -89,6 +105,7 @@ def read_examples(path: str, columns: Sequence[str]) -> Iterator[list[str]]:
     InputError if the file is no table, or has not the columns.
     """
     raw = read_bytes(path)
+    number = 0
     try:
         for number, row in enumerate(_rows(raw, path.removesuffix(".gz").endswith(".csv")), 1):
             if not isinstance(row, dict):
@@ -99,7 +116,8 @@ def read_examples(path: str, columns: Sequence[str]) -> Iterator[list[str]]:
                 raise InputError(f"{path}, row {number:,}: has no column `{missing[0]}`", f"its columns are {there}")
             yield [text for column in columns or row for text in _texts(row[column])]
     except (ValueError, RecursionError, csv.Error, pa.ArrowException) as error:
-        raise InputError(f"{path}: is no table of texts ({error})", _MEND) from error
+        reached = f", after row {number:,}" if number else ""
+        raise InputError(f"{path}{reached}: is no table of texts ({error})", _MEND) from error
 
 
 def _rows(raw: bytes, is_csv: bool) -> Iterator[Any]:

@@ -10,6 +10,7 @@ pages are the Apache HTTP Server manual's (Apache-2.0, see LICENSES).
 
 from __future__ import annotations
 
+import argparse
 import json
 import random
 import sys
@@ -82,13 +83,17 @@ def write(path: Path, rows: list[tuple[str, str]]) -> None:
 
 
 def main() -> None:
-    if len(sys.argv) > 1:
-        print(*write_tables(Path(sys.argv[1])), sep="\n")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("tables", nargs="?", type=Path, metavar="TABLES", help="a folder for the two tables; no model then")
+    tables = parser.parse_args().tables
+    if tables is not None:
+        print(*write_tables(tables), sep="\n")
         return
     with tempfile.TemporaryDirectory() as folder:
         good, bad = write_tables(Path(folder))
         training = Training(method="logistic", bits=14, held_out=0.3, strength=30.0, about=ABOUT)
-        trained = train(Source("--positive", (str(good),)), Source("--negative", (str(bad),)), str(MODEL), training)
+        positive, negative = Source("--positive", (str(good),)), Source("--negative", (str(bad),))
+        trained = train(positive, negative, str(MODEL), training, overwrite=True)
     print((MODEL / "card.md").read_text("utf-8"), *trained.warnings, sep="\n")
 
 

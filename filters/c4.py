@@ -7,7 +7,7 @@ pipeline/filters/c4_filters.py; bad words from LDNOOBW.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from core.characters import CLASSES
 from core.columns import utf8_view, with_nulls
+from core.named_files import NamedFile
 from core.scorer import CUT, column
 from core.spans import cut_array
 from filters import c4_lines as c
@@ -93,6 +94,9 @@ class C4:
             column("curly_brace", pa.bool_(), "whether a line not cut before has an opening curly brace"),
             column("kept_share", pa.float32(), "lines that are kept, of all that are not blank", low=0, high=1),
         ])  # fmt: skip
+
+    def files(self) -> list[NamedFile]:
+        return [NamedFile(("bad_words",), self.bad_words, partial(read_words, self.bad_words, _MEND))] if self.bad_words else []
 
     def weights_digest(self) -> str:
         return list_digest(self.bad_words, _MEND) if self.bad_words else ""

@@ -7,7 +7,7 @@ C4 by whether there is one.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -16,6 +16,7 @@ import pyarrow as pa
 from core.characters import CLASSES
 from core.columns import utf8_view, with_nulls
 from core.lower_case import LOWER
+from core.named_files import NamedFile
 from core.scorer import column
 from filters.flagged_search import FLAGGED, PLACES, WORDS, Matcher, make_matcher, search_texts
 from filters.word_lists import list_digest, read_words
@@ -61,6 +62,11 @@ class FlaggedWords:
             column("share", pa.float32(), "words that are in such a place, of all", unit="share", low=0, high=0.1),
             column("list", pa.string(), "the language of the list that was used, empty if there is none for the text's"),
         ])  # fmt: skip
+
+    def files(self) -> list[NamedFile]:
+        return [
+            NamedFile(("lists", language), path, partial(read_words, path, _MEND)) for language, path in sorted(self.lists.items())
+        ]
 
     def weights_digest(self) -> str:
         return " ".join(f"{language}:{list_digest(path, _MEND)}" for language, path in sorted(self.lists.items()))

@@ -6,6 +6,7 @@ UT1 is dsi.ut-capitole.fr/blacklists (squidGuard's format: CATEGORY/domains, CAT
 
 from __future__ import annotations
 
+import mmap
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ _RULE = re.compile(r"(@@)?\|\|([^\s^$|*?,/]+(?:/[^\s^$|*]*)?)\^?\|?(?:\$([^\s/]+
 _OF_PAGES = frozenset({"all", "doc", "document", "important"})
 _RULES = re.compile(rb"^(?:\|\||@@|\[Adblock)", re.MULTILINE)
 _MAX_FILE = 1 << 31
+#: Bytes of lines that are looked through at once for an entry.
+_LINES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,28 @@ def sources_of(lists: Sequence[str], categories: Sequence[str]) -> list[Source]:
     return sorted(found, key=lambda source: (source.name, str(source.path)))
 
 
+def require_entries(given: str, categories: Sequence[str]) -> None:
+    """ScorerError unless a list, or what `categories` choose of it, is there and has a host or URL. Reads to the first."""
+    sources = sources_of((given,), ())
+    chosen = [source for source in sources if source.name in categories] if categories and Path(given).is_dir() else sources
+    if chosen and not any(_has_entry(source.path) for source in chosen):
+        names = f" ({', '.join(sorted({source.name for source in chosen}))})" if chosen is not sources else ""
+        raise ScorerError(f"the list {given}{names} has not one host or URL", _MEND, given)
+
+
+def _has_entry(path: Path) -> bool:
+    with path.open("rb") as file:
+        if path.stat().st_size == 0:
+            return False
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as whole:
+            rules = _RULES.search(whole) is not None
+        while lines := file.readlines(_LINES):
+            raw = b"".join(lines).removeprefix(b"\xef\xbb\xbf")
+            if any(len(some.keys) for _, some in _read(raw, rules)):
+                return True
+    return False
+
+
 def digest_of(sources: Sequence[Source]) -> str:
     """xxh3-128 of the names and contents of files, in hex."""
     return _digest(tuple(source.stamp() for source in sources))
@@ -114,7 +139,8 @@ def _table(stamps: Stamps) -> HostTable:
     parsed: list[tuple[int, Keys]] = []
     for name, path, _, _ in stamps:
         place = 2 * names.index(name)
-        for exception, some in _read(Path(path).read_bytes().removeprefix(b"\xef\xbb\xbf")):
+        raw = Path(path).read_bytes().removeprefix(b"\xef\xbb\xbf")
+        for exception, some in _read(raw, _RULES.search(raw) is not None):
             parsed += [(place + exception, some.keys), (2 * len(names), some.with_paths)]
             entries[name] += len(some.keys)
             skipped[name] += some.skipped
@@ -134,9 +160,9 @@ class _Names:
     skipped: int
 
 
-def _read(raw: bytes) -> Iterator[tuple[int, _Names]]:
-    """What a file blocks (0) and excepts (1)."""
-    if _RULES.search(raw):
+def _read(raw: bytes, rules: bool) -> Iterator[tuple[int, _Names]]:
+    """What lines block (0) and except (1), of a file with `rules` of ad blockers, or of one with names."""
+    if rules:
         blocked, excepted, skipped = read_rules(raw.decode("utf-8", "replace"))
         yield 0, _names("\n".join(blocked).encode(), skipped)
         yield 1, _names("\n".join(excepted).encode(), 0)

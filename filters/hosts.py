@@ -6,14 +6,16 @@ RefinedWeb and FineWeb drop what UT1 lists (arXiv 2306.01116, appendix G.1; hugg
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
 
 from core.columns import utf8_view
+from core.named_files import NamedFile
 from core.scorer import column
-from filters.host_lists import HostTable, Source, digest_of, sources_of, table_of
+from filters.host_lists import HostTable, Source, digest_of, require_entries, sources_of, table_of
 from filters.host_table import BLOCKED, look_up
 
 
@@ -52,6 +54,13 @@ class Hosts:
             column("lists", pa.string(), "the names of the lists it is on, in order, with commas between; empty if none"),
             column("host", pa.string(), "the host that was looked up, empty if there is none"),
         ])  # fmt: skip
+
+    def files(self) -> list[NamedFile]:
+        chosen = partial(sources_of, self.lists, self.categories)
+        return [
+            *(NamedFile(("lists", i), path, partial(require_entries, path, self.categories)) for i, path in enumerate(self.lists)),
+            *([NamedFile(("categories",), "", chosen)] if self.categories else []),
+        ]
 
     def weights_digest(self) -> str:
         return digest_of(self._sources())

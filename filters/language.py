@@ -18,6 +18,7 @@ from core.characters import CLASSES
 from core.columns import utf8_view, with_nulls
 from core.errors import ScorerError
 from core.hashing import digest
+from core.named_files import NamedFile, require_file
 from core.scorer import column
 from filters.fasttext_model import file_digest, find_model, load_labels, load_model
 from filters.language_choice import CANDIDATES, UNKNOWN_SCRIPT, choose, densities
@@ -123,6 +124,13 @@ class Language:
                 column("shares", SHARE, "languages of the blocks of lines with their shares of the characters, largest first"),
             ]
         return pa.schema(fields)
+
+    def files(self) -> list[NamedFile]:
+        limits = [] if self.thresholds == FINEWEB2 else [NamedFile(("thresholds",), self.thresholds, self._limits)]
+        return [NamedFile(("model",), self.model, self._require_model), *limits]
+
+    def _require_model(self) -> None:
+        require_file(str(find_model(self.model)), "the language model", "give model: the path of a fastText model")
 
     def weights_digest(self) -> str:
         path = find_model(self.model)

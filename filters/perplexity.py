@@ -11,7 +11,7 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -21,6 +21,7 @@ import pyarrow as pa
 
 from core.errors import ScorerError
 from core.hashing import digest
+from core.named_files import NamedFile, require_file
 from core.scorer import column
 from filters.arpa import load_arpa
 from filters.fasttext_model import file_digest
@@ -29,6 +30,7 @@ from filters.ngram_model import NgramModel
 LANGUAGE = "language.label"
 #: The key of what holds for a language that is not named.
 ANY = "any"
+_MEND = "give the path of a file"
 
 #: UNICODE_PUNCT of cc_net.
 _PUNCTUATION = {
@@ -96,6 +98,13 @@ class Perplexity:
             column("unknown", pa.float32(), "words or pieces that the model does not know, of all", unit="share", low=0, high=1),
             column("bucket", pa.string(), "head, middle or tail by the language's cutoffs; null where there are none"),
         ])  # fmt: skip
+
+    def files(self) -> list[NamedFile]:
+        return [
+            NamedFile((name, label), path, partial(require_file, path, "the model", _MEND))
+            for name, kind in (("models", self.models), ("sentencepiece", self.sentencepiece))
+            for label, path in sorted(kind.items()) if path
+        ]  # fmt: skip
 
     def weights_digest(self) -> str:
         """Of the models, and of the library that cuts lines into pieces its version."""
@@ -188,7 +197,7 @@ def _digest(path: str) -> str:
     try:
         status = Path(path).stat()
     except OSError as error:
-        raise ScorerError(f"the model {path} cannot be read: {error.strerror}", "give the path of a file", path) from error
+        raise ScorerError(f"the model {path} cannot be read: {error.strerror}", _MEND, path) from error
     return file_digest(path, status.st_size, status.st_mtime_ns)
 
 

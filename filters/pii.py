@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import ClassVar, Literal, get_args
+from typing import ClassVar, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -23,12 +23,12 @@ from core.scorer import MASK, TITLE_MASK, column
 from core.spans import mask_array
 from filters import pii_scan as scan
 from filters.lexicon import Lexicon, make_lexicon
+from filters.pii_again import Finding, Kind, look_again
 from filters.pii_bytes import narrowed
 from filters.pii_checks import email_span, iban_lengths, is_card, is_iban, is_public_ip4, is_public_ip6, plain_email
 from filters.pii_keys import PREFIXES, key_end
-from filters.pii_phones import CUES, REGIONS, is_phone, library_version
+from filters.pii_phones import CUES, REGIONS, is_phone, library_version, region_of
 
-Kind = Literal["emails", "ips", "phones", "ibans", "cards", "keys"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 #: What stands for a value, by kind. E-mail and IPv4: datatrove's, of addresses that answer to nobody. IPv6: RFC 3849. Phones:
@@ -56,12 +56,13 @@ _CONTEXT = 40  # bytes of the line before and after that checks see
 #: Number shapes of a text that the library is asked about, which takes it 0.1 ms each.
 MOST_PHONES = 2000
 
+_LEAST_GIVEN = 6
+
 #: Values that are one whether written with spaces and signs or without.
 _SPELLED = frozenset({"phones", "ibans", "cards"})
 _SPELLING = re.compile(r"[^0-9A-Za-z+]")
 
 Numbers = npt.NDArray[np.int32]
-Finding = tuple[int, int, Kind, str]
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,8 @@ class PII:
 
     `kinds`: what is looked for. `placeholders`: by kind what stands in its place, one or more; the same value gets the
     same one everywhere, and a value that is a placeholder already is left alone. Numbers without a country code are
-    phone numbers of `regions` (ISO 3166: `[DE, AT]`), or by default of the countries of the page's language. With
+    phone numbers of `regions` (ISO 3166: `[DE, AT]`), or by default of the countries of the page's language, and where that is
+    not known (`und`) of the country that the page's host is under (`.de`). With
     `edit: false` nothing is masked: the counts are there for rules alone. The title that samples get is masked as the text
     is; the counts are of the text, and `in_title` counts all kinds in the title.
 
@@ -82,7 +84,7 @@ class PII:
     """
 
     name: ClassVar[str] = "pii"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     costly: ClassVar[bool] = False
 
     kinds: tuple[Kind, ...] = KINDS
@@ -106,7 +108,7 @@ class PII:
     @property
     def inputs(self) -> tuple[str, ...]:
         by_language = "phones" in self.kinds and self.regions is None
-        return ("text.text", "text.title", *(["language.label"] if by_language else []))
+        return ("text.text", "text.title", *(["language.label", "page.host"] if by_language else []))
 
     @property
     def schema(self) -> pa.Schema:
@@ -153,12 +155,15 @@ class PII:
         found: list[Finding] = []
         for row in np.flatnonzero((np.diff(first) > 0) | (wide > 0)).tolist():
             raw = data[offsets[row] : offsets[row + 1]]
+            regions = self._regions(batch, row)
             if wide[row]:
-                mine, unchecked[row] = self._in_narrowed(raw, self._regions(batch, row))
+                mine, unchecked[row] = self._in_narrowed(raw, regions)
             else:
                 some = slice(first[row], first[row + 1])
                 places = (starts[some] - offsets[row], ends[some] - offsets[row], kinds[some])
-                mine, unchecked[row] = self._decide(raw.tobytes(), places, self._regions(batch, row))
+                mine, unchecked[row] = self._decide(raw.tobytes(), places, regions)
+            if mine and not unchecked[row]:
+                mine = self._settled(raw.tobytes(), mine, regions)
             found += mine
             counts[row] = len(mine)
         return np.concatenate([[0], np.cumsum(counts)]).astype(np.int32), found, unchecked
@@ -171,6 +176,24 @@ class PII:
         found = scan.scan_texts(offsets, data, wanted, CLASSES, scan.ACTIONS, lexicon, lengths, first, wide)
         return *found, first, wide
 
+    def _settled(self, raw: bytes, found: list[Finding], regions: Sequence[str]) -> list[Finding]:
+        """What is found, with what only shows once that is masked."""
+
+        def look(lines: bytes) -> list[Finding]:
+            text = np.frombuffer(lines, np.uint8)
+            starts, ends, kinds, _, wide = self._scan(np.array([0, len(text)], np.int32), text)
+            if wide[0]:
+                return self._in_narrowed(text, regions)[0]
+            return self._decide(lines, (starts, ends, kinds), regions)[0] if len(starts) else []
+
+        return look_again(raw, found, look, _CONTEXT)
+
+    def _holds_placeholder(self, raw: bytes, start: int, end: int) -> bool:
+        """Whether a placeholder stands in a value, or a part of one."""
+        pattern, most = _placeholders(tuple(value for kind in KINDS for value in _listed(self.placeholders.get(kind, ()))))
+        first = max(start - most, 0)
+        return any(m.start() + first < end and m.end() + first > start for m in pattern.finditer(raw[first : end + most]))
+
     def _in_narrowed(self, text: Bytes, regions: Sequence[str]) -> tuple[list[Finding], int]:
         """As `_decide`, of a text with full-width digits or letters."""
         data, places = narrowed(text)
@@ -182,7 +205,8 @@ class PII:
     def _regions(self, batch: pa.RecordBatch, row: int) -> Sequence[str]:
         if self.regions is not None or "phones" not in self.kinds:
             return self.regions or ()
-        return REGIONS.get(batch.column("language.label")[row].as_py() or "", ())
+        known = REGIONS.get(batch.column("language.label")[row].as_py() or "")
+        return region_of(batch.column("page.host")[row].as_py() or "") if known is None else known
 
     def _decide(
         self, raw: bytes, candidates: tuple[Numbers, Numbers, Bytes], regions: Sequence[str]
@@ -205,6 +229,8 @@ class PII:
             if start == end or taken.find(1, start, end) >= 0:
                 continue
             phones += is_number
+            if self._holds_placeholder(raw, start, end):
+                continue
             replacement = self._placeholder(kind, raw[start:end].decode())
             if replacement is not None:
                 found.append((start, end, _KIND_OF[kind], replacement))
@@ -257,6 +283,14 @@ def _checked(raw: bytes, start: int, end: int, kind: int, regions: Sequence[str]
     else:
         right = is_phone(shown, before, after, kind == scan.CALLED, regions)
     return (start, end) if right else (start, start)
+
+
+@lru_cache(maxsize=16)
+def _placeholders(given: tuple[str, ...]) -> tuple[re.Pattern[bytes], int]:
+    """What finds placeholders, and how many bytes the longest has. Given ones that are shorter may stand in any value."""
+    given = tuple(word for word in given if len(word) >= _LEAST_GIVEN)
+    words = sorted({*given, *PLACEHOLDERS_IP6, *(word for words in PLACEHOLDERS.values() for word in words)}, key=len, reverse=True)
+    return re.compile("|".join(map(re.escape, words)).encode()), max(len(word.encode()) for word in words)
 
 
 def _listed(values: tuple[str, ...] | str) -> tuple[str, ...]:

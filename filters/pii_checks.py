@@ -21,6 +21,7 @@ _EMAIL = re.compile(
     rf"[\w+](?:[\w%+'-]*)(?:{_DOT}[\w%+'-]+)*(?:@|{_SPELLED_AT})(?:[^\W_](?:[\w-]{{0,61}}[^\W_])?{_DOT})+(?:xn--[a-z0-9-]{{2,59}}|[^\W\d_]{{2,24}})(?![^\W_])",
     re.IGNORECASE,
 )
+_DOTS = re.compile(_DOT, re.IGNORECASE)
 _SPELLED = re.compile(rf"({_SPELLED_AT})|{_SPELLED_DOT}", re.IGNORECASE)
 #: Names at the top that have no longer one below: what follows one is the next sentence (`me@corp.com.Then`).
 _TOP = frozenset({"com", "org", "net", "edu", "gov", "mil", "int", "info", "biz"})
@@ -53,14 +54,30 @@ _VERSION = re.compile(
 #: What stands before or after an address of a machine. Without it four numbers under SMALL are a section (14.24.3.1): of all
 #: addresses one in three hundred is so small.
 _MACHINE = re.compile(
-    r"\b(?:ips?|ipv4|addr\w*|adress\w*|direcci\w+|endere\w+|host\w*|servers?|dns|ping|client|proxy|gateway)\b"
+    r"\b(?:ips?|ipv4|addr\w*|adress\w*|direcci\w+|endere\w+|host\w*|(?:name)?servers?|dns|ping|client|proxy|gateway)\b"
     r"|@$|//$|地址|アドレス",
     re.IGNORECASE,
 )
 _NAMED = re.compile(r"(?:\d|\b(?:ip|addr\w*|host|server|src|dst))[-_=]$", re.IGNORECASE)
+_WORD_BEHIND = re.compile(r"[-+]?[A-Za-z]|-\d+\.(?!\d)")  # 6.1.7601.1-rc
 _PORT = re.compile(r"[:/]\d")
 _SMALL = 64
 _MIN_IP4_DIGITS = 6
+#: Of fewer digits are the best known resolvers, and versions and sections: an address is what follows one of these words, with
+#: nothing but small words, signs and other addresses between. `Server 9.0.1.2` in capitals is a product, `Server:` is none.
+_CALLED = re.compile(
+    r"(?:\b(?i:ips?|ipv4|ip[ -]?addr\w*|addr\w*|adress\w*|direcci\w+|endere\w+|hosts?|hostname|dns\d?|nameservers?|resolvers?"
+    r"|ping|traceroute|tracert|nslookup|dig|whois|gateway|forwarders?)\b|\bservers?\b|\b(?i:servers?):|地址|アドレス)"
+    r"(?:\s+(?:of|is|are|at|to|for|from|use|using|set|like|via|ist|auf|von|sind|est|es|è|e|-[a-z]\s?\d*))*[\s:=\"'`(\[<]*$|//$|@$"
+)
+_LISTED = re.compile(r"(?:\d{1,3}(?:\.\d{1,3}){3}(?:[:/]\d+)?[\s)]*(?:[,;/|&(]|\b(?:and|or|und|oder|et|ou|y|o)\b)?[\s(]*)+$")
+_ENDPOINT = re.compile(r":\d{1,5}(?![\d.])|/(?:[89]|[12]\d|3[0-2])(?![\d.])")
+#: In /etc/hosts and lists of name servers a name follows.
+_HOST_LINE = re.compile(r"[ \t]+(?:[a-z0-9-]+\.)+(?:com|org|net|edu|gov|google|one|local|lan|internal)\b(?![(/])")
+#: These are hardly anything else, unless they begin a line and a heading follows; 1.1.1.1 and 1.0.0.1 are sections too.
+_RESOLVERS = frozenset({"8.8.8.8", "8.8.4.4", "9.9.9.9"})
+_BESIDE = re.compile(r"(?<![\d.])(?:8\.8\.8\.8|8\.8\.4\.4|9\.9\.9\.9)(?![\d.])|\b(?i:dns|resolvers?|nameservers?)\b")
+_HEADING = re.compile(r"\.?[ \t]+[^\W\d_a-z]")
 
 #: Characters of an IBAN by country (SWIFT, IBAN Registry, release 99).
 IBAN_LENGTHS = {
@@ -119,11 +136,11 @@ def email_span(candidate: str, after: str) -> tuple[int, int]:
         return 0, 0
     start, end = found.span()
     written = "@" in found[0]
-    labels = re.split(_DOT, found[0], flags=re.IGNORECASE)
+    labels = _DOTS.split(found[0])
     labels[0] = ""  # holds the name before the @, or a part of it
     below, last = labels[-2], labels[-1]
     if len(labels) > 2 and "@" not in below and not _SPELLED.search(below) and _is_next_sentence(below, last):
-        end -= len(last) + 1
+        end = start + [dot.start() for dot in _DOTS.finditer(found[0])][-1]
         last = below
     if last.lower() in _FILES or (not written and not last.islower()):  # look (at) this.Then
         return 0, 0
@@ -146,17 +163,31 @@ def plain_email(shown: str) -> str:
 def is_public_ip4(address: str, before: str, after: str) -> bool:
     """Whether four numbers are a public address; `before` and `after` are what stands around them in the line.
 
-    With fewer than 6 digits they are taken for a version: of all addresses one in ten thousand has so few.
+    With fewer than 6 digits they are taken for a version, as of all addresses one in ten thousand has so few, unless something
+    beside them says that they are an address.
     """
-    if sum(c.isdigit() for c in address) < _MIN_IP4_DIGITS or _VERSION.search(before):
+    if _VERSION.search(before):
         return False
+    if sum(c.isdigit() for c in address) < _MIN_IP4_DIGITS:
+        return _is_short_ip4(address, before, after) and _is_public4(address)
     if before.endswith(("-", "_", "=")) and not _NAMED.search(before):
         return False
-    if re.match(r"[-+]?[A-Za-z]|-\d+\.(?!\d)", after):  # 6.1.7601.1-rc
+    if _WORD_BEHIND.match(after):
         return False
     if all(int(part) < _SMALL for part in address.split(".")) and not (_MACHINE.search(before) or _PORT.match(after)):
         return False
     return _is_public4(address)
+
+
+def _is_short_ip4(address: str, before: str, after: str) -> bool:
+    """Whether what stands around four numbers of few digits says that they are an address."""
+    if _WORD_BEHIND.match(after):
+        return False
+    if _CALLED.search(_LISTED.sub("", before)) or _ENDPOINT.match(after) or _HOST_LINE.match(after):
+        return not _VERSION.search(_LISTED.sub("", before))
+    if before[-1:] in ("-", "_", "=", "/", ".", "#") or (not before.strip() and _HEADING.match(after)):
+        return False
+    return address in _RESOLVERS or (address in ("1.1.1.1", "1.0.0.1") and _BESIDE.search(f"{before} {after}") is not None)
 
 
 @lru_cache(maxsize=1 << 12)

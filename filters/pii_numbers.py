@@ -14,6 +14,8 @@ from core.kernels import helper
 from filters.lexicon import STRIDE, Lexicon, ascii_lower, match, may_match
 from filters.pii_bytes import is_digit, is_word
 
+Groups = npt.NDArray[np.int64]
+
 #: Groups of the lexicon: what keys begin with, and what announces a phone number.
 PREFIXES, CUES = 0, 1
 #: Whether digits may be a phone number, and whether a word such as `tel` or a sign stands before them.
@@ -22,7 +24,9 @@ NEITHER, PLAIN, ANNOUNCED = -1, 0, 1
 _CUE_REACH = 24  # bytes
 _MIN_CALLED, _MIN_PHONE, _MAX_PHONE, _MAX_DIGITS = 6, 8, 15, 24  # E.164 has 15 digits at most; with 00 17
 _MAX_GAP = 4  # characters between two groups of digits, as in ` - (`
-MAX_GROUPS = 8
+MAX_GROUPS = 16
+#: Digits of a number beside another, and of one without a country code in groups of two that is written again in the same.
+_MIN_BESIDE, _MIN_AGAIN = 7, 9
 MIN_CARD, _MAX_CARD = 14, 19
 
 
@@ -40,10 +44,10 @@ def _separator(data: Bytes, j: Int, end: Int) -> Int:
 
 
 @helper
-def _digits(data: Bytes, i: Int, end: Int, groups: npt.NDArray[np.int64]) -> tuple[Int, Int, Int]:
+def _digits(data: Bytes, i: Int, end: Int, groups: Groups) -> tuple[Int, Int, Int]:
     """Groups of digits with separators between from `i` on: where the last group ends, and how many digits and groups.
 
-    Fills `groups` with the digits of the first groups.
+    Fills `groups` with how many digits the first groups have, where they begin and where they end.
     """
     j = i
     last = i
@@ -55,7 +59,7 @@ def _digits(data: Bytes, i: Int, end: Int, groups: npt.NDArray[np.int64]) -> tup
                 run += 1
                 j += 1
             if count < MAX_GROUPS:
-                groups[count] = run
+                groups[count], groups[MAX_GROUPS + count], groups[2 * MAX_GROUPS + count] = run, j - run, j
             count += 1
             total += run
             last = j
@@ -72,6 +76,44 @@ def _digits(data: Bytes, i: Int, end: Int, groups: npt.NDArray[np.int64]) -> tup
         if gap == 0 or j >= end or not is_digit(data[j]):
             break
     return last, total, count
+
+
+@helper
+def _again(data: Bytes, groups: Groups, k: Int) -> bool:
+    """Whether as many groups follow group `k` as stand before it, of the same sizes, with the same first digit."""
+    if data[groups[MAX_GROUPS]] != data[groups[MAX_GROUPS + k]]:
+        return False
+    for m in range(k):
+        if groups[m] != groups[k + m]:
+            return False
+    return True
+
+
+@helper
+def _beside(data: Bytes, groups: Groups, total: Int, count: Int) -> Int:
+    """At which group another number begins, as in `030 1234567 / 030 7654321` and `0151 23456789 0160 98765432`; 0 if none
+    does."""
+    count = min(count, MAX_GROUPS)
+    before = 0
+    for k in range(1, count):
+        before += groups[k - 1]
+        if before < _MIN_BESIDE or total - before < _MIN_CALLED:
+            continue
+        start, stop = groups[2 * MAX_GROUPS + k - 1], groups[MAX_GROUPS + k]
+        slash = spaces = 0
+        for j in range(start, stop):
+            slash += data[j] == 47
+            spaces += data[j] == 32
+        zero = data[stop] == 48
+        if slash == 1 and (spaces == 2 or (zero and total > _MAX_PHONE)):
+            return k
+        if total <= _MAX_PHONE + 2:
+            continue
+        if (2 * k == count or (before >= _MIN_AGAIN and 2 * k <= count)) and _again(data, groups, k):
+            return k
+        if zero and groups[k] > 2 and before >= _MIN_AGAIN:
+            return k
+    return 0
 
 
 @helper
@@ -98,9 +140,12 @@ def _announced(data: Bytes, i: Int, start: Int, lexicon: Lexicon) -> bool:
 
 @helper
 def phone(
-    data: Bytes, i: Int, start: Int, end: Int, lexicon: Lexicon, groups: npt.NDArray[np.int64]
+    data: Bytes, i: Int, start: Int, end: Int, lexicon: Lexicon, groups: Groups
 ) -> tuple[Int, Int]:
-    """Where the digits from `i` on end that may be a phone number; and PLAIN, ANNOUNCED or NEITHER. `i` may be at + or (."""
+    """Where the digits from `i` on end that may be a phone number; and PLAIN, ANNOUNCED or NEITHER. `i` may be at + or (.
+
+    Of two numbers side by side it is the first.
+    """
     j = i
     while j < end and (data[j] == 43 or data[j] == 40):
         j += 1
@@ -108,6 +153,12 @@ def phone(
     if j == end or not is_digit(data[j]):
         return j, NEITHER
     last, total, count = _digits(data, j, end, groups)
+    if total >= _MIN_BESIDE + _MIN_CALLED:
+        other = _beside(data, groups, total, count)
+        if other > 0:
+            last, count, total = groups[2 * MAX_GROUPS + other - 1], other, 0
+            for k in range(other):
+                total += groups[k]
     if last < end and (is_word(data[last]) and (data[last] | 32) != 120):  # an x is an extension
         return last, NEITHER
     if total < _MIN_CALLED or total > _MAX_PHONE + 2:

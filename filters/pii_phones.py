@@ -26,6 +26,13 @@ REGIONS: dict[str, tuple[str, ...]] = {
     "vi": ("VN",), "zh": ("CN", "TW", "HK"),
 }  # fmt: skip
 
+#: Names at the top of countries that are sold to everybody, and say little of where a page is from.
+_EVERYBODYS = frozenset({
+    "AC", "AG", "AI", "AM", "AS", "BZ", "CC", "CD", "CF", "CO", "CX", "DJ", "FM", "GA", "GD", "GG", "GL", "GQ", "GS", "IM", "IO",
+    "LA", "LC", "LY", "ME", "ML", "MN", "MS", "MU", "NU", "PN", "PW", "RE", "SC", "SH", "SO", "SR", "ST", "SX", "TK", "TO", "TV",
+    "VC", "VG", "VU", "WS",
+})  # fmt: skip
+
 #: What announces a number. ASCII letters in either case; a word counts with a whole word alone, a sign anywhere.
 CUES = (
     "tel", "tél", "Tél", "TÉL", "telephone", "téléphone", "Téléphone", "telefon", "telefono", "teléfono", "Teléfono",
@@ -65,6 +72,9 @@ _LAST_WORD = re.compile(r"([^\W\d_]+|[#№]|n°)[\s.:#(]*(?:-?1[03])?[\s.:#(]*$"
 #: Behind one of these a number goes on from a word, an address, a decimal or an amount; before the others it does.
 _BEFORE = frozenset(".,/=#&-_*$€£¥%\\+:'")
 _AFTER = frozenset("%$€£¥°:=_/\\")
+#: Another number beside it: 030/1234567/030/7654321.
+_OTHER_AFTER = re.compile(r"/\(?0\d")
+_OTHER_BEFORE = re.compile(r"(?:^|[^\w/=&?#.-])[+(]?\d[\d ()/-]{6,}/$")
 
 
 @lru_cache(maxsize=1)
@@ -77,6 +87,14 @@ def _library() -> Any:
 def library_version() -> str:
     """The library's version, as what it takes for valid follows from its plans of numbers."""
     return str(_library().__version__)
+
+
+def region_of(host: str) -> tuple[str, ...]:
+    """The country whose name a host is under, if that says where it is from; none for numbers and other names at the top."""
+    top = host.rpartition(".")[2].upper()
+    if len(top) != 2 or not (top.isascii() and top.isalpha()) or top in _EVERYBODYS:
+        return ()
+    return ("GB",) if top == "UK" else (top,)
 
 
 def is_phone(candidate: str, before: str, after: str, called: bool, regions: Sequence[str]) -> bool:
@@ -117,10 +135,12 @@ def _joined(before: str) -> bool:
         return False
     if last in ".:":  # `Tel.0123` and `Tel:0123` are no decimals
         return len(before) > 1 and not before[-3:-1].isalpha()
-    return not (last == "/" and before[-2:-1] in (" ", ""))
+    return not (last == "/" and (before[-2:-1] in (" ", "") or _OTHER_BEFORE.search(before)))
 
 
 def _goes_on(after: str) -> bool:
+    if _OTHER_AFTER.match(after):
+        return False
     if after[0] in _AFTER:
         return not (after[0] in ":/" and not after[1:2].isdigit())
     return after[0] in ".,-" and after[1:2].isdigit()

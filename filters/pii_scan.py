@@ -152,7 +152,7 @@ def scan_texts(
     """
     room = (offsets[len(offsets) - 1] - offsets[0]) // 2 + 16  # at most three in seven bytes
     starts, ends, kinds = np.empty(room, np.int32), np.empty(room, np.int32), np.empty(room, np.uint8)
-    groups = np.zeros(MAX_GROUPS, np.int64)
+    groups = np.zeros(3 * MAX_GROUPS, np.int64)
     n = np.int64(0)
     first[0] = 0
     for row in range(len(offsets) - 1):

@@ -15,8 +15,9 @@ import pyarrow as pa
 import xxhash
 
 from core.columns import with_nulls
+from core.named_files import NamedFile, require_file
 from core.scorer import column
-from filters.quality_model import ALL, Floats, load, model_digest, percentiles
+from filters.quality_model import ALL, Floats, load, locate, model_digest, percentiles
 
 #: GPT-3 keeps a document where np.random.pareto(9) > 1 - score.
 PARETO_ALPHA = 9.0
@@ -76,6 +77,14 @@ class Quality:
             column("reference", pa.string(), f"whose texts the percentile is among: a language, or {ALL}"),
             column("pareto", pa.bool_(), "GPT-3's sampling keeps it: a Pareto number by seed and text > 1 - score"),
         ])  # fmt: skip
+
+    def files(self) -> list[NamedFile]:
+        return [NamedFile(("model",), self.model, self._require_model)]
+
+    def _require_model(self) -> None:
+        for path in locate(self.model):
+            if path is not None:
+                require_file(str(path), "the quality model", "train it again, or give another model")
 
     def weights_digest(self) -> str:
         return model_digest(self.model)

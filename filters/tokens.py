@@ -18,11 +18,13 @@ import pyarrow as pa
 
 from core.columns import utf8_view, with_nulls
 from core.errors import ScorerError
+from core.named_files import NamedFile, require_file
 from core.scorer import column
 from filters.fasttext_model import file_digest
 
 #: Texts that a tokenizer is shown at once, by their bytes: it keeps some hundred bytes for each token of them.
 _BATCH_BYTES = 1 << 20
+_MEND = "give the path of a tokenizer.json"
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,12 @@ class Tokens:
             column("estimated", pa.bool_(), "told by the text's bytes, not counted by a tokenizer"),
         ])  # fmt: skip
 
+    def files(self) -> list[NamedFile]:
+        def check() -> None:
+            require_file(self.tokenizer, "the tokenizer", _MEND)
+
+        return [NamedFile(("tokenizer",), self.tokenizer, check)] if self.tokenizer else []
+
     def weights_digest(self) -> str:
         """The digest of the tokenizer's file and the version of the library, whose code cuts texts too."""
         if not self.tokenizer:
@@ -72,9 +80,8 @@ class Tokens:
             status = Path(self.tokenizer).stat()
         except OSError as error:
             raise ScorerError(
-                f"the tokenizer {self.tokenizer} cannot be read: {error.strerror}", "give the path of a tokenizer.json",
-                self.tokenizer,
-            ) from error  # fmt: skip
+                f"the tokenizer {self.tokenizer} cannot be read: {error.strerror}", _MEND, self.tokenizer
+            ) from error
         return f"{file_digest(self.tokenizer, status.st_size, status.st_mtime_ns)} tokenizers {_library().__version__}"
 
     def open(self) -> None:
@@ -121,7 +128,7 @@ def _load(path: str, key: str) -> Any:
     try:
         found: Any = _library().Tokenizer.from_file(path)
     except Exception as error:  # the library raises nothing narrower
-        raise ScorerError(f"{path} is no tokenizer: {error}", "give the path of a tokenizer.json", path) from error
+        raise ScorerError(f"{path} is no tokenizer: {error}", _MEND, path) from error
     found.no_truncation()
     found.no_padding()
     return found

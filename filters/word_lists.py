@@ -27,9 +27,13 @@ def list_digest(name: str, mend: str) -> str:
 
 
 def read_words(name: str, mend: str) -> list[str]:
-    """The words and phrases of a list, without comments (#) and blank lines. ScorerError, with the mend, if it is not there."""
+    """The words and phrases of a list, without comments (#) and blank lines. ScorerError, with the mend, if it is not there;
+    and for a list without an entry."""
     try:
         lines = list_path(name).read_text("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise ScorerError(f"the list of words {name} cannot be read ({error})", mend, name) from error
-    return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+    words = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+    if not words:
+        raise ScorerError(f"the list of words {name} has not one entry", "write a word or phrase a line, or leave it out", name)
+    return words

@@ -85,7 +85,7 @@ def list_parts(patterns: Sequence[str], *, format: str | None = None, part_bytes
     for pattern in patterns:
         found = find_files(pattern)
         if not found:
-            raise InputError(f"{pattern} matches no file", "check the path; patterns may use *, ?, [...] and **")
+            raise no_file(pattern)
         for file in found:
             known = names.get(file.uri)
             if known is None or (len(file.name), file.name) < (len(known.name), known.name):
@@ -102,6 +102,11 @@ def list_parts(patterns: Sequence[str], *, format: str | None = None, part_bytes
 
     found = at_once(slices, files, any(is_remote(file.uri) for file in files))
     return list(itertools.chain.from_iterable(found))
+
+
+def no_file(pattern: str) -> InputError:
+    """What is said of a pattern that names nothing."""
+    return InputError(f"{pattern} matches no file", "check the path; patterns may use *, ?, [...] and **", pattern)
 
 
 def format_of(file: FoundFile) -> str:

@@ -100,10 +100,21 @@ def describe(context: Context, args: dict[str, Any]) -> dict[str, Any]:
     rows, first = np.unique(table.column("row").to_numpy(), return_index=True)
     clusters = table.column("cluster").to_numpy()[first]
     told = described.take(pa.array(places_of(rows)))
+    told = _emptied_last(told, Reader(context, source).emptied(places_of(rows)))
     flags = (pa.array(np.full(len(rows), flag)) for flag in (source.own, source.kind == PART))
     batch = pa.RecordBatch.from_arrays([pa.array(rows), pa.array(clusters), *told.columns, *flags], schema=_DESCRIBED)
     partition = (splitmix64(clusters) % np.uint64(given[0][0])).astype(np.int64)
     return {"emit": emit + send(context, f"election-{ordinal:08d}-members", ["elect"], chunks_by(batch, partition), _DESCRIBED)}
+
+
+def _emptied_last(told: pa.RecordBatch, emptied: npt.NDArray[np.bool_]) -> pa.RecordBatch:
+    """Rows (ROWS) such that what edits leave empty comes behind all else: no sample is made of it."""
+    if not emptied.any():
+        return told
+    date, length = told.column("date").to_numpy(), told.column("length").to_numpy()
+    last = emptied & (date != EARLIER)
+    arrays = {"date": pa.array(np.where(last, NO_DATE, date)), "length": pa.array(np.where(last, -1, length))}
+    return pa.RecordBatch.from_arrays([arrays.get(f.name, told.column(f.name)) for f in told.schema], schema=told.schema)
 
 
 def elect(context: Context, args: dict[str, Any]) -> dict[str, Any]:

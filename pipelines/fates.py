@@ -81,15 +81,16 @@ def without_blank(verdicts: Verdicts, text: pa.Array, edited: pa.Array) -> Verdi
     It is asked of the text that shards get, once all edits are known, so after all rules; `empty_text` if there was none
     before the edits either.
     """
-    blank = _blank(edited) & verdicts.kept
+    blank = is_blank(edited) & verdicts.kept
     if not blank.any():
         return verdicts
-    why = np.where(_blank(text), EMPTY_TEXT, EMPTY_AFTER_EDITS)
+    why = np.where(is_blank(text), EMPTY_TEXT, EMPTY_AFTER_EDITS)
     reason = pc.if_else(pa.array(blank), pa.array(why, pa.string()), verdicts.reason)
     return Verdicts(verdicts.kept & ~blank, reason, verdicts.rules)
 
 
-def _blank(text: pa.Array) -> npt.NDArray[np.bool_]:
+def is_blank(text: pa.Array) -> npt.NDArray[np.bool_]:
+    """Which texts have no character but white space; nulls have none. Shape (n,)."""
     return _numpy(pc.or_(pc.utf8_is_space(text), pc.equal(pc.binary_length(text), 0)).fill_null(True))
 
 

@@ -204,17 +204,24 @@ class Plan:
         """The layers whose cuts and masks make the edited text that a layer at `position` reads."""
         return tuple(layer for layer in self.layers if layer.edits and layer.position < position)
 
+    @cached_property
+    def edits_known(self) -> tuple[Layer, ...]:
+        """The layers whose cuts and masks are there when the election begins, wherever they stand in the recipe."""
+        passes = self.passes.index(DUPLICATES)
+        return tuple(layer for layer in self.layers if layer.edits and layer.stage <= passes) if self.dedup_layers else ()
+
     def election_method(self) -> str:
         """The fingerprint of the election, but for the data: what it reads and which rules come before it."""
         before = [step.rule.text for step in self.steps_before(self.duplicates_position) if step.rule]
         methods = [layer.method for layer in self.layers_feeding_election()]
         settings = [parameters_of(layer.scorer) for layer in self.dedup_layers]
-        return fingerprint("election", 4, self.ingest_method, before, methods, settings)
+        return fingerprint("election", 5, self.ingest_method, before, methods, settings)
 
     def layers_feeding_election(self) -> tuple[Layer, ...]:
-        """Dedup layers, and those whose columns or errors decide who is alive before the election."""
+        """Dedup layers, those whose columns or errors decide who is alive before the election, and edits that are known then."""
         names = {column.split(".", 1)[0] for step in self.steps_before(self.duplicates_position) for column in step.columns}
-        return tuple(layer for layer in self.layers if layer in self.dedup_layers or layer.name in names)
+        names |= {layer.name for layer in (*self.dedup_layers, *self.edits_known)}
+        return tuple(layer for layer in self.layers if layer.name in names)
 
     def fate_method(self) -> str:
         """The fingerprint of the fates, but for the data."""
@@ -262,7 +269,7 @@ def compile_plan(recipe: Recipe, table: Table = DOCUMENTS) -> Plan:
     if table is DOCUMENTS and not any(use.layer == "text" for use in uses):
         raise RecipeError(
             "documents.score: there is no layer `text`, which shards and duplicates are made of",
-            "add `- text` as the first scorer, without `as:`",
+            "add `- text` as the first scorer, without `as:` (for tables too: it takes the text of the column)",
         )
     for position, use in enumerate(uses):
         before = {layer.name: layer for layer in layers}

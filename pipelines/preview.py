@@ -22,6 +22,7 @@ from pipelines.images_run import ImagesWork
 from pipelines.placement import Placement, placement
 from pipelines.plan import DUPLICATES, Plan, compile_plan
 from pipelines.recipe import Recipe
+from pipelines.recipe_files import require_files
 from pipelines.recipe_warnings import warnings_of
 from pipelines.repeats import name_of
 from pipelines.reporting import MERGING, MOST_ALONE
@@ -144,6 +145,7 @@ def preview(recipe: Recipe, options: RunOptions) -> Preview:
     out, limit = options.out, options.limit
     where = placement(options)
     options.engine.use_storage()
+    require_files(recipe)
     plan = compile_plan(recipe)
     every = input_parts(recipe)
     parts = every[:limit] if limit is not None else every

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from core.errors import StorageError
-from core.files import storage_errors
+from core.files import storage_errors, sync
 from core.hashing import digest
 from core.remote import is_remote
 from filters.quality_model import CARD, MODELS, read_card
@@ -24,8 +24,9 @@ Json = dict[str, Any]
 README = "card.md"
 
 
-def check_folder(out: str) -> None:
-    """StorageError if a model cannot be written there: a file, a folder of something else, a URI."""
+def check_folder(out: str, overwrite: bool = False) -> None:
+    """StorageError if a model cannot be written there: a file, a folder of something else, a URI, or, unless it is to be
+    overwritten, another model."""
     if is_remote(out):
         raise StorageError(f"{out} is no folder of this machine", "write the model to a local folder, and copy it")
     folder = Path(out)
@@ -34,11 +35,13 @@ def check_folder(out: str) -> None:
     strange = sorted(path.name for path in folder.iterdir() if path.name not in (*MODELS, CARD, README)) if folder.is_dir() else []
     if strange:
         raise StorageError(f"{out} holds {strange[0]}, which is of no quality model", "give --out a folder of its own", out)
+    if folder.is_dir() and not overwrite and any(folder.iterdir()):
+        raise StorageError(f"{out} holds a model already", "give --out another folder, or --overwrite to replace it", out)
 
 
-def write_model(folder: Path, model: Path, card: Json) -> None:
-    """Writes the folder of a model in one go; one that is there is replaced."""
-    check_folder(str(folder))
+def write_model(folder: Path, model: Path, card: Json, overwrite: bool = False) -> None:
+    """Writes the folder of a model in one go; one that is there is replaced if it is to be overwritten."""
+    check_folder(str(folder), overwrite)
     draft = folder.parent / f".{folder.name}.{uuid.uuid4().hex}.tmp"
     with storage_errors(folder):
         try:
@@ -49,10 +52,18 @@ def write_model(folder: Path, model: Path, card: Json) -> None:
             (draft / CARD).write_text(json.dumps(card, indent=1, ensure_ascii=False, allow_nan=False) + "\n", "utf-8")
             (draft / README).write_text(markdown(card), "utf-8")
             read_card(draft / CARD)
+            for path in (*draft.iterdir(), draft):
+                sync(path)
             old = folder.parent / f".{folder.name}.{uuid.uuid4().hex}.old"
             if folder.exists():
                 os.replace(folder, old)
-            os.replace(draft, folder)
+            try:
+                os.replace(draft, folder)
+            except OSError:
+                if old.exists():
+                    os.replace(old, folder)
+                raise
+            sync(folder.parent)
             shutil.rmtree(old, ignore_errors=True)
         finally:
             shutil.rmtree(draft, ignore_errors=True)

@@ -34,7 +34,7 @@ from filters.quality_figures import (
     reliability,
 )
 from filters.quality_model import FORMAT, one_line, raw_scores
-from pipelines.quality_card import write_model
+from pipelines.quality_card import check_folder, write_model
 from pipelines.quality_texts import Sample, Source, hold_out, read_sample
 
 Json = dict[str, Any]
@@ -102,13 +102,14 @@ class Trained:
 
 def train(
     positive: Source, negative: Source, out: str, training: Training, reference: Source | None = None,
-    tell: Callable[[str], None] = lambda _: None,
+    tell: Callable[[str], None] = lambda _: None, overwrite: bool = False,
 ) -> Trained:  # fmt: skip
-    """Trains a model, writes its folder `out`, and returns its card.
+    """Trains a model, writes its folder `out`, and returns its card. A model that is there is replaced only by `overwrite`.
 
     The same texts, settings and versions give the same bytes. `reference` are the texts that percentiles are among: by
     default the negatives that were held out. InputError for texts that cannot be used, StorageError for the folder.
     """
+    check_folder(out, overwrite)
     warnings: list[str] = []
     tell("reading texts")
     samples = [read_sample(source, training.most, training.seed) for source in (positive, negative)]
@@ -147,7 +148,7 @@ def train(
             "calibration": calibrate(scores, positive_).to_json(), "reference": _reference(*judged, among),
             "versions": {name: version(name) for name in libraries},
         }  # fmt: skip
-        write_model(Path(out), path, card)
+        write_model(Path(out), path, card, overwrite)
     return Trained(card, warnings)
 
 

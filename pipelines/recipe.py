@@ -38,7 +38,7 @@ class Scored:
 
 @dataclass(frozen=True)
 class Recipe:
-    """A checked recipe. `place` is the file it came from; paths in `input` are as written."""
+    """A checked recipe. `source` tells where its keys stand; paths in `input` are as written."""
 
     name: str
     seed: int
@@ -49,7 +49,12 @@ class Recipe:
     fetch: Fetch = field(default_factory=Fetch)
     captions: Captions = field(default_factory=Captions)
     output: Mapping[str, Output] = field(default_factory=dict[str, Output])
-    place: str = field(default="recipe", compare=False)
+    source: Source = field(default_factory=lambda: Source("recipe", None), compare=False, repr=False)
+
+    @property
+    def place(self) -> str:
+        """The file it came from."""
+        return self.source.name
 
     def section(self, table: str) -> Scored:
         """What is said of a table."""
@@ -161,11 +166,11 @@ def _resolve(source: Source, scorers: Mapping[str, type]) -> tuple[Recipe | None
     )  # fmt: skip
     references = None if model.references is None else ImageOptions(**model.references.model_dump())
     if model.images is None:
-        return Recipe(model.name, model.seed, model.input, documents, references, output=model.output, place=source.name), []
+        return Recipe(model.name, model.seed, model.input, documents, references, output=model.output, source=source), []
     images = Scored(tuple(pictures.uses), tuple(pictures.rules), model.images.audit)
     return Recipe(
         model.name, model.seed, model.input, documents, references or ImageOptions(), images, model.images.fetch,
-        model.images.captions, model.output, source.name,
+        model.images.captions, model.output, source,
     ), []  # fmt: skip
 
 

@@ -21,6 +21,7 @@ from pipelines.passes import Passes, timed
 from pipelines.plan import compile_plan
 from pipelines.progress import Progress, Silent
 from pipelines.recipe import Recipe
+from pipelines.recipe_files import require_files
 from pipelines.redaction import settle
 from pipelines.remote_lease import lease_for
 from pipelines.run_options import RunOptions, RunResult, require_no_larger_run
@@ -43,6 +44,8 @@ def run(
     `zygote`, which stays the caller's to close, is the process to fork workers from; without one it is started.
     """
     options.engine.use_storage()  # an engine that there is not is told before anything is made
+    if stored is None:
+        require_files(recipe)
     plan = compile_plan(recipe)
     parts = input_parts(recipe, options.limit) if stored is None else stored
     require_same_recipe(options.out, recipe)

@@ -26,8 +26,8 @@ from dedup.minhash import MinHash
 from dedup.sketches import signatures_of_table
 from ingest.files import open_file
 from pipelines.context import Context
-from pipelines.fates import judge
-from pipelines.plan import FATE, KEPT_BEFORE, Layer, Plan, Step
+from pipelines.fates import is_blank, judge
+from pipelines.plan import EDITED, FATE, KEPT_BEFORE, Layer, Plan, Step
 from pipelines.sources import EARLIER, PART, TABLE, Source, earlier_plan, near_layers, near_scorer
 from pipelines.store import Store
 from pipelines.tables import DOCUMENTS
@@ -93,6 +93,21 @@ class Reader:
             with self._joined(part, [name]) as view:
                 pieces.append(self._taken(view.batches(), name, mine - start))
         return pa.concat_arrays(pieces)
+
+    def emptied(self, places: I64) -> Mask:
+        """Which rows at `places` (sorted) have nothing left of their text, by the edits that are known by now. Shape (m,)."""
+        found = np.zeros(len(places), bool)
+        if self.source.kind != PART or not self.plan.edits_known:
+            return found
+        for part, start, _ in self._by_part(places):
+            with self._joined(part, [EDITED], self.plan.edits_known) as view:
+                for batch in view.batches():
+                    text = batch[EDITED]
+                    low, high = np.searchsorted(places, [start, start + len(text)])
+                    if high > low:
+                        found[low:high] = is_blank(text.take(pa.array(places[low:high] - start)))
+                    start += len(text)
+        return found
 
     def shingles(self, layer: Layer, places: I64) -> Iterator[tuple[I64, I64, U32]]:
         """The shingle sets of the texts at `places` (sorted), some rows at a time: places, offsets, hashes."""

@@ -101,12 +101,13 @@ class Run:
 
     @cached_property
     def references(self) -> Table:
-        """One row an image that a page shows; empty unless the recipe has a section `references`."""
+        """One row an image that a page shows. Without a section `references` in the recipe it has no columns, and reading it
+        is an InputError."""
         return Table(self, "references")
 
     @cached_property
     def images(self) -> Table:
-        """One row an image that pages show, by its address; empty unless the recipe has a section `images`."""
+        """One row an image that pages show, by its address. As `references`, unless the recipe has a section `images`."""
         return Table(self, "images")
 
     def table(self, name: str) -> Table:
@@ -181,6 +182,7 @@ class Table:
 
         `columns` are by default all that are stored; a filter may read others.
         """
+        self._require_stored()
         names = self._checked(columns) if columns is not None else self.columns
         keep = None if filter is None else _Keep.of(filter, self)
         schema = pa.schema([self.known[name] for name in names])
@@ -309,6 +311,18 @@ class Table:
         if footer is None:
             raise StorageError(f"{path}: is missing", "the run is not up to date: run the same command again")
         return footer.rows
+
+    def _require_stored(self) -> None:
+        """InputError if the run has no such table."""
+        if self.layers:
+            return
+        if layers_of(self.run.info, self.name):
+            raise InputError(f"{self.run.out}: the table `{self.name}` has no rows yet", "run the same command again, to its end")
+        there = dict.fromkeys(layer.table for layer in layers_of(self.run.info))
+        raise InputError(
+            f"{self.run.out}: the run has no table `{self.name}`; it has {', '.join(there)}",
+            f"add `{self.name}: {{}}` to its recipe, and run it again",
+        )
 
     def _checked(self, columns: Sequence[str]) -> list[str]:
         names = [columns] if isinstance(columns, str) else list(columns)

@@ -18,7 +18,7 @@ from core.hashing import seeded_keys
 from core.remote import at_once
 from dedup.election import DUPLICATES as DUPLICATES_SCHEMA
 from pipelines.context import Context
-from pipelines.fates import Verdicts, judge, without_blank
+from pipelines.fates import EMPTY_AFTER_EDITS, Verdicts, judge, without_blank
 from pipelines.layers import Footer, read_footer
 from pipelines.map_pass import audited
 from pipelines.plan import DUPLICATES, EDITED, FATE, FATE_SCHEMA, IDENTITY, Plan
@@ -31,6 +31,8 @@ from reports.records import RecordCounts
 from reports.statistics import Collector, RowBatch
 
 #: The statistics are fastest in batches of some thousand rows, if those are not large.
+#: Whether a document stands for its cluster.
+ELECTED = f"{DUPLICATES}.kept"
 _BATCH_ROWS = 2048
 
 
@@ -146,7 +148,8 @@ def _decide(context: Context, part: str, method: str) -> dict[str, Any]:
     shown = report_plan(plan)
     columns = {c.name for c in shown.columns} | {c for step in plan.steps for c in step.columns}
     columns |= {"text.text", EDITED} if context.table is DOCUMENTS else {"fetched.width", "fetched.height"}
-    if plan.section.repeat:
+    elects = any(ELECTED in rule.columns for rule in plan.rules)
+    if plan.section.repeat or elects:
         columns.add(f"{DUPLICATES}.size")
     collector = Collector(shown)
     with (
@@ -164,7 +167,7 @@ def _decide(context: Context, part: str, method: str) -> dict[str, Any]:
             collector.update(RowBatch(
                 batch["id"], kept, verdicts.reason, verdicts.rules,
                 seeded_keys(batch["id"], context.recipe.seed, "sample"), pa.array(audited(context, batch["id"])),
-                batch, repeat, _messages(plan, batch, rows),
+                batch, repeat, _messages(plan, batch, rows), _lost(batch, verdicts) if elects else None,
             ))  # fmt: skip
         writer.commit(method, extra={"kept": collector.kept})
     statistics = {"method": method, context.table.name: collector.to_json()}
@@ -192,6 +195,12 @@ def _as_samples(context: Context, verdicts: Verdicts, batch: Columns) -> Verdict
     from pipelines.image_samples import without_impossible
 
     return without_impossible(context, verdicts, batch)
+
+
+def _lost(columns: Columns, verdicts: Verdicts) -> pa.Array:
+    """Which rows stand for others of a cluster, and have nothing left of their text: the cluster is lost whole."""
+    stands = pc.and_(columns[ELECTED], pc.greater(columns[f"{DUPLICATES}.size"], 1))
+    return pc.and_(stands, pc.equal(verdicts.reason, EMPTY_AFTER_EDITS)).fill_null(False)
 
 
 def _repeats(plan: Plan, columns: Columns, kept: npt.NDArray[np.bool_]) -> npt.NDArray[np.int32]:

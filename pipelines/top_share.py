@@ -34,19 +34,26 @@ class Group:
 
 @dataclass(frozen=True)
 class TopShare:
-    """`rule` keeps at least the share; `groups` says how much of what. `unknown` rows have no value and are not counted."""
+    """`rule` keeps at least the share; `groups` says how much of what. `unknown` rows have no value and are not counted.
+
+    `asked_again` are the rules whose dropped rows are counted with what is kept.
+    """
 
     rule: str
     groups: tuple[Group, ...]
     unknown: int
+    asked_again: tuple[str, ...] = ()
 
 
 def top_share(run: Run, column: str, share: float, by: str = "", where: str = "", lowest: bool = False) -> TopShare:
     """The rule that keeps the highest (or `lowest`) `share` of a column's values, at least one row.
 
     `by` is a column of labels; each with LEAST rows and more has its own threshold. `where` is a rule: which rows are asked;
-    by default those that are kept, and those that a rule on this column dropped. Equal values are kept together. Holds
-    the values of the column, 4 bytes a row. InputError for a column that is not there or holds no numbers.
+    by default those that are kept, and those that a rule on this column dropped, so that the answer is the same when the
+    rule is in the recipe; such a row was asked no rule behind that one. Rules on other columns, of the same scorer too, stay:
+    the share is of what they leave. Equal values are kept together. Holds the values of the column, 4 bytes a row.
+
+    InputError for a column that is not there or holds no numbers.
     """
     table = run.documents
     if column not in table.known:
@@ -54,7 +61,10 @@ def top_share(run: Run, column: str, share: float, by: str = "", where: str = ""
     type = table.known[column].type
     if not (pt.is_floating(type) or pt.is_integer(type)):
         raise InputError(f"`{column}` is {type}, and has no highest values", "give a column of numbers")
-    groups, unknown = _values(run, column, by, where or _of_rules(run, column))
+    again = () if where else tuple(rule for rule in run.rules if column in rule.columns)
+    asked = where or "fate.kept" + "".join(f' or fate.reason == "{rule.reason}"' for rule in again)
+    groups, unknown = _values(run, column, by, asked)
+    texts = tuple(rule.text for rule in again)
     if not any(len(values) for values in groups.values()):
         raise InputError(f"no row that is asked has a value of {column}", "give another --where, or run the recipe first")
     large = {label: values for label, values in groups.items() if len(values) >= LEAST} if by else {}
@@ -64,17 +74,11 @@ def top_share(run: Run, column: str, share: float, by: str = "", where: str = ""
     other = _threshold("other" if by else "all", rest, share, lowest)
     op = "<=" if lowest else ">="
     if not by:
-        return TopShare(f"{column} {op} {other.threshold}", (other,), unknown)
+        return TopShare(f"{column} {op} {other.threshold}", (other,), unknown, texts)
     entries = ", ".join(f"{render_value(group.label)}: {group.threshold}" for group in found)
     name = by.removesuffix(".label")
     rule = f"{column} {op} by {name} {{{entries}{', ' if entries else ''}other: {other.threshold}}}"
-    return TopShare(rule, (*found, *([other] if len(large) < len(groups) else [])), unknown)
-
-
-def _of_rules(run: Run, column: str) -> str:
-    """Rows that are kept, or were dropped by a rule that reads this column."""
-    reasons = [rule.reason for rule in run.rules if column in rule.columns]
-    return "fate.kept" + "".join(f' or fate.reason == "{reason}"' for reason in reasons)
+    return TopShare(rule, (*found, *([other] if len(large) < len(groups) else [])), unknown, texts)
 
 
 def _values(run: Run, column: str, by: str, where: str) -> tuple[dict[str, npt.NDArray[Any]], int]:

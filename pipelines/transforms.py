@@ -21,6 +21,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.ipc as ipc
 
+from core.addresses import url_hosts
 from core.errors import RecipeError
 from core.scorer import CUT, MASK, Scorer
 from core.spans import apply_edits
@@ -184,11 +185,18 @@ class _Score(beam.DoFn):
 
     def process(self, element: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
         inputs = list(self._scorer.inputs)
-        given = [edited(element) if name == "text.edited" else element.column(name) for name in inputs]
+        given = [_column(element, name) for name in inputs]
         scored = isolate.score(self._scorer, pa.RecordBatch.from_arrays(given, names=inputs))
         names = [f"{self._layer}.{name}" for name in (*self._scorer.schema.names, "error")]
         arrays = [*element.columns, *scored.columns.columns, scored.errors]
         yield pa.RecordBatch.from_arrays(arrays, names=[*element.schema.names, *names])
+
+
+def _column(batch: pa.RecordBatch, name: str) -> pa.Array:
+    """A column that a scorer reads, or what follows from others."""
+    if name == "text.edited":
+        return edited(batch)
+    return url_hosts(batch.column("page.url")) if name == "page.host" else batch.column(name)
 
 
 def edited(batch: pa.RecordBatch) -> pa.Array:

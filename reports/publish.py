@@ -79,6 +79,7 @@ def _table(collector: Collector) -> Json:
         "kept": collector.kept,
         "repeat": collector.repeat,
         "audit": collector.audit,
+        "lost_clusters": collector.lost,
         "reasons": dict(sorted(rules.reasons.items())),
         "apart": dict(sorted(rules.apart.items())),
         "disagreeing": rules.disagreeing,

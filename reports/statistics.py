@@ -23,7 +23,7 @@ from reports.rule_counts import RuleCounts
 from reports.samples import LONGEST_MESSAGE, LONGEST_URL, SNIPPET, Bottom, Payload, legible, plain
 
 #: Bumped when bins, keys or the JSON change, so that statistics of another version are never merged with these.
-VERSION = 2
+VERSION = 3
 SAMPLES = 20
 ERROR = "error:"
 
@@ -38,7 +38,8 @@ class RowBatch:
     `id`: 16-byte ids; `kept`: bool; `reason`: string, empty or null where kept; `verdicts`: one boolean column a
     rule of the plan, null where the rule had no value to judge; `sample_key`: uint64, uniform, a function of id
     and seed alone (`core.hashing.seeded_keys`); `audit`: bool; `columns`: the plan's columns by `layer.column`.
-    `repeat`: how often a kept row goes into the shards (1 if not given); `message`: of rows with `error:<scorer>`.
+    `repeat`: how often a kept row goes into the shards (1 if not given); `message`: of rows with `error:<scorer>`;
+    `lost`: rows that stand for a cluster of duplicates of which nothing is kept, as edits left none of their text.
     All are Arrow arrays (chunked ones too) of one length; `sample_key` may be NumPy's.
     """
 
@@ -51,6 +52,7 @@ class RowBatch:
     columns: Mapping[str, pa.Array] = field(default_factory=dict[str, pa.Array])
     repeat: pa.Array | None = None
     message: pa.Array | None = None
+    lost: pa.Array | None = None
 
 
 def whole(array: pa.Array) -> pa.Array:
@@ -79,6 +81,7 @@ class Collector:
         self.total = 0
         self.kept = 0
         self.repeat = 0
+        self.lost = 0
         self.audit = 0
         self.rules = RuleCounts(plan.rules)
         self.histograms = {c.name: Histogram(c) for c in plan.columns if c.kind == "histogram"}
@@ -108,6 +111,7 @@ class Collector:
         self.kept += int(kept.sum())
         self.audit += int(audit.sum())
         self.repeat += int(kept.sum()) if batch.repeat is None else _repeats(whole(batch.repeat), kept)
+        self.lost += 0 if batch.lost is None else int(bools(batch.lost).sum())
         reason = whole(batch.reason)
         dropper = self.rules.update(reason, kept, [whole(verdict) for verdict in batch.verdicts], audit)
         for name, histogram in self.histograms.items():
@@ -213,6 +217,7 @@ class Collector:
         self.total += other.total
         self.kept += other.kept
         self.repeat += other.repeat
+        self.lost += other.lost
         self.audit += other.audit
         self.rules.merge(other.rules)
         for name, histogram in self.histograms.items():
@@ -236,7 +241,7 @@ class Collector:
         state = {
             "version": VERSION,
             "plan": self.plan.to_dict(),
-            "rows": [self.total, self.kept, self.repeat, self.audit],
+            "rows": [self.total, self.kept, self.repeat, self.audit, self.lost],
             "rules": self.rules.to_json(),
             "histograms": {name: histogram.to_json() for name, histogram in self.histograms.items()},
             "categories": {name: counts.to_json() for name, counts in self.categories.items()},
@@ -261,7 +266,7 @@ class Collector:
             raise ValueError(f"the statistics are of version {state['version']}, not {VERSION}")
         plan = ReportPlan.from_dict(state["plan"])
         self = cls(plan)
-        self.total, self.kept, self.repeat, self.audit = state["rows"]
+        self.total, self.kept, self.repeat, self.audit, self.lost = state["rows"]
         self.rules = RuleCounts.from_json(plan.rules, state["rules"])
         for column in plan.columns:
             if column.kind == "histogram":

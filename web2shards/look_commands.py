@@ -202,6 +202,9 @@ def threshold(
     for group in found.groups:
         kept = f"{group.kept:,} of {count(group.rows, 'row')} ({share(group.kept, group.rows)})"
         say(f"{plain(group.label)}: {kept} {'up to' if lowest else 'from'} {group.threshold} on")
+    if found.asked_again:
+        rules = " and ".join(f"`{rule}`" for rule in found.asked_again)
+        say(plain(f"of what is kept and what {rules} dropped; --where fate.kept asks of what is kept alone"))
     if found.unknown:
         say(f"[yellow]warning:[/] {count(found.unknown, 'row')} without a value of {plain(column)}: no share of them")
     results().print(plain(f"- '{found.rule}'" if "{" in found.rule else f"- {found.rule}"))

@@ -15,14 +15,20 @@ app = typer.Typer(help="Check, show and describe recipes.", no_args_is_help=True
 
 @app.command()
 def check(recipe: options.RecipeFile, settings: options.Settings = None) -> None:
-    """Find every problem of a recipe, each with its line and its mend."""
+    """Find every problem of a recipe, and every file it names that is not there, each with its line and its mend."""
     from pipelines.recipe import check_recipe, load_recipe
+    from pipelines.recipe_files import check_files_and_plan
     from pipelines.recipe_warnings import warnings_of
 
     problems = check_recipe(recipe, settings or ())
     if not problems:
-        for warning in warnings_of(load_recipe(recipe, settings or ())):
+        checked = load_recipe(recipe, settings or ())
+        problems, skipped = check_files_and_plan(checked)
+        for warning in warnings_of(checked):
             say(f"[yellow]warning:[/] {plain(warning)}")
+        if skipped:
+            say(f"[dim]not looked for, as on an object store: {plain(', '.join(skipped))}; `plan` and `run` do[/]")
+    if not problems:
         say(f"[green]{plain(recipe)}: this recipe can be run[/]")
         return
     for problem in problems:

@@ -65,6 +65,7 @@ def quality(
     bits: Annotated[int, _number("logistic: 2 ** bits buckets.")] = 18,
     strength: Annotated[float, typer.Option(help="logistic: scikit-learn's C; smaller is smoother.")] = 10.0,
     about: Annotated[str, typer.Option(metavar="TEXT", help="What people should know of the model, for its card.")] = "",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a model that is in the folder.")] = False,
     verbose: options.Verbose = False,
 ) -> None:  # fmt: skip
     """Train a quality classifier on texts to find more of and texts to tell them from, and measure it on held-out texts.
@@ -73,7 +74,6 @@ def quality(
     """
     options.remember(ctx, verbose)
     from core.errors import RecipeError
-    from pipelines.quality_card import check_folder
     from pipelines.quality_texts import Source
     from pipelines.quality_training import Training, train
 
@@ -86,13 +86,12 @@ def quality(
     except ValueError as error:
         name, _, told = str(error).partition(": ")
         raise RecipeError(f"--{name.replace('_', '-')}: {told}", "web2shards train quality --help says what it is") from error
-    check_folder(out)
     columns = (("text", text_column), ("url", url_column))
     of_reference = Source("--reference", tuple(reference), columns, negative_rule) if reference else None
     trained = train(
         Source("--positive", tuple(positive), columns, positive_rule),
         Source("--negative", tuple(negative), columns, negative_rule), out, training, of_reference,
-        lambda text: say(f"[dim]{text}[/]"),
+        lambda text: say(f"[dim]{text}[/]"), overwrite,
     )  # fmt: skip
     for warning in trained.warnings:
         say(f"[yellow]warning:[/] {plain(warning)}")

@@ -166,8 +166,10 @@ def test_tables_of_all_kinds_are_read(tmp_path: Path, kind: str) -> None:
     ("content", "columns", "message"),
     [
         (b"not json\n", (), "is no table of texts"), (b'{"a": "b"}\n', ("question",), "has no column `question`"),
-        (b'{"a": "too short"}\n', (), "no row with 13 words"), (b"[1]\n", (), "is no object"), (b"\xff\xfe", (), "is no table"),
-        (b"\x1f\x8bxx", (), "cannot be read"), (b"PAR1xx", (), "is no table"), (b"[" * 100_000, (), "is no table"),
+        (b'{"a": "too short"}\n', (), "all its 1 texts have fewer than 13 words"), (b"[1]\n", (), "is no object"),
+        (b"\xff\xfe", (), "is no table"), (b"", (), "has not one text"), (b"\x1f\x8bxx", (), "its gzip is damaged"),
+        (b'{"a": "b"}\n{"a": \n', (), "after row 1: is no table"),
+        (b"PAR1xx", (), "is no table"), (b"[" * 100_000, (), "is no table"),
         (None, (), "no such file"),
     ],
 )  # fmt: skip

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import ipaddress
+import itertools
 import random
 
 import pyarrow as pa
@@ -15,11 +16,12 @@ from filters.pii_checks import _is_public4, is_public_ip6
 ALL = PII()
 
 
-def found(text: str, language: str = "en", scorer: PII = ALL) -> tuple[list[tuple[str, str]], str]:
+def found(text: str, language: str = "en", scorer: PII = ALL, host: str = "") -> tuple[list[tuple[str, str]], str]:
     """What was masked, as (kind, value), and the text after it."""
     scorer.open()
     column = pa.array([text])
-    batch = pa.record_batch({"text.text": column, "text.title": column, "language.label": pa.array([language])})
+    labels, hosts = pa.array([language]), pa.array([host])
+    batch = pa.record_batch({"text.text": column, "text.title": column, "language.label": labels, "page.host": hosts})
     result = scorer.score(batch)
     assert result.column("title_mask") == result.column("mask")
     spans = result.column("mask")[0].as_py()
@@ -73,6 +75,12 @@ THERE = [
     ("ja", "カード ４０１２　８８８８　８８８８　１８８１ 番", "cards", "４０１２　８８８８　８８８８　１８８１"),
     ("en", "from 93.184.216.34 port 22", "ips", "93.184.216.34"),
     ("en", "http://93.184.216.34:8080/x", "ips", "93.184.216.34"),
+    *(("en", text.replace("|", ""), "ips", text.split("|")[1]) for text in (
+        "nameserver |8.8.8.8|", "Use |8.8.8.8| instead", "|8.8.4.4| dns.google", "quad9 is |9.9.9.9|.", "dns |1.1.1.1|",
+        "IP address: |1.1.1.1|", "ping -c 4 |1.1.1.1|", "listen on |1.1.1.1|:53", "allow |5.6.7.8|/24", "https://|1.1.1.1|/dns-query",
+        "|1.1.1.1| one.one.one.one", "host |5.6.7.8| is down", "server |5.6.7.8|", "Server: |8.8.8.8|", "ip=|5.6.7.8|",
+        "Cloudflare's resolver |1.1.1.1|", "ssh root@|5.6.7.8|", "address of |4.3.2.1|", "ns1.example.com has address |1.2.3.4|",
+    )),
     ("en", "the host 23.5.12.44 answered", "ips", "23.5.12.44"),
     ("en", "185.60.216.0/22 is theirs", "ips", "185.60.216.0"),
     ("ja", "アドレスは93.184.216.34です", "ips", "93.184.216.34"),
@@ -172,6 +180,13 @@ NOT_THERE = [
     ("zh", "版本 102.34.5.66"),
     ("en", "pkg-101.12.13.14.tar.gz, lib_111.22.33.44a"),
     ("en", "at 12:30:45, std::vector<a::b>, dead::beef, ::1, fe80::1, 2001:db8::8a2e, 00:1A:2B:3C:4D:5E, Foo::Bar::baz"),
+    *(("en", text) for text in (
+        "Firefox 3.0.1.2, numpy 1.2.3.4, Samba 3.0.1.2 and 1.2.3.4-rc1", "version 8.8.8.8, v8.8.8.8, release 9.9.9.9",
+        "1.1.1.1 Introduction", "8.8.8.8 Overview", "8.8.8.8. Overview\nsection 8.8.8.8", "see 1.1.1.1 and 1.1.1.2, or 1.0.0.1",
+        "SQL Server 9.0.1.2, Apache Server 2.0.5.1, Bind DNS Server 9.1.2.3", "foo-1.2.3.4 foo/1.2.3.4 foo==8.8.8.8",
+        "1.1.2.3 numpy.linalg", "chapter 1.1.1.1/1.1.1.2, steps 1.1.1.1 to 1.1.1.4", "v. 1.1.1.1 of the DNS server",
+        "ping 10.0.0.1, dns 127.0.0.1, nameserver 192.168.1.1",
+    )),
     # phone numbers
     ("en", "from 2019-2020, on 2005-04-03 12:30, at 08:00-17:00, 10/12/2021, 1999–2003"),
     ("de", "am 03.04.2005, 08.00-17.00 Uhr, 01.10.2020 - 31.12.2020, 01/05-31/08"),
@@ -215,6 +230,54 @@ def test_what_only_looks_like_it_is_left(language: str, text: str) -> None:
     assert edited == text
 
 
+SIDE_BY_SIDE = [
+    ("de", "030 1234567 / 030 7654321", ["030 1234567", "030 7654321"]),
+    ("de", "Tel. 030/1234567/030/7654321.", ["030/1234567", "030/7654321"]),
+    ("de", "0151 23456789 0160 98765432", ["0151 23456789", "0160 98765432"]),
+    ("de", "0151 23456789 / 0160 98765432 / 0170 11223344", ["0151 23456789", "0160 98765432", "0170 11223344"]),
+    ("de", "030 1234567 0171 7654321", ["030 1234567", "0171 7654321"]),
+    ("fr", "06 12 34 56 78 06 98 76 54 32", ["06 12 34 56 78", "06 98 76 54 32"]),
+    ("fr", "06 12 34 56 08 06 98 76 54 32", ["06 12 34 56 08", "06 98 76 54 32"]),
+    ("fr", "Tél : 01 42 34 20 00 / 06 98 76 54 32", ["01 42 34 20 00", "06 98 76 54 32"]),
+    ("en", "212-736-5000 212-736-5001", ["212-736-5000", "212-736-5001"]),
+    ("en", "212-736-5000 / 212-736-5001", ["212-736-5000", "212-736-5001"]),
+    ("de", "+49 30 1234567 / 030 7654321", ["+49 30 1234567", "030 7654321"]),
+    ("de", "+49 30 1234567 / +49 30 7654321", ["+49 30 1234567", "+49 30 7654321"]),
+    ("de", "030 1234567, 030 7654321 und 030 1112223", ["030 1234567", "030 7654321", "030 1112223"]),
+    ("de", "Tel. 030 / 1234567", ["030 / 1234567"]),
+    ("de", "Tel. 033203 / 12345", ["033203 / 12345"]),
+    ("de", "+49 30 123456 / 78", ["+49 30 123456 / 78"]),
+]
+
+
+@pytest.mark.parametrize(("language", "text", "numbers"), SIDE_BY_SIDE, ids=lambda v: str(v)[:40])
+def test_numbers_side_by_side_are_masked_each(language: str, text: str, numbers: list[str]) -> None:
+    values, edited = found(text, language)
+    assert values == [("phones", number) for number in numbers]
+    assert found(edited, language) == ([], edited)
+
+
+def test_a_country_is_told_by_the_host_where_no_language_is_known() -> None:
+    text = "Büro: 089/21806-0"
+    for host in ("www.host.de", "HOST.DE", "de"):
+        assert found(text, "und", host=host)[0] == [("phones", "089/21806-0")]
+    assert found("call 020 7946 0018", "und", host="a.co.uk")[0] == [("phones", "020 7946 0018")]
+    assert found(text, "en", host="host.de")[0] == []  # a known language says more
+    assert found(text, "und", PII(regions=("FR",)), host="host.de")[0] == []
+    for host in ("host.com", "", "host.fr", "host.io", "host.tv", "host.xx", "10.1.2.33", "host.ät"):
+        assert found(text, "und", host=host)[0] == []
+
+
+def test_a_spelled_address_ends_before_the_dot_of_the_next_sentence() -> None:
+    for text, value in (
+        ("jane(at)corp.com(dot)then he left", "jane(at)corp.com"), ("jane (at) corp.com (dot) please", "jane (at) corp.com"),
+        ("jane@corp.com [dot] Then he", "jane@corp.com"),
+    ):
+        values, edited = found(text)
+        assert values == [("emails", value)]
+        assert edited.endswith(text[len(value) :])
+
+
 def test_one_value_has_one_placeholder_however_it_is_written() -> None:
     people = [f"person{i}@corp.example" for i in range(40)]
     _, edited = found(" ".join(people))
@@ -246,6 +309,41 @@ def test_a_masked_text_has_nothing_left(parts: list[str]) -> None:
     assert found(once) == ([], once)
 
 
+PIECES = [
+    "030 1234567", "0151 23456789", "+49 30 123456", "212-736-5000", "Tel.", "tel: ", "call ", "06 12 34 56 78", "8.8.8.8",
+    "1.1.1.1", "93.184.216.34", "14.24.3.2", "host ", "dns ", "version ", "Server: ", "a@corp.example", "x(at)y(dot)de",
+    "jane (at) corp.com", "(dot) ", "2001:4860:4860::8888", "DE02120300000000202051", "4012 8888 8888 1881",
+    "AKIAIOSFODNN7ABCDEFG", "０３－３５８１－５１１１",
+    " ", "  ", "/", " / ", "-", ".", ",", ":", "=", "\n", "0", "12", "345", "6789",
+    "x", "Then", "und ", "id ", "No. ", "@", "(", ")", "+", "é",
+    *(value for values in PLACEHOLDERS.values() for value in values[:2]),
+]  # fmt: skip
+
+
+@settings(deadline=None, max_examples=300)
+@given(parts=st.lists(st.sampled_from(PIECES), min_size=1, max_size=14), language=st.sampled_from(["en", "de", "fr", "ja"]))
+def test_masking_twice_is_masking_once(parts: list[str], language: str) -> None:
+    _, once = found("".join(parts), language)
+    assert found(once, language) == ([], once)
+
+
+def test_words_that_a_placeholder_brings_near_are_seen() -> None:
+    """A long value goes, and what stands before it is in sight of the number behind."""
+    _, once = found("host jane.with.a.very.long.name@mail.of.her.company.example 14.24.3.2")
+    assert found(once) == ([], once)
+
+
+@pytest.mark.parametrize("mark", ["", "0", "x", "1.2.3.4", "<IP>", "Tel. 030 "])
+def test_any_placeholder_gives_spans_that_can_be_cut(mark: str) -> None:
+    scorer = PII(placeholders=dict.fromkeys(KINDS, mark))
+    text = "dns 8.8.8.8 host a@corp.example 14.24.3.2 030 1234567 / 030 7654321 1.1.1.1"
+    column, labels = pa.array([text]), pa.array(["de"])
+    batch = pa.record_batch({"text.text": column, "text.title": column, "language.label": labels, "page.host": column})
+    spans = scorer.score(batch).column("mask")[0].as_py()
+    assert len(spans) >= 4
+    assert all(a["end"] <= b["start"] for a, b in itertools.pairwise(spans))
+
+
 @settings(deadline=None, max_examples=100)
 @given(text=st.text(st.sampled_from("a1@.:+-_() 0/x29éπ日\n") | st.characters(), max_size=120))
 def test_spans_of_any_text_are_whole_characters_of_it(text: str) -> None:
@@ -264,7 +362,8 @@ def test_only_what_is_asked_for_is_masked_and_counted() -> None:
     assert result.schema.names == ["mask", "title_mask", "ips", "in_title"]
     masks = [result.column("mask")]
     assert apply_edits(pa.array([text]), [], masks)[0].as_py() == "a@corp.example <IP> +1 212-736-5000"
-    batch = pa.record_batch({"text.text": [text], "text.title": ["of a@corp.example"], "language.label": ["en"]})
+    titles = ["of a@corp.example"]
+    batch = pa.record_batch({"text.text": [text], "text.title": titles, "language.label": ["en"], "page.host": [None]})
     assert PII(edit=False).score(batch).to_pylist() == [
         {"emails": 1, "ips": 1, "phones": 1, "ibans": 0, "cards": 0, "keys": 0, "unchecked": 0, "in_title": 1}
     ]
@@ -291,7 +390,8 @@ def test_what_overlaps_is_masked_once() -> None:
 
 def test_nulls_stay_null() -> None:
     texts = pa.array([None, "a@corp.example", ""])
-    batch = pa.record_batch({"text.text": texts, "text.title": texts, "language.label": pa.array([None, None, "en"])})
+    labels = pa.array([None, None, "en"])
+    batch = pa.record_batch({"text.text": texts, "text.title": texts, "language.label": labels, "page.host": texts})
     rows = ALL.score(batch).to_pylist()
     assert rows[0] == dict.fromkeys(rows[0])
     assert [rows[1]["emails"], rows[2]["emails"], rows[2]["mask"]] == [1, 0, []]
@@ -330,7 +430,8 @@ def test_a_list_of_numbers_takes_no_more_time_than_its_first() -> None:
     shapes = [f"012 {i:07d} 34" for i in range(many)]
     for text, masked in (("\n".join(numbers), True), ("\n".join(shapes), False)):
         column = pa.array([text, text[:100]])
-        batch = pa.record_batch({"text.text": column, "text.title": column, "language.label": pa.array(["xx", "xx"])})
+        labels = pa.array(["xx", "xx"])
+        batch = pa.record_batch({"text.text": column, "text.title": column, "language.label": labels, "page.host": column})
         row, few = ALL.score(batch).to_pylist()
         assert (row["unchecked"], few["unchecked"]) == (many - MOST_PHONES, 0)
         assert (row["phones"] > 0.9 * many) is masked

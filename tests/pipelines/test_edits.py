@@ -110,6 +110,32 @@ def test_what_edits_leave_without_a_word_is_no_sample(tmp_path: Path) -> None:
     assert all(row["text"].strip() for row in found.values())
 
 
+@pytest.mark.parametrize("before", [True, False])
+def test_a_cluster_keeps_a_page_that_its_edits_do_not_empty(tmp_path: Path, before: bool) -> None:
+    """The longest text is elected, unless `paragraphs` leaves nothing of it; behind the election nobody knows yet."""
+    reeds = [f"The reeds of this lake were cut in the year {year} and laid on all the roofs." for year in range(1900, 1910)]
+    boats = [f"Seventeen wooden boats passed beneath old bridges during {year}." for year in range(1801, 1804)]
+    pages = {
+        "http://a.example/": ("Longest", [*reeds, *boats]),
+        "http://b.example/": ("Other", [*reeds, "Nobody else says so."]),
+        "http://c.example/": ("Both", [*reeds, *boats, " ".join(f"word{i}" for i in range(150))]),
+    }
+    bodies = {url: (title, "".join(f"<p>{line}</p>" for line in lines)) for url, (title, lines) in pages.items()}
+    join = "minhash: {threshold: 0.45, bands: 64, rows: 1, ngram: 1, read: text}"
+    cut = "paragraphs: {keep: none}"
+    out = tmp_path / "out"
+    small_run(out, recipe(tmp_path, bodies, [cut, join] if before else [join, cut], ["duplicates.kept"]))
+    reasons = dict(zip(column(out, "page", "url"), column(out, "fate", "reason"), strict=True))
+    lost = json.loads((out / "report" / "stats.json").read_text())["tables"][0]["lost_clusters"]
+    if before:
+        assert reasons == {"http://a.example/": "duplicate", "http://b.example/": "", "http://c.example/": ""}
+        assert set(samples(out)) == {"http://b.example/", "http://c.example/"}
+        assert lost == 0
+    else:
+        assert reasons == {"http://a.example/": "empty_after_edits", "http://b.example/": "duplicate", "http://c.example/": ""}
+        assert lost == 1
+
+
 def test_c4_asks_for_its_sentences_again_once_repeated_lines_are_cut(tmp_path: Path) -> None:
     lines = "".join(f"<p>The reeds were cut in the year {year}.</p>" for year in range(1900, 1906))
     pages = {

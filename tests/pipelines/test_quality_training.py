@@ -283,7 +283,12 @@ def test_a_model_is_replaced_whole(tmp_path: Path, tables: tuple[Source, Source]
     out = tmp_path / "model"
     train(*tables, str(out), FASTTEXT)
     before = load(str(out)).raw(pa.array(["the river"]))[0]
-    train(*tables, str(out), Training(**{**FAST, "epochs": 1}))
+    files = {path.name: path.read_bytes() for path in out.iterdir()}
+    with pytest.raises(StorageError, match="holds a model already") as told:
+        train(*tables, str(out), Training(**{**FAST, "epochs": 1}))
+    assert "--overwrite" in told.value.mend
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == files
+    train(*tables, str(out), Training(**{**FAST, "epochs": 1}), overwrite=True)
     assert json.loads((out / "card.json").read_text())["settings"]["epochs"] == 1
     assert load(str(out)).raw(pa.array(["the river"]))[0] != before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.jsonl", "good.jsonl", "model"]

@@ -72,3 +72,18 @@ def test_rows_that_fail_a_rule_go() -> None:
 def test_an_unknown_scorer_is_named() -> None:
     with pytest.raises(RecipeError, match="no scorer `languag` is installed"):
         Score("languag")
+
+
+def test_a_scorer_reads_the_host_of_a_page() -> None:
+    text = ["Büro: 089/21806-0"]
+    batch = pa.record_batch({
+        "id": pa.array([bytes(16)], pa.binary(16)), "page.url": ["http://www.host.de/"], "text.text": text, "text.title": text,
+        "language.label": ["und"],
+    })  # fmt: skip
+    with beam.Pipeline(runner=FnApiRunner()) as pipeline:
+        scored = pipeline | beam.Create([batch]) | Score("pii") | beam.Map(lambda b: b.column("pii.phones").to_pylist())
+
+        def check(actual: list[list[int]]) -> None:
+            assert actual == [[1]]
+
+        assert_that(scored, check)

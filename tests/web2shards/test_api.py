@@ -133,6 +133,11 @@ def test_mistakes_say_what_is_meant(opened: web2shards.Run, tmp_path: Path) -> N
         opened.documents.count_rows("language.score >=")
     with pytest.raises(InputError, match="no such table"):
         opened.table("pictures")
+    for read in (opened.references.to_table, opened.images.head, lambda: opened.references.count_rows("reference.reason == 'svg'")):
+        with pytest.raises(InputError, match=r"has no table `(references|images)`; it has records, documents") as error:
+            read()
+        assert "{}` to its recipe" in error.value.mend
+    assert len(opened.references) == 0
     with pytest.raises(AttributeError):
         web2shards.nothing  # noqa: B018
 

@@ -67,6 +67,14 @@ def test_mistakes_have_a_mend(cli: Cli, tmp_path: Path) -> None:
     assert "--text-column" in done.stderr
     done = cli("train", "quality", "-p", good, "-n", bad, "--out", good)
     assert done.exit_code == 4
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "card.json").write_text("mine")
+    done = cli("train", "quality", "-p", good, "-n", bad, "--out", tmp_path / "model")
+    assert done.exit_code == 4
+    assert "holds a model already" in done.stderr
+    assert (tmp_path / "model" / "card.json").read_text() == "mine"
+    done = cli("train", "quality", "-p", good, "-n", bad, "--out", tmp_path / "model", "--overwrite")
+    assert done.exit_code == 3  # of the texts
 
 
 def test_a_recipe_with_the_demo_keeps_manuals_and_drops_junk(scored: Path) -> None:
@@ -123,7 +131,27 @@ def test_what_a_rule_dropped_is_asked_again(cli: Cli, scored: Path, tmp_path: Pa
     first = cli("threshold", scored, "quality.score", "--top", "10%").stdout
     recipe = write_recipe(tmp_path, text=RECIPE.replace(">= 200]", f">= 200, {first.strip().removeprefix('- ')}]"))
     run_inline(recipe, tmp_path / "out")
-    assert cli("threshold", tmp_path / "out", "quality.score", "--top", "10%").stdout == first
+    again = cli("threshold", tmp_path / "out", "quality.score", "--top", "10%")
+    assert again.stdout == first
+    assert "dropped; --where fate.kept asks of what is kept alone" in " ".join(again.stderr.split())
+
+
+def test_a_share_is_of_what_other_rules_of_the_same_scorer_leave(cli: Cli, scored: Path, tmp_path: Path) -> None:
+    """A rule on the column itself is replaced by the answer; one on another column of the scorer stays."""
+    scores = web2shards.open(scored).documents.to_table(["quality.score", "quality.probability"], "fate.kept")
+    score, probability = scores["quality.score"].to_numpy(), scores["quality.probability"].to_numpy()
+    middle, floor = float(np.median(probability)), float(np.median(score))
+    recipe = write_recipe(tmp_path, text=RECIPE.replace(">= 200]", f">= 200, quality.probability >= {middle}]"))
+    run_inline(recipe, tmp_path / "out")
+    done = cli("threshold", tmp_path / "out", "quality.score", "--top", "20%")
+    left = np.sort(score[probability >= np.float32(middle)])
+    assert float(done.stdout.split(">= ")[1]) == left[len(left) - math.ceil(0.2 * len(left))]
+    recipe = write_recipe(tmp_path, text=RECIPE.replace(">= 200]", f">= 200, quality.score >= {floor}]"))
+    run_inline(recipe, tmp_path / "out")
+    every, left = np.sort(score), np.sort(score[score >= np.float32(floor)])
+    for where, values in ((), every), (("--where", "fate.kept"), left):
+        done = cli("threshold", tmp_path / "out", "quality.score", "--top", "20%", *where)
+        assert float(done.stdout.split(">= ")[1]) == values[len(values) - math.ceil(0.2 * len(values))]
 
 
 def test_thresholds_that_cannot_be(cli: Cli, scored: Path) -> None:
