@@ -9,12 +9,14 @@ from ingest.extraction import extract_text
 from ingest.extraction import layout as at
 from ingest.extraction.markdown import markdown
 from ingest.extraction.scan import scan
+from ingest.extraction.signs import pieces
 from tests.ingest.extraction.test_extract import ARTICLE, SENTENCES
 
 
 def written(html: str) -> str:
-    tables = scan(np.frombuffer(html.encode(), np.uint8))
-    return markdown(tables, np.ones(int(tables.state[at.N_BLOCKS]), np.bool_))
+    page = np.frombuffer(html.encode(), np.uint8)
+    tables = scan(page)
+    return markdown(page, tables, pieces(tables, np.ones(int(tables.state[at.N_BLOCKS]), np.bool_)))
 
 
 @pytest.mark.parametrize(
@@ -43,8 +45,10 @@ def test_markdown(html: str, expected: str) -> None:
 
 
 def test_what_is_not_kept_leaves_no_mark() -> None:
-    tables = scan(np.frombuffer(b"<ul><li>a<li>b<li>c</ul><table><tr><td>1<td>2<tr><td>3<td>4</table>", np.uint8))
-    assert markdown(tables, np.array([1, 0, 1, 1, 1, 0, 1], np.bool_)) == "- a\n- c\n\n| 1 | 2 |\n| --- | --- |\n|  | 4 |"
+    page = np.frombuffer(b"<ul><li>a<li>b<li>c</ul><table><tr><td>1<td>2<tr><td>3<td>4</table>", np.uint8)
+    tables = scan(page)
+    kept = pieces(tables, np.array([1, 0, 1, 1, 1, 0, 1], np.bool_))
+    assert markdown(page, tables, kept) == "- a\n- c\n\n| 1 | 2 |\n| --- | --- |\n|  | 4 |"
 
 
 def test_rows_of_a_table_are_no_longer_than_they_were() -> None:
