@@ -19,6 +19,8 @@ from ingest.extraction.marks import sign_at
 
 #: `/`, `|`, and the dots, arrows and dashes that part items.
 _SEPARATORS = (0x2F, 0x7C, 0xAB, 0xB7, 0xBB, 0x2022, 0x2026, 0x2039, 0x203A)
+#: The soft hyphen, the word joiner, the byte order mark: with spaces they are what no reader sees.
+_INVISIBLE = (0xAD, 0x2060, 0xFEFF)
 #: A row of signs alone is one of data if it has so many.
 _ROW = 2
 #: Columns of pieces: the element of a text; the text from, to; its words, 0 for signs.
@@ -56,7 +58,7 @@ def _says(sign: npt.NDArray[np.int32], t: Tables) -> tuple[Truth, Truth]:
     while i < end:
         c, width = sign_at(t.text, i, end)
         i += width
-        if (c <= 32 and c > 0) or 0x7F <= c <= 0xA0 or c == 0xAD or 0x2000 <= c <= 0x200F or 0x2028 <= c <= 0x202F or c == 0x2060:
+        if (c <= 32 and c > 0) or 0x7F <= c <= 0xA0 or 0x2000 <= c <= 0x200F or 0x2028 <= c <= 0x202F or c in _INVISIBLE:
             continue
         seen = True
         if c not in _SEPARATORS:
