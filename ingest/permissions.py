@@ -58,7 +58,7 @@ class Permissions:
     """
 
     name: ClassVar[str] = "permissions"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     costly: ClassVar[bool] = False
 
     agents: tuple[str, ...] = ("googlebot", "bingbot", "ccbot", "gptbot", "google-extended", "claudebot")

@@ -60,7 +60,7 @@ def extract(
     kept, confidence, probability = np.ones(count, np.bool_), None, np.zeros(count, np.float32)
     if main:
         probability = probabilities(tables, model or default_model(), fast=fast)
-        kept, confidence = select(tables, probability, titled=structure)
+        kept, confidence = select(tables, probability, title if structure else "")
     chosen = pieces(tables, kept)
     if structure:
         text = markdown(data, tables, chosen)
@@ -76,16 +76,15 @@ def extract(
     return Extraction(title, text, confidence)
 
 
-def select(
-    tables: Tables, probability: npt.NDArray[np.float32], *, titled: bool = False
-) -> tuple[npt.NDArray[np.bool_], float]:
-    """Which blocks are written (bool, (blocks,)), and the F1 that is expected of them, 0 to 1. `titled`: with the page's <h1>."""
+def select(tables: Tables, probability: npt.NDArray[np.float32], title: str = "") -> tuple[npt.NDArray[np.bool_], float]:
+    """Which blocks are written (bool, (blocks,)), and the F1 that is expected of them, 0 to 1; with the <h1> that says the page's
+    `title`, if that is given."""
     kept = np.zeros(len(probability), np.bool_)
     confidence = float(choose(tables, probability, kept))
     keep_headings(tables, probability, kept)
     drop_languages(tables, kept)
-    if titled:
-        keep_title(tables, kept)
+    if title:
+        keep_title(tables, title, kept)
     drop_repeats(tables, kept)
     drop_copies(tables, kept)
     drop_orphans(tables, probability, kept)
