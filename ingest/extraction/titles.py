@@ -20,14 +20,14 @@ from ingest.references import unescape
 
 #: Between the heading and the first kept block, at most so many words: a byline, a date, a menu of the page.
 REACH = 120
-#: Bytes of a heading, and headings, that are compared.
+#: Characters of the title, bytes of a heading, and headings, that are compared.
 _LONGEST, _MOST = 1000, 16
 _WORD = re.compile(r"\w+")
 
 
 def keep_title(tables: Tables, title: str, kept: npt.NDArray[np.bool_]) -> None:
     """Marks in `kept` (m,) the page's own heading, if it stands above or among the kept blocks and no other <h1> is kept."""
-    wanted = _WORD.findall(title.casefold())
+    wanted = _WORD.findall(title[:_LONGEST].casefold())
     near = np.zeros(len(kept), np.bool_)
     count = int(_find_headings(tables, kept, near)) if wanted else 0
     best, most = -1, 0
@@ -45,7 +45,8 @@ def keep_title(tables: Tables, title: str, kept: npt.NDArray[np.bool_]) -> None:
 
 def _is_title(words: list[str], wanted: list[str], *, alone: bool, linked: bool) -> bool:
     """Whether a heading's words stand in the title in a row: at its beginning, or a third of it at least, and most of it if they
-    are a link. Those of the page's only <h1> may be fewer, but not at the end, where sites name themselves, or half of them others."""
+    are a link. Those of the page's only <h1> may be fewer, but not at the end, where sites name themselves; or half of them are
+    there."""
     n, m = len(words), len(wanted)
     if linked and 2 * n <= m:
         return False
