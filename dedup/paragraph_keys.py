@@ -31,6 +31,7 @@ from core.characters import (
 from core.kernels import helper
 from core.lower_case import LOWER, encode
 from core.words import Spans, longest_text, max_spans, mix, split_newline_runs, split_newlines
+from dedup.markdown_lines import is_delimiter_row, is_table_row, opens_or_ends_code
 from dedup.shingle_hashes import xxh64
 
 By = Literal["line", "paragraph"]
@@ -73,7 +74,8 @@ def hash_units(
 
     Starts and ends are bytes, relative to the text; the last of a text ends with it. The key at a line is that of the
     `span` lines from it on, under the text's salt; 0 where there are fewer, where they have fewer than `min_characters`
-    characters when normalised, and where the text is not `grouped`.
+    characters when normalised, where one of them is a line that Markdown needs (`dedup.markdown_lines`), and where the text is
+    not `grouped`. Paragraphs are what blank lines part; in a text without any, as extractors write, they are its lines.
     """
     unit_offsets = np.zeros(len(offsets), np.int32)
     starts, ends, characters, keys = _hash_units(
@@ -126,13 +128,13 @@ def _hash_units(
         room += data[i] == 10
     starts, ends, characters = np.empty(room, np.int32), np.empty(room, np.int32), np.empty(room, np.int32)
     hashes, sizes, keys = np.empty(room, np.uint64), np.empty(room, np.int64), np.zeros(room, np.uint64)
+    needed = np.zeros(room, np.bool_)
     n = np.int64(0)
     for row in range(len(offsets) - 1):
         start, end = np.int64(offsets[row]), np.int64(offsets[row + 1])
         first = n
-        if paragraphs:
-            pieces = split_newline_runs(data, start, end, 2, firsts, lasts)
-        else:
+        pieces = split_newline_runs(data, start, end, 2, firsts, lasts) if paragraphs else 1
+        if pieces == 1:
             pieces = split_newlines(data, start, end, firsts, lasts)
         for i in range(pieces):
             a, b = strip(data, np.int64(firsts[i]), np.int64(lasts[i]), classes)
@@ -146,6 +148,11 @@ def _hash_units(
             for k in range(a, b):
                 count += (data[k] & 0xC0) != 0x80
             characters[n] = count
+            needed[n] = opens_or_ends_code(data, a, b)
+            if is_delimiter_row(data, a, b):
+                needed[n] = True
+                if n > first and starts[n] - ends[n - 1] == 1 and is_table_row(data, start + starts[n - 1], start + ends[n - 1]):
+                    needed[n - 1] = True
             n += 1
         if n > first:
             ends[n - 1] = end - start
@@ -153,10 +160,12 @@ def _hash_units(
             for i in range(first, n - span + 1):
                 h = salts[row]
                 size = np.int64(0)
+                free = True
                 for k in range(i, i + span):
                     h = mix((h ^ hashes[k]) * _CHAIN)
                     size += sizes[k]
-                if size >= min_characters:
+                    free &= not needed[k]
+                if free and size >= min_characters:
                     keys[i] = h if h != 0 else np.uint64(1)
         unit_offsets[row + 1] = n
     return starts, ends, characters, keys

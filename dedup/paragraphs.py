@@ -35,10 +35,12 @@ UNITS = pa.list_(
 class Paragraphs:
     """Cuts lines (paragraphs) that are there more than `most` times, all of them or all but the first.
 
-    `by` says what is compared: "line", or "paragraph" for what blank lines part. `span` of them in a row are compared as
+    `by` says what is compared: "line", or "paragraph" for what blank lines part, which in a text without blank lines, as
+    extractors write, is a line. `span` of them in a row are compared as
     one, and all that stand in a repeated run are cut. `normalise` is "none" for as they stand, "lower" for
     without case, "ccnet" for also without digits (0 for each), control characters and some punctuation; white space
-    around them never counts. What has fewer than `min_characters` characters then is never cut.
+    around them never counts. What has fewer than `min_characters` characters then is never cut, nor are lines that Markdown
+    needs: fences of code, and a table's header. Blank lines beside what is cut stay.
 
     `within` names a column, such as `page.host`: only texts with one value of it are compared, and nothing is cut of
     those with none. `keep` is "first" or "none" of the copies. The first is that of the document with the earliest date
@@ -64,7 +66,7 @@ class Paragraphs:
     read: Read = "edited"
 
     name: ClassVar[str] = "paragraphs"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     costly: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
@@ -138,7 +140,7 @@ class Repeated:
     span: int
 
     name: ClassVar[str] = "repeated"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     costly: ClassVar[bool] = False
 
     @property

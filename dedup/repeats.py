@@ -226,6 +226,7 @@ def _cut(
                 counts[row, 2] += characters[i]
                 i += 1
                 continue
+            opening = i
             cut_starts[n] = starts[i] if i > low else 0
             while i < high and flags[i]:
                 counts[row, 0] += 1
@@ -234,15 +235,12 @@ def _cut(
                 counts[row, 1] += characters[i]
                 counts[row, 2] += characters[i]
                 i += 1
-            if i < high:
+            if i < high and (opening == low or starts[opening] - ends[opening - 1] >= starts[i] - ends[i - 1]):
                 cut_ends[n] = starts[i]
-            else:
+            else:  # what parts it from the line before goes, as there is nothing behind, or more: a blank line
                 cut_ends[n] = ends[i - 1]
-                first = i - 1
-                while first > low and flags[first - 1]:
-                    first -= 1
-                if first > low:  # the line break before it goes, as there is nothing behind
-                    cut_starts[n] = ends[first - 1]
+                if opening > low:
+                    cut_starts[n] = ends[opening - 1]
             n += 1
         for j in range(low, high):
             flags[j] = False

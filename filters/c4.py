@@ -31,7 +31,8 @@ MIN_WORDS_LINE = {"tfds": 5, "datatrove": 3}  # _MIN_WORDS_PER_LINE in c4_utils.
 class C4:
     """Cuts the lines that C4 drops, and citations, white space around lines and blank lines from those it keeps.
 
-    `text.edited` after it is what C4 makes of a page: its lines, joined by newlines. The counts
+    `text.edited` after it is what C4 makes of a page: its lines, stripped (code loses its indentation, as in C4), joined by
+    newlines. The counts
     are for rules, as C4 drops a page: `c4.sentences >= 3` (tfds; datatrove: 5), `not c4.lorem_ipsum`,
     `not c4.curly_brace`, `c4.bad_words == 0`.
 

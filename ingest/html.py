@@ -15,6 +15,7 @@ import numpy.typing as npt
 from resiliparse.extract.html2text import extract_plain_text  # pyright: ignore[reportMissingImports]
 from resiliparse.parse.html import HTMLTree  # pyright: ignore[reportMissingImports]
 
+from ingest.cut import cut
 from ingest.taming import tame
 
 #: Browsers stop at 512 (Blink, WebKit); pages people write stay under 60.
@@ -56,16 +57,6 @@ class Resiliparse:
             tree, preserve_formatting=True, main_content=self.main, list_bullets=False, alt_texts=False
         )
         return Extracted(" ".join((tree.title or "").split()), text)
-
-
-def cut(html: str, max_characters: int) -> str:
-    """`html` cut at `max_characters`, at the last whole tag."""
-    if len(html) > max_characters:
-        html = html[:max_characters]
-        start = html.rfind("<")
-        if start > html.rfind(">"):
-            return html[:start]
-    return html
 
 
 def tamed(html: str, max_characters: int, raw: npt.NDArray[np.uint8] | None = None) -> str:

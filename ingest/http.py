@@ -20,10 +20,12 @@ _CHUNK = re.compile(rb"[ \t]*([0-9a-fA-F]{1,15})[ \t]*(?:;[^\r\n]{0,4096})?(?:\r
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?\s*([^\s\"';,]+)", re.IGNORECASE)
 _MEDIA_TYPE = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+/[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 #: What a server says may be done with a page, and bytes of it that are kept; such fields may stand several times.
-RIGHTS = {"tdm-reservation": 256, "tdm-policy": 1024, "x-robots-tag": 2048, "link": 768}
+RIGHTS = {"tdm-reservation": 256, "tdm-policy": 1024, "x-robots-tag": 8192, "link": 2048}
+#: Stands for the licences that found no room: whatever they are, the page has not one alone.
+_ANOTHER = "another"
 _VALUE = r"""(?:"((?:[^"\\]|\\.)*+)"|'([^']*+)'|([^\s;,"'<>]*+))"""
 _PARAMETER = re.compile(rf"""\s*+;\s*+(?:([^\s=;,"'<>]++)(?:\s*+=\s*+{_VALUE})?+)?+""", re.DOTALL)
-_TARGET = re.compile(r"<([^<>]{1,512})>")
+_TARGET = re.compile(r"<([^<>]+)>")
 _FORBIDS = re.compile(r"\bno(?:ai|imageai|index|ne)\b", re.IGNORECASE)
 _STEP = 1 << 12
 ZSTD_MAX_WINDOW = 1 << 27
@@ -71,23 +73,29 @@ def parse_response(block: bytes) -> Response:
 def rights_of(fields: dict[str, str]) -> str:
     """The header's fields that say what may be done with the page, as lines `name: value`; of links those to its licence.
 
-    A field has room of its own, so that a long one takes none from another; what forbids comes first.
+    A field has room of its own, so that a long one takes none from another; what forbids comes first. What finds no room never
+    counts as permission: its directives that forbid are told as those for all robots, and of licences that there is another.
     """
     lines: list[str] = []
     for name, room in RIGHTS.items():
         value = fields.get(name, "")
         values = _licence_links(value) if name == "link" else value.split("\n")
         values = list(dict.fromkeys(" ".join(value.split()) for value in values if value.strip()))
-        values.sort(key=lambda value: _FORBIDS.search(value) is None)
+        values.sort(key=lambda value: value != "1" and _FORBIDS.search(value) is None)
+        left: list[str] = []
         for value in values:
             line = f"{name}: {value.encode('utf-8', 'replace').decode()}"
-            size = len(line.encode()) + 1
-            if size > room and name == "x-robots-tag":  # at a comma, as a directive's beginning may be another
-                line = line.encode()[:room].decode("utf-8", "ignore").rpartition(",")[0]
-                size = len(line.encode()) + 1
-            if line and size <= room:
+            if len(line.encode()) + 1 > room:
+                left.append(line)
+                if name == "x-robots-tag":  # at a comma, as a directive's beginning may be another
+                    line = line.encode()[: max(room - 1, 0)].decode("utf-8", "ignore").rpartition(",")[0]
+            if line and (size := len(line.encode()) + 1) <= room:
                 lines.append(line)
                 room -= size
+        if name == "x-robots-tag" and (forbidden := {word.lower() for line in left for word in _FORBIDS.findall(line)}):
+            lines.append(f"{name}: {', '.join(sorted(forbidden))}")
+        elif name == "link" and left:
+            lines.append(f"{name}: {_ANOTHER}")
     return "\n".join(lines)
 
 

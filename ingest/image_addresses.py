@@ -9,6 +9,8 @@ import re
 from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
+from ingest.cut import MAX_HTML, check_max_html
+
 #: Characters of an address, as in browsers and search engines; of one that holds the image itself.
 LONGEST_URL = 2083
 _SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*):")
@@ -23,16 +25,19 @@ class ImageOptions:
     """What is taken of a page's images.
 
     `side`: of several sizes, the largest of at most so many pixels (1 or more). `svg`: drawings too, which are no pixels.
-    `shared`: the image that the page is shared with (og:image), if the page shows it nowhere.
+    `shared`: the image that the page is shared with (og:image), if the page shows it nowhere. `max_html`: characters of HTML that
+    are read, as of the scorer `text`; a longer page is cut there, at the last whole tag.
     """
 
     side: int = 4096
     svg: bool = False
     shared: bool = True
+    max_html: int = MAX_HTML
 
     def __post_init__(self) -> None:
         if self.side < 1:
             raise ValueError("side: at least 1 pixel")
+        check_max_html(self.max_html)
 
 
 def base_of(url: str, base: str) -> str:

@@ -8,6 +8,7 @@ import xxhash
 
 from core.hashing import ID_TYPE
 from core.scorer import column
+from ingest.cut import cut_utf8
 from ingest.image_addresses import ImageOptions
 
 REFERENCE_SCHEMA = pa.schema(
@@ -40,7 +41,7 @@ def references_of(documents: pa.RecordBatch, options: ImageOptions) -> pa.Record
         if form.as_py() != "html":
             continue
         page = id.as_py()
-        data = np.frombuffer(content.as_buffer() or b"", np.uint8)
+        data = cut_utf8(np.frombuffer(content.as_buffer() or b"", np.uint8), options.max_html)
         for found in references(data, scan(data), url.as_py() or "", options):
             columns["id"].append(xxhash.xxh3_128_digest(page + found.position.to_bytes(4, "little")))
             columns["document_id"].append(page)

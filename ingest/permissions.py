@@ -58,7 +58,7 @@ class Permissions:
     """
 
     name: ClassVar[str] = "permissions"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     costly: ClassVar[bool] = False
 
     agents: tuple[str, ...] = ("googlebot", "bingbot", "ccbot", "gptbot", "google-extended", "claudebot")
@@ -153,7 +153,7 @@ class Permissions:
         """The directives of a list that are for all robots or for one of `agents`."""
         for_us = {"robots", "*", *_lower(self.agents)}
         found: set[str] = set()
-        for robot, directive in directives(value[: 1 << 12].lower(), agent):
+        for robot, directive in directives(value.lower(), agent):
             if robot in for_us:
                 found.update(directive.split())
         return found

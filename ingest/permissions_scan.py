@@ -13,11 +13,12 @@ from numba import njit, types
 
 from core.characters import BYTES_TYPE, Bytes, Int, Truth
 from core.kernels import helper
-from ingest.extraction.tags import comment_end, is_space, skip_content
+from ingest.extraction.characters import is_space
+from ingest.extraction.tags import comment_end, skip_content
 
 META, LINK, ANCHOR, RAW = 1, 2, 3, 4
 #: Tags of a page that are looked at, and bytes of each; what a hostile page has beyond says nothing.
-MAX_TAGS, MAX_TAG = 64, 2048
+MAX_TAGS, MAX_TAG = 64, 1 << 14
 
 Places = npt.NDArray[np.int32]
 

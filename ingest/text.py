@@ -16,8 +16,9 @@ import pyarrow.compute as pc
 from core.columns import utf8_view
 from core.scorer import column
 from ingest.cleaning import clean
+from ingest.cut import MAX_HTML, check_max_html, cut_utf8
 from ingest.engines import MODULES, RsTrafilatura, Trafilatura, require
-from ingest.html import Extracted, Extractor, Resiliparse, cut, tamed
+from ingest.html import Extracted, Extractor, Resiliparse, tamed
 
 _FAST = "web2shards-fast"
 _OWN = ("web2shards", _FAST)
@@ -38,10 +39,10 @@ class Text:
     engine: Literal["web2shards", "web2shards-fast", "resiliparse", "trafilatura", "rs-trafilatura"] = "web2shards"
     format: Literal["text", "markdown"] = "text"
     main: bool = True
-    max_html: int = 4 << 20
+    max_html: int = MAX_HTML
 
     name: ClassVar[str] = "text"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     costly: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
@@ -55,8 +56,7 @@ class Text:
             if not self.main:
                 raise ValueError(f"main: {self.engine} extracts main text alone; use another engine for whole pages")
             require(self.engine)
-        if not 1 << 10 <= self.max_html <= 1 << 28:
-            raise ValueError("max_html must be between 1,024 and 268,435,456 characters")
+        check_max_html(self.max_html)
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -121,8 +121,7 @@ class Text:
         """What this project's engine finds; it needs no taming, as it keeps limits of its own."""
         from ingest.extraction.extractor import extract  # its kernels are loaded for who uses them
 
-        if len(raw) > self.max_html:
-            raw = np.frombuffer(cut(raw.tobytes().decode(), self.max_html).encode(), np.uint8)
+        raw = cut_utf8(raw, self.max_html)
         found = extract(raw, fast=self.engine == _FAST, main=self.main, structure=self.format == "markdown")
         return Extracted(*found)
 

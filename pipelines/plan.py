@@ -29,8 +29,8 @@ from pipelines.tables import BYTES, DECODED, DOCUMENTS, IMAGES, Table
 from reports.statistics import VERSION as STATISTICS_VERSION
 
 #: Bumped when reading an input gives other records or documents; and when pages give other references.
-INGEST_VERSION = 3
-REFERENCES_VERSION = 1
+INGEST_VERSION = 4
+REFERENCES_VERSION = 2
 #: Bumped when references give other images, and when what is known of a fetched image changes.
 IMAGES_VERSION = 1
 FETCHED_VERSION = 1

@@ -15,6 +15,7 @@ from pydantic import BaseModel, BeforeValidator, Field, ValidationError, model_v
 from pydantic_core import ErrorDetails
 
 from core.errors import RecipeError
+from ingest.cut import MAX_HTML
 from pipelines.recipe_images import Captions, Encoding, Fetch, ImagesSection, Kind, Resizing
 from pipelines.recipe_shapes import Model, Paths, Patterns, ScoredSection, Size, fault
 from pipelines.recipe_yaml import Path, Source, dotted
@@ -107,6 +108,7 @@ class References(Model):
     side: int = Field(default=4096, ge=1, le=1 << 20, description="of several sizes the largest of at most so many pixels")
     svg: bool = Field(default=False, description="drawings (SVG) too, which otherwise have the reason `svg`")
     shared: bool = Field(default=True, description="the image that a page is shared with (og:image), if it shows it nowhere")
+    max_html: int = Field(default=MAX_HTML, ge=1 << 10, le=1 << 28, description="characters of HTML that are read of a page")
 
 
 class Output(Model):

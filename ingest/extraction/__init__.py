@@ -23,8 +23,9 @@ def extract_text(
 ) -> str:
     """The main text of a page, empty if there is none: a line a block, or Markdown with headings, lists, tables and code.
 
-    It never raises on what a page may hold; ValueError for an engine or a format that is not there.
+    It never raises on what a page may hold; TypeError for what is no str, ValueError for an engine or a format that is not there.
     """
+    _check(html)
     if engine not in ("web2shards", "web2shards-fast"):
         raise ValueError(f"engine: {engine!r} is not there; use 'web2shards' or 'web2shards-fast'")
     if format not in ("text", "markdown"):
@@ -36,12 +37,26 @@ def extract_text(
 
 def extract_images(html: str, url: str = "", options: ImageOptions | None = None) -> list[ImageReference]:
     """The images that a page shows, in their order, with alternative text, caption, title and the text around; addresses are
-    absolute where the page's own, `url`, or its <base> is. Those with a `reason` are not to be fetched."""
+    absolute where the page's own, `url`, or its <base> is. Those with a `reason` are not to be fetched; TypeError for what is no
+    str."""
+    _check(html)
+    from ingest.cut import cut_utf8
     from ingest.extraction.images import references
     from ingest.extraction.scan import scan
+    from ingest.image_addresses import ImageOptions
 
-    data = _bytes(html)
+    options = options or ImageOptions()
+    data = cut_utf8(_bytes(html), options.max_html)
     return references(data, scan(data), url, options)
+
+
+def _check(html: object) -> None:
+    if isinstance(html, bytes | bytearray | memoryview):
+        raise TypeError(
+            f"html: a str, not {type(html).__name__}; ingest.charset.decode(html).text finds its charset and decodes it"
+        )
+    if not isinstance(html, str):
+        raise TypeError(f"html: a str, not {type(html).__name__}")
 
 
 def _bytes(html: str) -> np.ndarray:

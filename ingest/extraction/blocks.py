@@ -11,12 +11,15 @@ import numpy as np
 from core.characters import Bytes, Int, Truth
 from core.kernels import helper
 from ingest.extraction import layout as at
-from ingest.extraction.characters import LETTER, ascii_of, is_letter, kind_of, unspaced_word
+from ingest.extraction import names as el
+from ingest.extraction.characters import ascii_of, is_letter, unspaced_word
 from ingest.extraction.layout import Tables
-from ingest.extraction.names import FNV_OFFSET, add_byte, is_function_word
+from ingest.extraction.names import BLOCK, FLAGS, FNV_OFFSET, add_byte, is_function_word
 
-#: Bytes of the longest link that may be a mark: a few signs, or a reference to one.
-_LONGEST_MARK = 16
+#: Elements whose text may be signs alone.
+_SPEAKING = np.zeros(len(el.ELEMENTS), np.bool_)
+for _name in "td th li dt dd pre code kbd samp tt".split():  # noqa: SIM905 - as in names
+    _SPEAKING[el.NUMBER[_name]] = True
 
 
 @helper
@@ -34,6 +37,7 @@ def begin_block(first: Int, t: Tables) -> None:
         row[at.B_IMAGES] = s[at.IMAGES]
         row[at.B_LINKS] = s[at.OPEN_LINKS] > 0
         s[at.IN_BLOCK] = 1
+        s[at.LEAD_END] = 0
         if s[at.OPEN_PRES] > 0:
             while s[at.INDENT] > 0:
                 t.text[s[at.N_TEXT]] = 32
@@ -84,51 +88,24 @@ def end_word(t: Tables) -> None:
 
 
 @helper
-def _cut(place: Int, t: Tables) -> None:
-    """Takes the open block's text back to `place`, unless nothing would be left of it."""
-    s = t.state
-    if s[at.IN_BLOCK] != 0 and t.blocks[s[at.N_BLOCKS], at.B_START] < place < s[at.N_TEXT]:
-        end_word(t)
-        s[at.SPACE_DUE] |= t.text[place] == 32
-        s[at.N_TEXT] = place
-
-
-@helper
-def _is_pilcrow(data: Bytes, i: Int) -> Truth:
-    """Whether `¶` is at `i`, which counts as a letter."""
-    return data[i] == 0xC2 and data[i + 1] == 0xB6
-
-
-@helper
-def drop_mark(t: Tables) -> None:
-    """At the end of a link into this page: takes it back if it has no word, as the `¶` that names the section of a heading."""
-    s = t.state
-    i, n = s[at.LINK_TEXT], s[at.N_TEXT]
-    if s[at.OPEN_LINKS] == 0 or s[at.OPEN_PRES] > 0 or n - i > _LONGEST_MARK:
-        return
-    while i < n:
-        c = np.int64(t.text[i])
-        if c == 38:
-            while i < n and t.text[i] != 59:
-                i += 1
-        elif is_letter(c) or (c > 127 and kind_of(t.text, i)[0] == LETTER and not _is_pilcrow(t.text, i)):
-            return
-        i += kind_of(t.text, i)[1] if i < n and c > 127 else 1
-    _cut(s[at.LINK_TEXT], t)
-
-
-@helper
-def drop_aside(t: Tables) -> None:
-    """At the end of an aside of a heading: takes it back, if it stands in one block. Its words are counted still."""
-    s = t.state
-    if s[at.ASIDE_BLOCK] == s[at.N_BLOCKS]:
-        _cut(s[at.ASIDE_TEXT], t)
-    s[at.ASIDE_DEPTH] = 0
+def may_say(e: Int, t: Tables) -> Truth:
+    """Whether signs in an element may say something: in a cell, also in one paragraph of it, an item, or code."""
+    within = 0
+    while e > 0:
+        name = t.elements[e, at.E_NAME]
+        if _SPEAKING[name]:
+            return True
+        if FLAGS[name] & BLOCK:
+            within += 1
+            if within > 1 or (name != el.P and name != el.DIV):
+                return False
+        e = np.int64(t.elements[e, at.E_PARENT])
+    return False
 
 
 @helper
 def end_block(t: Tables) -> None:
-    """Ends the open block, if there is one; one without a word is dropped. Past MAX_BLOCKS it goes on after a space."""
+    """Ends the open block, if there is one; one without a word is dropped, or a sign. Past MAX_BLOCKS it goes on after a space."""
     end_word(t)
     s = t.state
     if s[at.IN_BLOCK] == 0:
@@ -153,6 +130,18 @@ def _keep_block(n: Int, t: Tables) -> None:
         row[at.B_END] = s[at.N_TEXT]
         row[at.B_WORD_END] = s[at.N_WORDS]
         s[at.N_BLOCKS] = n + 1
+        lead = s[at.LEAD_END]
+        if lead > row[at.B_START]:
+            while lead < s[at.N_TEXT] and t.text[lead] <= 32:
+                lead += 1
+            if lead < s[at.N_TEXT]:
+                row[at.B_START] = lead
+    elif s[at.N_SIGNS] < len(t.signs) and may_say(row[at.B_ELEMENT], t):
+        while t.text[s[at.N_TEXT] - 1] <= 32 and s[at.N_TEXT] - 1 > row[at.B_START]:
+            s[at.N_TEXT] -= 1
+        sign = t.signs[s[at.N_SIGNS]]
+        sign[at.S_ELEMENT], sign[at.S_START], sign[at.S_END] = row[at.B_ELEMENT], row[at.B_START], s[at.N_TEXT]
+        s[at.N_SIGNS] += 1
     else:
         s[at.N_TEXT] = row[at.B_START]
 

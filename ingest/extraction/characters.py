@@ -21,6 +21,12 @@ def is_letter(c: Int) -> Truth:
 
 
 @helper
+def is_space(c: Int) -> Truth:
+    """White space as HTML has it, and the vertical tab."""
+    return c == 32 or 9 <= c <= 13
+
+
+@helper
 def kind_of(data: Bytes, i: Int) -> tuple[Int, Int]:
     """Whether the character past ASCII at `i` is a letter, a space or a sign, and its bytes (no more than are there)."""
     n = len(data)

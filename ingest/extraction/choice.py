@@ -16,6 +16,7 @@ from ingest.extraction import layout as at
 from ingest.extraction.layout import TABLES_TYPE, Tables
 from ingest.extraction.names import BLOCK, FLAGS
 from ingest.extraction.pages import level_of
+from ingest.extraction.signs import P_END, P_START
 
 #: A page whose best block is less probable has no main text; WCXB has 21 such among 1,497.
 LEAST = 0.25
@@ -106,16 +107,15 @@ def drop_orphans(t: Tables, probability: npt.NDArray[np.float32], kept: npt.NDAr
                 kept[i] = False
 
 
-@njit(types.int64(TABLES_TYPE, types.boolean[::1], types.uint8[::1]), cache=True, nogil=True, error_model="numpy")
-def write(t: Tables, kept: npt.NDArray[np.bool_], out: npt.NDArray[np.uint8]) -> int:
-    """Writes the kept blocks into `out` (the text's bytes and one a block), a line each; how many bytes."""
+@njit(types.int64(TABLES_TYPE, types.int32[:, ::1], types.uint8[::1]), cache=True, nogil=True, error_model="numpy")
+def write(t: Tables, pieces: npt.NDArray[np.int32], out: npt.NDArray[np.uint8]) -> int:
+    """Writes `pieces` (signs.pieces) into `out` (the text's bytes and one a piece), a line each; how many bytes."""
     n = 0
-    for i in range(len(kept)):
-        if kept[i]:
-            if n > 0:
-                out[n] = 10
-                n += 1
-            for k in range(t.blocks[i, at.B_START], t.blocks[i, at.B_END]):
-                out[n] = t.text[k]
-                n += 1
+    for i in range(len(pieces)):
+        if i > 0:
+            out[n] = 10
+            n += 1
+        for k in range(pieces[i, P_START], pieces[i, P_END]):
+            out[n] = t.text[k]
+            n += 1
     return n

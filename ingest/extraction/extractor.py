@@ -16,6 +16,7 @@ from ingest.extraction.agreement import agree
 from ingest.extraction.choice import choose, drop_orphans, expected_f1, keep_headings, write
 from ingest.extraction.context import N_CONTEXT, fill_context
 from ingest.extraction.features import N_FEATURES, fill_features, relations_of
+from ingest.extraction.languages import drop_languages
 from ingest.extraction.layout import Tables
 from ingest.extraction.linked_data import missing_text
 from ingest.extraction.markdown import markdown
@@ -24,6 +25,8 @@ from ingest.extraction.model import Model, default_model
 from ingest.extraction.pages import survey
 from ingest.extraction.repeats import drop_copies, drop_repeats
 from ingest.extraction.scan import scan
+from ingest.extraction.signs import pieces
+from ingest.extraction.titles import keep_title
 from ingest.extraction.trees import predict
 from ingest.references import unescape, with_letters
 
@@ -57,12 +60,13 @@ def extract(
     kept, confidence, probability = np.ones(count, np.bool_), None, np.zeros(count, np.float32)
     if main:
         probability = probabilities(tables, model or default_model(), fast=fast)
-        kept, confidence = select(tables, probability)
+        kept, confidence = select(tables, probability, title if structure else "")
+    chosen = pieces(tables, kept)
     if structure:
-        text = markdown(tables, kept)
+        text = markdown(data, tables, chosen)
     else:
-        out = np.empty(int(tables.state[at.N_TEXT]) + count, np.uint8)
-        text = out[: write(tables, kept, out)].tobytes().decode("utf-8", "replace")
+        out = np.empty(int(tables.state[at.N_TEXT]) + len(chosen), np.uint8)
+        text = out[: write(tables, chosen, out)].tobytes().decode("utf-8", "replace")
         text = unescape(text) if "&" in text else text
     if main and int(tables.blocks[:count][kept, at.B_WORDS].sum()) < SHORT and b"ld+json" in (page := data.tobytes()):
         more = missing_text(page, text)
@@ -72,11 +76,15 @@ def extract(
     return Extraction(title, text, confidence)
 
 
-def select(tables: Tables, probability: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.bool_], float]:
-    """Which blocks are written (bool, (blocks,)), and the F1 that is expected of them, 0 to 1."""
+def select(tables: Tables, probability: npt.NDArray[np.float32], title: str = "") -> tuple[npt.NDArray[np.bool_], float]:
+    """Which blocks are written (bool, (blocks,)), and the F1 that is expected of them, 0 to 1; with the <h1> that says the page's
+    `title`, if that is given."""
     kept = np.zeros(len(probability), np.bool_)
     confidence = float(choose(tables, probability, kept))
     keep_headings(tables, probability, kept)
+    drop_languages(tables, kept)
+    if title:
+        keep_title(tables, title, kept)
     drop_repeats(tables, kept)
     drop_copies(tables, kept)
     drop_orphans(tables, probability, kept)

@@ -23,8 +23,10 @@ _BOXES = "figure fig thumb thumbinner mediaobject gallerybox illustration photo 
 #: Words that make a text a caption; a `title` is one only in a box that is called a figure.
 _CAPTIONS = "caption figcaption thumbcaption gallerytext captiontext imagecaption"
 _FIGURES, _TITLES = "figure fig", "title"
-#: A box by its class, and a caption beside an image, speaks of at most so many images.
-MOST_IMAGES = 12
+#: A box by its class, and a caption beside an image, speaks of at most so many images; a <figure> of so many.
+MOST_IMAGES, MOST_IN_FIGURE = 12, 64
+#: Blocks of a caption, and of a legend, that are read.
+MOST_BLOCKS = 64
 #: Boxes around an image that are looked at.
 MOST_BOXES = 4
 
@@ -38,12 +40,19 @@ _FIGURE_HASHES, _TITLE_HASHES = _hashes(_FIGURES), _hashes(_TITLES)
 
 
 class Caption(NamedTuple):
-    """What is said of an image, as numbers of blocks: its caption, which is a figure's title where there is one; and the legend,
-    what the boxes around it say besides."""
+    """What is said of an image, as numbers of blocks, at most MOST_BLOCKS of each: its caption, which is a figure's title where
+    there is one; and the legend, what the boxes around it say besides. Images of which the same is said share one."""
+
+    caption: tuple[int, ...]
+    legend: tuple[int, ...]
+
+
+class _Said(NamedTuple):
+    """What one box says."""
 
     caption: list[int]
     legend: list[int]
-    titled: bool = False
+    titled: bool
 
 
 def find_captions(tables: Tables) -> dict[int, Caption]:
@@ -73,7 +82,7 @@ def find_captions(tables: Tables) -> dict[int, Caption]:
     blocks = tables.blocks[: int(s[at.N_BLOCKS])]
     of_blocks = said[blocks[:, at.B_ELEMENT]]
     titled = set(box_of_parent[np.flatnonzero(titles)].tolist())
-    by_box: dict[int, Caption] = {}
+    by_box: dict[int, _Said] = {}
     beside: dict[int, list[int]] = {}
     for i in np.flatnonzero(of_blocks).tolist():
         top = int(of_blocks[i])
@@ -81,8 +90,10 @@ def find_captions(tables: Tables) -> dict[int, Caption]:
         if not where:
             beside.setdefault(top, []).append(i)
             continue
-        own = by_box.setdefault(where, Caption([], [], where in titled))
-        (own.legend if own.titled and not titles[top] else own.caption).append(i)
+        own = by_box.setdefault(where, _Said([], [], where in titled))
+        part = own.legend if own.titled and not titles[top] else own.caption
+        if len(part) < MOST_BLOCKS:
+            part.append(i)
     found = _in_boxes(images, names, box, box_of_parent, by_box)
     starts = np.ascontiguousarray(blocks[:, at.B_START])
     _beside(np.searchsorted(starts, images[:, at.I_TEXT]), beside, found)
@@ -90,7 +101,7 @@ def find_captions(tables: Tables) -> dict[int, Caption]:
 
 
 def _in_boxes(
-    images: npt.NDArray[np.int32], names: npt.NDArray[np.int32], box: I64, box_of_parent: I64, by_box: dict[int, Caption]
+    images: npt.NDArray[np.int32], names: npt.NDArray[np.int32], box: I64, box_of_parent: I64, by_box: dict[int, _Said]
 ) -> dict[int, Caption]:  # fmt: skip
     """By image what the boxes around it say: the caption of the nearest with a title, else of the nearest; the rest is legend."""
     members: dict[int, list[int]] = {}
@@ -102,20 +113,22 @@ def _in_boxes(
             where = int(box_of_parent[where])
             if not where:
                 break
-    around: dict[int, list[Caption]] = {}
+    around: dict[int, tuple[int, ...]] = {}
     figure = el.NUMBER["figure"]
     for where in sorted(members, reverse=True):  # the nearest box first
         inside = members[where]
         shown = sum(1 for row in inside if names[images[row, at.I_ELEMENT]] == el.IMG)
-        if shown <= MOST_IMAGES or names[where] == figure:
+        if shown <= (MOST_IN_FIGURE if names[where] == figure else MOST_IMAGES):
             for row in inside:
-                around.setdefault(row, []).append(by_box[where])
-    return {row: _joined(said) for row, said in around.items()}
+                around[row] = *around.get(row, ()), where
+    joined = {boxes: _joined([by_box[where] for where in boxes]) for boxes in set(around.values())}
+    return {row: joined[boxes] for row, boxes in around.items()}
 
 
-def _joined(said: list[Caption]) -> Caption:
+def _joined(said: list[_Said]) -> Caption:
     main = next((each for each in said if each.titled), said[0])
-    return Caption(main.caption, [i for each in said for i in (each.caption if each is not main else []) + each.legend])
+    legend = [i for each in said for i in (each.caption if each is not main else []) + each.legend]
+    return Caption(tuple(main.caption), tuple(legend[:MOST_BLOCKS]))
 
 
 def _beside(places: I64, orphans: dict[int, list[int]], found: dict[int, Caption]) -> None:
@@ -127,7 +140,7 @@ def _beside(places: I64, orphans: dict[int, list[int]], found: dict[int, Caption
             images = [row for row in range(int(low), int(high)) if row not in found]
             if images:
                 if len(images) <= MOST_IMAGES:
-                    found |= dict.fromkeys(images, Caption(blocks, []))
+                    found |= dict.fromkeys(images, Caption(tuple(blocks[:MOST_BLOCKS]), ()))
                 break
 
 

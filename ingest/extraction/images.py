@@ -27,9 +27,11 @@ AROUND, LONGEST_TEXT = 200, 4096
 _BLOCKS_AROUND, _BYTES_AROUND = 4, 16 * AROUND
 #: Bytes that are read of an address, and of a list of addresses.
 _LONGEST_ADDRESS, _LONGEST_LIST = 4096, 1 << 15
+#: <source> elements of a <picture> that are read.
+MOST_SOURCES = 64
 
 IMG, SHARED = "img", "shared"
-_NOTHING = Caption([], [])
+_NOTHING = Caption((), ())
 
 
 class ImageReference(NamedTuple):
@@ -63,6 +65,7 @@ def references(data: Bytes, tables: Tables, url: str = "", options: ImageOptions
     captions = find_captions(tables)
     starts = np.ascontiguousarray(tables.blocks[: int(s[at.N_BLOCKS]), at.B_START])
     found: list[ImageReference] = []
+    said_of: dict[Caption, tuple[str, str]] = {}
     position = -1
     for number, row, sources in _shown(tables):
         position += 1
@@ -71,6 +74,8 @@ def references(data: Bytes, tables: Tables, url: str = "", options: ImageOptions
         if not where:
             continue
         said = captions.get(number, _NOTHING)
+        if said not in said_of:
+            said_of[said] = _blocks(tables, said.caption), _blocks(tables, said.legend)
         own = said.caption + said.legend
         text = int(row[at.I_TEXT])
         place = int(np.searchsorted(starts, text))
@@ -78,7 +83,7 @@ def references(data: Bytes, tables: Tables, url: str = "", options: ImageOptions
         found.append(
             ImageReference(
                 position, IMG, where, reason, _text(data, row, at.I_ALT),
-                _blocks(tables, said.caption), _blocks(tables, said.legend), _text(data, row, at.I_TITLE),
+                *said_of[said], _text(data, row, at.I_TITLE),
                 _around(tables, place - 1, -1, text, own), _around(tables, place - inside, 1, text, own),
             )
         )  # fmt: skip
@@ -90,7 +95,8 @@ def references(data: Bytes, tables: Tables, url: str = "", options: ImageOptions
 
 
 def _shown(tables: Tables) -> Iterator[tuple[int, npt.NDArray[np.int32], list[npt.NDArray[np.int32]]]]:
-    """The rows of <img> with their numbers, and the <source> elements before them in their <picture>."""
+    """The rows of <img> with their numbers, and the <source> elements before them in their <picture>, of which the first image is
+    that (html.spec.whatwg.org §4.8.1)."""
     sources: list[npt.NDArray[np.int32]] = []
     rows = min(int(tables.state[at.IMAGE_ROWS]), len(tables.images))
     names, parents = tables.elements[:, at.E_NAME], tables.elements[:, at.E_PARENT]
@@ -102,10 +108,11 @@ def _shown(tables: Tables) -> Iterator[tuple[int, npt.NDArray[np.int32], list[np
             sources = []
             picture = parent
         if names[element] == el.SOURCE:
-            if names[parent] == _PICTURE:
+            if names[parent] == _PICTURE and len(sources) < MOST_SOURCES:
                 sources.append(row)
         else:
             yield number, row, sources
+            sources = []
 
 
 _PICTURE = el.NUMBER["picture"]
@@ -142,7 +149,14 @@ def _address(data: Bytes, row: npt.NDArray[np.int32], sources: list[npt.NDArray[
 
 
 def _blocks(tables: Tables, blocks: Sequence[int]) -> str:
-    return " ".join(block_text(tables, i) for i in blocks)[:LONGEST_TEXT]
+    parts: list[str] = []
+    size = 0
+    for i in blocks:
+        parts.append(block_text(tables, i))
+        size += len(parts[-1]) + 1
+        if size > LONGEST_TEXT:
+            break
+    return " ".join(parts)[:LONGEST_TEXT]
 
 
 def block_text(tables: Tables, i: int) -> str:

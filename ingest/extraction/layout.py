@@ -18,6 +18,8 @@ E_NAME, E_PARENT, E_DEPTH, E_WORDS, E_MARKS = range(5)
 ELEMENT_COLUMNS = 5
 #: Marks of an element, by its attributes.
 M_HIDDEN, M_ARIA_HIDDEN, M_NOT_DISPLAYED, M_ITEMPROP, M_ROLE = 1, 2, 4, 8, 16
+#: A link to what is in another language than the last that said so (hreflang).
+M_LANGUAGE = 32
 
 #: Columns of `blocks`: its element; its text from, to; its words from, to; how many words it has, of them in links, with
 #: a digit, with an upper-case letter, all in upper case, function words; its links, and words of links into this page;
@@ -35,16 +37,21 @@ BLOCK_COLUMNS = 22
 I_ELEMENT, I_TEXT, I_SRC, I_LAZY, I_SRCSET, I_ALT, I_TITLE, I_MEDIA = 0, 1, 2, 4, 6, 8, 10, 12
 IMAGE_COLUMNS = 14
 
+#: Columns of `signs`, text without a word where that may say something, in a cell, an item or code: its element; its text from, to.
+#: Of `codes`, classes that may name the language of code: its element; where the class stands in the page, and ends.
+S_ELEMENT, S_START, S_END = range(3)
+
 #: Where the scanner is: how much of each table is filled, the block and the word that it is in, the page's title, its <base>,
-#: the address of the image that it is shared with (og:image), whether the last tag ended with `/>`, and where the text stood when
-#: the last link and the last aside of a heading began.
+#: the address of the image that it is shared with (og:image), whether the last tag ended with `/>`, where the text stood when
+#: the last link and the last aside of a heading began, rows of signs and codes, how far a block begins with what is no text of it,
+#: and a hash of the last hreflang.
 (
     N_ELEMENTS, N_BLOCKS, N_TEXT, N_WORDS, N_NAMES, DEPTH, OPEN_LINKS, IMAGES, IN_BLOCK, SPACE_DUE, IN_WORD, WORD_HASH,
     WORD_BYTES, WORD_LINKED, WORD_DIGIT, WORD_UPPER, TITLE_START, TITLE_END, META_KIND, META_START, META_END, N_TITLE,
     N_DESCRIPTION, INNER_LINK, OPEN_PRES, INDENT, BASE_START, BASE_END, IMAGE_ROWS, SHARED_START, SHARED_END,
-    SELF_CLOSED, LINK_TEXT, ASIDE_DEPTH, ASIDE_TEXT, ASIDE_BLOCK,
-) = range(36)  # fmt: skip
-STATE_SIZE = 36
+    SELF_CLOSED, LINK_TEXT, ASIDE_DEPTH, ASIDE_TEXT, ASIDE_BLOCK, N_SIGNS, N_CODES, LEAD_END, LAST_LANGUAGE,
+) = range(40)  # fmt: skip
+STATE_SIZE = 40
 
 #: Browsers stop nesting at 512 elements (Blink, WebKit); past MAX_ELEMENTS and MAX_BLOCKS the text goes on in the last;
 #: images past MAX_IMAGES rows are counted and not described.
@@ -52,6 +59,9 @@ MAX_DEPTH = 512
 MAX_ELEMENTS = 1 << 19
 MAX_BLOCKS = 1 << 17
 MAX_IMAGES = 1 << 15
+#: Rows of signs and of codes; what is past them is left out.
+MAX_SIGNS = 1 << 16
+MAX_CODES = 1 << 15
 #: Words that are read of one attribute, and bytes of a class that tell its elements from others.
 MAX_ATTRIBUTE_WORDS = 24
 MAX_CLASS_BYTES = 60
@@ -74,12 +84,15 @@ class Tables(NamedTuple):
     unclosed: npt.NDArray[np.uint8]  # by name: no end tag of it follows
     hints: npt.NDArray[np.uint32]  # (2, MAX_HINTS): hashes of the words of titles and of descriptions
     images: npt.NDArray[np.int32]  # (n, IMAGE_COLUMNS)
+    signs: npt.NDArray[np.int32]  # (n, 3)
+    codes: npt.NDArray[np.int32]  # (n, 3)
 
 
 TABLES_TYPE = types.NamedTuple(
     (
         types.int64[::1], types.uint8[::1], types.int32[:, ::1], types.int64[::1], types.int32[:, ::1], types.uint32[::1],
-        types.uint32[::1], types.int32[:, ::1], types.uint8[::1], types.uint32[:, ::1], types.int32[:, ::1],
+        types.uint32[::1], types.int32[:, ::1], types.uint8[::1], types.uint32[:, ::1], types.int32[:, ::1], types.int32[:, ::1],
+        types.int32[:, ::1],
     ),
     Tables,
 )  # fmt: skip
@@ -88,9 +101,9 @@ TABLES_TYPE = types.NamedTuple(
 def new_tables(size: int, names: int) -> Tables:
     """Tables for any page of `size` bytes, with `names` known elements.
 
-    A start tag takes three bytes (`<p>`; the last may lack its `>`), an image's four, a block four (`<p>x`), a word of text or
-    of a class two with what parts it from the next, three words of a class five (`aaBb`: two words and the whole); and one
-    more of each is being made. Text is never longer than the page.
+    A start tag takes three bytes (`<p>`; the last may lack its `>`), an image's four, a block four (`<p>x`), a class nine, a word
+    of text or of a class two with what parts it from the next, three words of a class five (`aaBb`: two words and the whole);
+    and one more of each is being made. Text is never longer than the page.
     Memory that is not written costs nothing.
     """
     elements = min(size // 3 + 3, MAX_ELEMENTS + 2)
@@ -107,4 +120,6 @@ def new_tables(size: int, names: int) -> Tables:
         unclosed=np.zeros(names, np.uint8),
         hints=np.empty((2, MAX_HINTS), np.uint32),
         images=np.empty((min(size // 4 + 1, MAX_IMAGES), IMAGE_COLUMNS), np.int32),
+        signs=np.empty((min(size // 4 + 2, MAX_SIGNS), 3), np.int32),
+        codes=np.empty((min(size // 8 + 1, MAX_CODES), 3), np.int32),
     )

@@ -78,25 +78,26 @@ def _with_noscript() -> npt.NDArray[np.int32]:
 #: The bits of every element, int32; and with the content of <noscript> read, as a browser without scripts does.
 FLAGS, FLAGS_NOSCRIPT = _flags(), _with_noscript()
 
-A, P, LI, UL, OL, DL, DT, DD = (NUMBER[name] for name in ("a", "p", "li", "ul", "ol", "dl", "dt", "dd"))
+A, P, DIV, LI, UL, OL, DL, DT, DD = (NUMBER[name] for name in ("a", "p", "div", "li", "ul", "ol", "dl", "dt", "dd"))
 TABLE, THEAD, TFOOT, TR, TD, TH = (NUMBER[name] for name in ("table", "thead", "tfoot", "tr", "td", "th"))
 HTML, BODY, TITLE, IMG, MENU, META, BASE, SOURCE = (
     NUMBER[name] for name in ("html", "body", "title", "img", "menu", "meta", "base", "source")
 )
 BUTTON = NUMBER["button"]
-H1, H2, H6, ARTICLE, MAIN, FORM, PRE, CODED = (
-    NUMBER[name] for name in ("h1", "h2", "h6", "article", "main", "form", "pre", "code")
+H1, H2, H6, ARTICLE, MAIN, FORM, FIGURE, PRE, CODED = (
+    NUMBER[name] for name in ("h1", "h2", "h6", "article", "main", "form", "figure", "pre", "code")
 )
 
 #: Attributes whose value is read.
 (
     CLASS, ID, ROLE, ITEMPROP, ITEMTYPE, NAME, STYLE, HIDDEN, ARIA_HIDDEN, CONTENT, PROPERTY, TYPE, ARIA_LABEL, HREF, SRC, LAZY,
-    SRCSET, ALT, TITLED, MEDIA,
-) = range(1, 21)  # fmt: skip
+    SRCSET, ALT, TITLED, MEDIA, HREFLANG,
+) = range(1, 22)  # fmt: skip
 _ATTRIBUTES = {
     "class": CLASS, "id": ID, "role": ROLE, "itemprop": ITEMPROP, "itemtype": ITEMTYPE, "style": STYLE, "hidden": HIDDEN,
     "aria-hidden": ARIA_HIDDEN, "type": TYPE, "aria-label": ARIA_LABEL, "name": NAME, "content": CONTENT, "property": PROPERTY,
     "href": HREF, "src": SRC, "srcset": SRCSET, "alt": ALT, "title": TITLED, "media": MEDIA,
+    "hreflang": HREFLANG,
     **dict.fromkeys(("data-srcset", "data-lazy-srcset", "data-original-set"), SRCSET),
     **dict.fromkeys(  # scripts that load images late; the list of OBELICS (dom_tree_simplificator.py) and what is common beside it
         ("data-src", "data-lazy-src", "data-original", "data-lazy", "data-src-fg", "data-scroll-image", "data-lateloadsrc",
@@ -125,7 +126,7 @@ def name_hash(name: str) -> int:
 ASIDES = name_hash("editsection"), name_hash("mw-editsection")
 
 
-def _table(hashes: Iterable[int], numbers: Sequence[int], bits: int) -> npt.NDArray[np.int64]:
+def hash_table(hashes: Iterable[int], numbers: Sequence[int], bits: int) -> npt.NDArray[np.int64]:
     """An open-addressed table of 2**bits rows of (hash, number); a hash of 0 is an empty row."""
     table = np.zeros((1 << bits, 2), np.int64)
     for value, number in zip(hashes, numbers, strict=True):
@@ -138,15 +139,15 @@ def _table(hashes: Iterable[int], numbers: Sequence[int], bits: int) -> npt.NDAr
 
 #: Elements of text that are not named above, and so count as unknown, but part no text as other unknown ones do.
 _INLINE = "acronym basefont bdi bdo blink comment data dfn meter noindex output progress rb rp rt rtc ruby strike"
-_ELEMENT_TABLE = _table(map(name_hash, ELEMENTS[1:]), range(1, len(ELEMENTS)), 11)
-_ATTRIBUTE_TABLE = _table(map(name_hash, _ATTRIBUTES), list(_ATTRIBUTES.values()), 8)
+_ELEMENT_TABLE = hash_table(map(name_hash, ELEMENTS[1:]), range(1, len(ELEMENTS)), 11)
+_ATTRIBUTE_TABLE = hash_table(map(name_hash, _ATTRIBUTES), list(_ATTRIBUTES.values()), 8)
 _WORDS = tuple(dict.fromkeys(_FUNCTION_WORDS.split()))
-_WORD_TABLE = _table(map(name_hash, _WORDS), [1] * len(_WORDS), 10)
-_INLINE_TABLE = _table(map(name_hash, _INLINE.split()), [1] * len(_INLINE.split()), 6)
+_WORD_TABLE = hash_table(map(name_hash, _WORDS), [1] * len(_WORDS), 10)
+_INLINE_TABLE = hash_table(map(name_hash, _INLINE.split()), [1] * len(_INLINE.split()), 6)
 
 
 @helper
-def _number(table: Any, name: Int) -> Int:
+def look_up(table: Any, name: Int) -> Int:
     """The number that a table has for a hash; 0 if it has none."""
     k = name & (len(table) - 1)
     while table[k, 0] != 0:
@@ -159,25 +160,25 @@ def _number(table: Any, name: Int) -> Int:
 @helper
 def element_number(name: Int) -> Int:
     """The number of the element whose name has this hash; 0 if it is none of ELEMENTS."""
-    return _number(_ELEMENT_TABLE, name)
+    return look_up(_ELEMENT_TABLE, name)
 
 
 @helper
 def attribute_number(name: Int) -> Int:
     """The number of the attribute whose name has this hash; 0 if its value is not read."""
-    return _number(_ATTRIBUTE_TABLE, name)
+    return look_up(_ATTRIBUTE_TABLE, name)
 
 
 @helper
 def is_inline(name: Int) -> bool:
     """Whether a name that is none of ELEMENTS is that of an element inside a line."""
-    return _number(_INLINE_TABLE, name) != 0
+    return look_up(_INLINE_TABLE, name) != 0
 
 
 @helper
 def is_function_word(word: Int) -> bool:
     """Whether a word, lower case, is a frequent one ("the", "und")."""
-    return _number(_WORD_TABLE, word) != 0
+    return look_up(_WORD_TABLE, word) != 0
 
 
 @helper

@@ -14,12 +14,14 @@ from core.characters import BYTES_TYPE, Bytes, Int, Truth
 from core.kernels import helper
 from ingest.extraction import layout as at
 from ingest.extraction import names as el
-from ingest.extraction.blocks import add_ascii, add_character, add_sign, add_space, drop_aside, drop_mark, end_block, end_page
-from ingest.extraction.characters import LETTER, SIGN, SPACE, is_letter, kind_of
+from ingest.extraction.attributes import read_attributes
+from ingest.extraction.blocks import add_ascii, add_character, add_sign, add_space, end_block, end_page
+from ingest.extraction.characters import LETTER, SIGN, SPACE, is_letter, is_space, kind_of
 from ingest.extraction.hints import add_hints, add_meta
 from ingest.extraction.layout import TABLES_TYPE, Tables, new_tables
+from ingest.extraction.marks import drop_aside, drop_mark
 from ingest.extraction.names import FLAGS, FLAGS_NOSCRIPT, FNV_OFFSET, add_byte, element_number, is_inline
-from ingest.extraction.tags import close, close_implied, comment_end, is_space, read_attributes, skip_content
+from ingest.extraction.tags import close, close_implied, comment_end, skip_content
 
 #: Pages with fewer words may keep their text in <noscript>, as forums of Discourse do; then it must make them twice as long.
 FEW_WORDS = 100

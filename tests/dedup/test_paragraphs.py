@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections import Counter, defaultdict
 from dataclasses import dataclass
+from itertools import pairwise
 from random import Random
 from typing import Any
 
@@ -50,11 +51,12 @@ def normalised(line: str, how: str) -> str:
 
 def plain(pages: list[Page], scorer: Paragraphs) -> list[str]:
     """What is left of the texts of pages: the rules read out, with dictionaries."""
-    parted = r"\n{2,}" if scorer.by == "paragraph" else r"\n"
     lines: list[list[tuple[int, int]]] = []
     runs: list[list[tuple[Any, ...] | None]] = []
     for page in pages:
-        found, at = [], 0
+        found, at, parted = [], 0, r"\n{2,}" if scorer.by == "paragraph" else r"\n"
+        if not re.search(parted, page.text):
+            parted = r"\n"
         for gap in [*re.finditer(parted, page.text), None]:
             end = gap.start() if gap else len(page.text)
             if page.text[at:end].strip():
@@ -93,16 +95,18 @@ def plain(pages: list[Page], scorer: Paragraphs) -> list[str]:
 
 
 def without(text: str, lines: list[tuple[int, int]], gone: set[int]) -> str:
-    """The text without some of its lines, nor the white space between one and the next, or the last and the one before."""
+    """The text without some of its lines. Of what parted them from those before and behind the longer stays, the first of two; but
+    nothing before the first line that is left, if the text began with one that is not, nor behind the last."""
     if not gone:
         return text
     kept = [i for i in range(len(lines)) if i not in gone]
     if not kept:
         return ""
-    out = text[: lines[0][0]] if 0 in kept else ""
-    for i in kept:
-        following = lines[i + 1][0] if i + 1 < len(lines) else len(text)
-        out += text[lines[i][0] : following if i != kept[-1] or i == len(lines) - 1 else lines[i][1]]
+    lines = [*lines[:-1], (lines[-1][0], len(text))]
+    out = text[: lines[0][1]] if kept[0] == 0 else text[slice(*lines[kept[0]])]
+    for before, i in pairwise(kept):
+        gaps = text[lines[before][1] : lines[before + 1][0]], text[lines[i - 1][1] : lines[i][0]]
+        out += max(gaps, key=len) + text[slice(*lines[i])]
     return out
 
 
@@ -141,7 +145,7 @@ def packed(pages: list[Page], scorer: Paragraphs, sources: list[int]) -> list[st
     return apply_edits(text, [cut_array(offsets, starts, ends)]).to_pylist()
 
 
-LINES = st.sampled_from(["a", "A ", "b", " b", "c1", "c２", "”c2", "", "é", "中 中", "\t"])
+LINES = st.sampled_from(["a", "A ", "b", " b", "c1", "c２", "”c2", "", "", "é", "中 中", "\t"])
 TEXTS = st.lists(LINES, max_size=8).map("\n".join)
 
 
@@ -199,6 +203,34 @@ def test_obelics_cuts_all_copies_of_what_a_host_has_more_than_twice() -> None:
     apart = [Page(bytes([i] * 16), text, host=f"{i}.example") for i, text in enumerate(texts)]
     assert packed(apart, scorer, [0, 1, 2]) == texts
     assert packed(pages_of(*texts, host=None), scorer, [0, 1, 2]) == texts
+
+
+def cut(texts: list[str], **parameters: Any) -> list[str]:
+    pages = [Page(bytes([i] * 16), text) for i, text in enumerate(texts)]
+    return packed(pages, Paragraphs(keep="none", **parameters), [0] * len(pages))
+
+
+TABLE = "| Name | Value |\n| --- | :-: |\n"
+
+
+@pytest.mark.parametrize(
+    ("parameters", "texts", "left"),
+    [
+        ({}, [f"{TABLE}| a | 1 |\n| s | 2 |", f"{TABLE}| b | 1 |\n| s | 2 |"], [f"{TABLE}| a | 1 |", f"{TABLE}| b | 1 |"]),
+        ({"span": 3}, [f"{TABLE}| s | 1 |\n| t | 2 |\n| u | 3 |", f"{TABLE}| s | 1 |\n| t | 2 |\n| u | 3 |"], [TABLE[:-1]] * 2),
+        ({}, ["> |a|\n> |-|\n> |1|\ns", "> |a|\n> |-|\n> |2|\ns"], ["> |a|\n> |-|\n> |1|", "> |a|\n> |-|\n> |2|"]),
+        ({}, ["```py\na\ns\n```", "- ```py\n  b\n  s\n  ```"], ["```py\na\n```", "- ```py\n  b\n  ```"]),
+        ({}, ["```py\na\n```", "```py\nb\n```"], ["```py\na\n```", "```py\nb\n```"]),
+        ({}, ["a ```x``` b", "a ```x``` b"], ["", ""]),
+        ({}, ["a\ns\n\n## B\n\nb", "c\ns\n\n## D\n\nd"], ["a\n\n## B\n\nb", "c\n\n## D\n\nd"]),
+        ({}, ["a\n\n## B\n\ns\n\nb", "c\n\n## D\n\ns\nd"], ["a\n\n## B\n\nb", "c\n\n## D\n\nd"]),
+        ({"by": "paragraph"}, ["```\na\n\ns\n\nb\n```", "```\na\n\ns\n\nc\n```"], ["```\na\n\nb\n```", "```\na\n\nc\n```"]),
+        ({"by": "paragraph"}, ["a\ns\nb", "c\ns\nd"], ["a\nb", "c\nd"]),  # as extractors write
+        ({"by": "paragraph"}, ["a\n\ns\nt", "c\n\ns\nt", "s\nd"], ["a", "c", "s\nd"]),
+    ],
+)
+def test_markdown_stays_markdown(parameters: dict[str, Any], texts: list[str], left: list[str]) -> None:
+    assert cut(texts, **parameters) == left
 
 
 def test_copies_of_one_record_do_not_count() -> None:

@@ -44,10 +44,14 @@ def check(tables: Tables) -> None:
     assert s[at.N_TEXT] <= len(tables.text)
     assert (blocks[:, at.B_WORDS] > 0).all()
     assert (blocks[:, at.B_WORDS] == blocks[:, at.B_WORD_END] - blocks[:, at.B_WORD]).all()
-    assert (blocks[1:, at.B_START] == blocks[:-1, at.B_END]).all()
+    assert (blocks[1:, at.B_START] >= blocks[:-1, at.B_END]).all()  # signs stand between
     assert (blocks[:, at.B_START] < blocks[:, at.B_END]).all()
     assert (blocks[:, at.B_LINKED] <= blocks[:, at.B_WORDS]).all()
     assert (blocks[:, at.B_ELEMENT] < s[at.N_ELEMENTS]).all()
+    signs = tables.signs[: s[at.N_SIGNS]]
+    assert (signs[:, at.S_START] < signs[:, at.S_END]).all()
+    assert (signs[:, at.S_ELEMENT] < s[at.N_ELEMENTS]).all()
+    assert len(np.unique([*signs[:, at.S_START], *blocks[:, at.B_START]])) == len(signs) + len(blocks)
     assert 0 < s[at.DEPTH] <= at.MAX_DEPTH
     assert 0 <= s[at.OPEN_LINKS] < at.MAX_DEPTH
     assert (s[[at.N_TITLE, at.N_DESCRIPTION]] <= at.MAX_HINTS).all()

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.extraction import extract_images
-from ingest.extraction.images import AROUND, IMG, SHARED
+from ingest.extraction import extract_images, extract_text
+from ingest.extraction.figures import MOST_BOXES
+from ingest.extraction.images import AROUND, IMG, LONGEST_TEXT, SHARED
+from ingest.extraction.layout import Tables
 from ingest.image_addresses import ImageOptions
+from ingest.srcset import parse_srcset
 from tests.ingest.extraction.test_extract import LARGE
 
 PAGE = """<title>A page</title><p>Before it all.</p><figure><a href=x><img src="/a b.jpg" alt="A  bridge &amp; a river"
@@ -150,3 +156,60 @@ def test_many_images() -> None:
     data = "<img src=a><figure>" * 20_000 + "<figcaption>x"
     assert len(extract_images(data)) == 20_000
     assert np.isfinite(len(extract_images("<img/" * 100_000)))
+
+
+def work(page: str, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Characters of captions that are read for a page's images."""
+    from ingest.extraction import images
+
+    read = 0
+    block_text = images.block_text
+
+    def counted(tables: Tables, i: int) -> str:
+        nonlocal read
+        text = block_text(tables, i)
+        read += len(text)
+        return text
+
+    with monkeypatch.context() as patch:
+        patch.setattr(images, "block_text", counted)
+        extract_images(page)
+    return read
+
+
+@pytest.mark.parametrize("box", ["figure", "div class=figure"])
+def test_captions_are_read_once_however_many_images_share_them(box: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    captions = "".join(f"<figcaption>{'caption ' * 20}{i}</figcaption>" for i in range(2000))
+    few, many = (f"<{box}>{'<img src=a>' * n}{captions}</{box.split()[0]}>" for n in (2, 10))
+    assert 0 < work(few, monkeypatch) == work(many, monkeypatch) < 2 * LONGEST_TEXT
+    assert work(f"<{box}>{'<img src=a>' * 2000}{captions}</{box.split()[0]}>", monkeypatch) == 0
+
+
+def test_captions_of_nested_boxes_are_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    nested = "<figure><img src=a>" * 200 + "".join(f"<figcaption>{'caption ' * 20}{i}</figcaption></figure>" for i in range(200))
+    assert work(nested, monkeypatch) < 200 * MOST_BOXES * 200
+
+
+def test_sources_are_of_the_first_image_and_not_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    from ingest.extraction import images
+
+    lists: list[str] = []
+    monkeypatch.setattr(images, "parse_srcset", lambda value: lists.append(value) or parse_srcset(value))
+    sources = "".join(f"<source srcset='/{i}.webp {i + 1}w'>" for i in range(1000))
+    found = extract_images(f"<picture>{sources}{'<img src=a.jpg>' * 1000}</picture>")
+    assert len(lists) == images.MOST_SOURCES
+    assert [image.url for image in found[:2]] == [f"/{images.MOST_SOURCES - 1}.webp", "a.jpg"]
+
+
+def test_a_page_is_read_as_far_as_its_text() -> None:
+    page = "<p>text</p>" * 100 + "<img src=a.jpg><p>more</p><img src=b.jpg>"
+    assert [image.url for image in extract_images(page, "", ImageOptions(max_html=1130))] == ["a.jpg"]
+    with pytest.raises(ValueError, match="max_html"):
+        ImageOptions(max_html=100)
+
+
+@pytest.mark.parametrize("html", [b"<p>", bytearray(b"<p>"), memoryview(b"<p>"), None, 3])
+@pytest.mark.parametrize("function", [extract_text, extract_images])
+def test_what_is_no_text_is_refused_and_bytes_with_how_to_decode_them(function: Callable[[Any], object], html: object) -> None:
+    with pytest.raises(TypeError, match=r"html: a str, not.*charset\.decode" if html not in (None, 3) else "html: a str, not"):
+        function(html)

@@ -20,6 +20,7 @@ from ingest.extraction.lookup import make_scores
 from ingest.extraction.measures import measure
 from ingest.extraction.repeats import drop_copies, drop_repeats
 from ingest.extraction.scan import scan
+from ingest.extraction.signs import pieces
 from ingest.extraction.trees import Trees, check_trees, predict
 from tests.ingest.extraction.pages import PAGES
 
@@ -214,5 +215,5 @@ def test_the_expected_f1_of_what_stands_in_no_block() -> None:
 def test_kept_blocks_are_written_a_line_each() -> None:
     tables = scan(np.frombuffer(b"<p>one<p>two &amp;<p>three", np.uint8))
     out = np.empty(100, np.uint8)
-    n = write(tables, np.array([True, False, True]), out)
+    n = write(tables, pieces(tables, np.array([True, False, True])), out)
     assert out[:n].tobytes() == b"one\nthree"

@@ -148,19 +148,28 @@ def test_what_is_not_read(html: str, text: str) -> None:
     ("html", "text"),
     [
         ("<h2>Plot<a href=#plot>\u00b6</a></h2>", "Plot"), ("<h2>Plot <a href='#p'>&para;</a> of it", "Plot of it"),
-        ("<h2>C#<a href=#c>#</a>", "C#"), ("<h2><a href=#p>#</a> Plot", "# Plot"), ("<p>a<a href=#b>b.</a>", "ab."),
-        ("<p>Note <a href=#n>[1]</a>", "Note [1]"), ("<p>Note <a href=/n>*</a>", "Note *"), ("<p>a<a href=#b><br>.</a>b", "a.b"),
+        ("<h2>C#<a href=#c>#</a>", "C#"), ("<h2><a href=#p>#</a> Plot", "Plot"), ("<p>a<a href=#b>b.</a>", "ab."),
+        ("<h2><a href=#p>\u00a7</a>Plot", "Plot"), ("<h2>Plot<a href=#p>&#xB6;</a>", "Plot"),
+        ("<h2>Plot<a href=#p>\U0001f517</a>", "Plot"),
+        ("<h2>Plot<a href=#p>\uf0c1</a>", "Plot"), ("<h2>Plot <a href=#p>[&sect;]</a>", "Plot"),
+        ("<a href=#p>\u00b6</a>", "\u00b6"),
+        ("<p>The <a href=#a>&alpha;</a> of it", "The &alpha; of it"), ("<p>The <a href=#a>&#945;</a>", "The &#945;"),
+        ("<p>note<a href=#n>*</a>", "note*"), ("<p>a <a href=#b>\u2192</a> b", "a \u2192 b"), ("<p>a<a href=#b>&#x;</a>", "a&#x;"),
+        ("<p>Note <a href=#n>[1]</a>", "Note [1]"), ("<p>Note <a href=/n>*</a>", "Note *"), ("<p>a<a href=#b><br>.</a>b", "a|.b"),
         ("<p>a<a href=#b>\u65e5</a>", "a\u65e5"), ("<pre>a <a href=#b>+</a> b</pre>", "a + b"),
-        ("<h2>Plot<span class=mw-editsection>[<a href=/e>edit</a>]</span></h2>b", "Plotb"),
+        ("<h2>Plot<span class=mw-editsection>[<a href=/e>edit</a>]</span></h2>b", "Plot|b"),
         ("<h2>Plot <span class=mw-editsection><b>[</b><a>edit</a></span> c</h2>", "Plot c"),
-        ("<h2>Plot<span class=editsection>[<br>edit]</span></h2>", "Plot[edit]"),
-        ("<span class=mw-editsection>edit</span> Plot", "edit Plot"), ("<pre> .<i class=editsection>a</i> b", " . b"),
-        ("<pre>a<button>copy</button></pre>b", "ab"), ("<p>a<button>b</button>", "ab"),
+        ("<h2><span class=editsection>[<a href=/e>edit</a>]</span> <span class=mw-headline>Plot</span></h2>b", "Plot|b"),
+        ("<h2><span class=editsection>[<a href=/e>edit</a>]</span></h2>b", "[edit]|b"),
+        ("<h2>Plot<span class=editsection>[<br>edit]</span></h2>", "Plot[|edit]"),
+        ("<span class=mw-editsection>edit</span> Plot", "Plot"), ("<pre> .<i class=editsection>a</i> b", " . b"),
+        ("<pre>a<button>copy</button></pre>b", "a|b"), ("<p>a<button>b</button>", "a|b"),
     ],
 )  # fmt: skip
 def test_what_is_said_of_a_heading_and_of_code_is_no_text(html: str, text: str) -> None:
     tables = scanned(html)
-    assert tables.text[: tables.state[at.N_TEXT]].tobytes().decode() == text
+    blocks = tables.blocks[: tables.state[at.N_BLOCKS]]
+    assert b"|".join(tables.text[b[at.B_START] : b[at.B_END]].tobytes() for b in blocks).decode() == text
 
 
 def test_code_beside_code_is_a_line_of_its_own() -> None:

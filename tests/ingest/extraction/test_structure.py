@@ -9,12 +9,14 @@ from ingest.extraction import extract_text
 from ingest.extraction import layout as at
 from ingest.extraction.markdown import markdown
 from ingest.extraction.scan import scan
+from ingest.extraction.signs import pieces
 from tests.ingest.extraction.test_extract import ARTICLE, SENTENCES
 
 
 def written(html: str) -> str:
-    tables = scan(np.frombuffer(html.encode(), np.uint8))
-    return markdown(tables, np.ones(int(tables.state[at.N_BLOCKS]), np.bool_))
+    page = np.frombuffer(html.encode(), np.uint8)
+    tables = scan(page)
+    return markdown(page, tables, pieces(tables, np.ones(int(tables.state[at.N_BLOCKS]), np.bool_)))
 
 
 @pytest.mark.parametrize(
@@ -32,6 +34,11 @@ def written(html: str) -> str:
         ("<pre>def f():\n    return 1\n\n\tx</pre>", "```\ndef f():\n    return 1\n\n\tx\n```"),
         ("<pre>a\n```\nb</pre>", "````\na\n```\nb\n````"),
         ("<ul><li><pre>a\n b</pre></ul>", "- ```\n  a\n   b\n  ```"),
+        ("<p><code># a<br>- b<br>c</code><p>d", "```\n# a\n- b\nc\n```\n\nd"),
+        ("<p>One <code>a</code><br>two <code>b</code>", "One a\n\ntwo b"),
+        ("<table><tr><th>O<th>M<tr><td>&gt;<td>more<tr><td><code>|</code><td>or<tr><td>&#8203;<td>none</table>",
+         "| O | M |\n| --- | --- |\n| > | more |\n| \\| | or |\n|  | none |"),
+        ("<ul><li>+<li>a<li>|<li><code>|</code></ul>", "- \\+\n- a\n- |"),
         ("<p># no heading<p>- no item", "\\# no heading\n\n\\- no item"),
         ("<p>1. no item<p>&gt; no quotation", "1\\. no item\n\n\\> no quotation"),
         ("<p>a &lt;b&gt; &amp;amp;", "a <b> &amp;"),
@@ -42,9 +49,54 @@ def test_markdown(html: str, expected: str) -> None:
     assert written(html) == expected
 
 
+@pytest.mark.parametrize(
+    ("code", "language"),
+    [
+        ("<pre><code class='hljs language-c++'>a</code></pre>", "c++"), ("<pre class='prettyprint lang-py'>a</pre>", "py"),
+        ("<div class='highlight highlight-source-shell'><pre>a</pre></div>", "shell"),
+        ("<div class='highlight-python notranslate'><div class=highlight><pre><span></span>a</pre></div></div>", "python"),
+        ("<div class='language-ruby highlighter-rouge'><div class=highlight><pre><code>a</code></pre></div></div>", "ruby"),
+        ("<pre class='brush: js; toolbar: false'>a</pre>", "js"), ("<pre class='sourceCode haskell'>a</pre>", "haskell"),
+        ("<pre class='rust'><code class=language-rust>a</code></pre>", "rust"), ("<pre class=language-none>a</pre>", ""),
+        ("<div class=highlight-default><pre>a</pre></div>", ""), ("<div class=lang-en><pre>a</pre></div>", ""),
+        ("<div class=highlight><pre>a</pre></div>", ""), ("<pre class='language-`x'>a</pre>", ""),
+        ("<p><code class=language-go>a<br>b</code>", "go"), ("<pre><b class=language-go>a</b></pre>", ""),
+    ],
+)  # fmt: skip
+def test_code_names_its_language(code: str, language: str) -> None:
+    assert written(code).split("\n")[0] == f"```{language}"
+
+
+HEAD = "<html><head><title>{}</title></head><body>"
+TEXT = f"<main><p>{SENTENCES}</p><p>{SENTENCES}</p></main>"
+
+
+@pytest.mark.parametrize(
+    ("title", "before", "heading"),
+    [
+        ("The bridge - The Paper", "<h1>The bridge</h1>", "The bridge"),
+        ("The Paper: a bridge of the old town", "<h1>The Paper</h1><h1>A bridge of the old town</h1>", "A bridge of the old town"),
+        ("The bridge &amp; us", "<h1>The bridge &amp; us<a href=#b>\u00b6</a></h1>", "The bridge & us"),
+        ("The bridge - The Paper", "<h1><a href=/>The Paper</a></h1>", ""),
+        ("What is to become of the bridge - Paper", "<h1>Paper</h1>", ""),
+        ("What is known of the old bridge", "<h1>All that is known of the old bridge</h1>", "All that is known of the old bridge"),
+        ("The bridge", "<h1>Another thing</h1>", ""),
+        ("The bridge", "<h1>The bridge</h1><nav>" + "<a href=/a>one of many links</a> " * 60 + "</nav>", ""),
+        ("", "<h1>The bridge</h1>", ""),
+    ],
+)
+def test_markdown_has_the_page_s_heading_and_plain_text_has_not(title: str, before: str, heading: str) -> None:
+    page = HEAD.format(title) + f"<header>{before}</header>" + TEXT
+    text = extract_text(page)
+    assert text == f"{SENTENCES}\n{SENTENCES}"
+    assert extract_text(page, format="markdown") == f"# {heading}\n\n" * bool(heading) + text.replace("\n", "\n\n")
+
+
 def test_what_is_not_kept_leaves_no_mark() -> None:
-    tables = scan(np.frombuffer(b"<ul><li>a<li>b<li>c</ul><table><tr><td>1<td>2<tr><td>3<td>4</table>", np.uint8))
-    assert markdown(tables, np.array([1, 0, 1, 1, 1, 0, 1], np.bool_)) == "- a\n- c\n\n| 1 | 2 |\n| --- | --- |\n|  | 4 |"
+    page = np.frombuffer(b"<ul><li>a<li>b<li>c</ul><table><tr><td>1<td>2<tr><td>3<td>4</table>", np.uint8)
+    tables = scan(page)
+    kept = pieces(tables, np.array([1, 0, 1, 1, 1, 0, 1], np.bool_))
+    assert markdown(page, tables, kept) == "- a\n- c\n\n| 1 | 2 |\n| --- | --- |\n|  | 4 |"
 
 
 def test_rows_of_a_table_are_no_longer_than_they_were() -> None:

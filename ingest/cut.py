@@ -1,0 +1,33 @@
+"""How much of a page is read: its first characters, up to the last whole tag."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from core.characters import Bytes
+
+#: Characters of HTML that are read unless a recipe says otherwise.
+MAX_HTML = 4 << 20
+
+
+def check_max_html(characters: int) -> None:
+    """ValueError if no page should be cut there."""
+    if not 1 << 10 <= characters <= 1 << 28:
+        raise ValueError("max_html must be between 1,024 and 268,435,456 characters")
+
+
+def cut(html: str, max_characters: int) -> str:
+    """`html` cut at `max_characters`, at the last whole tag."""
+    if len(html) > max_characters:
+        html = html[:max_characters]
+        start = html.rfind("<")
+        if start > html.rfind(">"):
+            return html[:start]
+    return html
+
+
+def cut_utf8(raw: Bytes, max_characters: int) -> Bytes:
+    """The same of a page's bytes in UTF-8, as uint8 of shape (n,)."""
+    if len(raw) <= max_characters:
+        return raw
+    return np.frombuffer(cut(raw.tobytes().decode("utf-8", "replace"), max_characters).encode(), np.uint8)

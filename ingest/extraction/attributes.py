@@ -1,0 +1,208 @@
+"""The attributes of a start tag: class words, marks of its element, and where addresses and texts of images stand.
+
+Where they begin and end follows the tokenizer of html.spec.whatwg.org (§13.2.5.32 and on).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from core.characters import Bytes, Int, Truth
+from core.kernels import helper
+from ingest.extraction import layout as at
+from ingest.extraction import names as el
+from ingest.extraction.characters import is_space
+from ingest.extraction.hints import note_meta
+from ingest.extraction.layout import Tables
+from ingest.extraction.names import FNV_OFFSET, add_byte, attribute_number
+
+#: What the words of <body> and <html> are told by.
+_OF_PAGE = 255
+#: Bytes of a language tag that are read (RFC 5646, §4.4.1).
+_LONGEST_LANGUAGE = 35
+
+
+@helper
+def _add_names(data: Bytes, i: Int, end: Int, attribute: Int, of_page: Truth, t: Tables) -> None:
+    """Hashes of the words of an attribute's value, up to a limit: `post-body` and `PostBody` are two words each.
+
+    Of a class and an id the whole is a word too, if it is made of several. Those of <body> say what the page has (`sidebar`),
+    not what it is, and are words of their own.
+    """
+    count = parts = 0
+    salt = _OF_PAGE if of_page else attribute if attribute >= el.ROLE else 0
+    whole = FNV_OFFSET
+    while i < end and count < at.MAX_ATTRIBUTE_WORDS:
+        c = np.int64(data[i])
+        if not (97 <= c <= 122 or 65 <= c <= 90):
+            if is_space(c):
+                if parts > 1:
+                    _add_name(whole, t)
+                parts = 0
+                whole = FNV_OFFSET
+            i += 1
+            continue
+        start = i
+        upper = c <= 90
+        word = add_byte(FNV_OFFSET, c | 32)
+        i += 1
+        while i < end:
+            c = np.int64(data[i])
+            if 97 <= c <= 122:
+                upper = False
+            elif not (65 <= c <= 90 and upper):
+                break
+            word = add_byte(word, c | 32)
+            i += 1
+        if i - start >= 2:
+            _add_name(add_byte(word, salt) if salt > 0 else word, t)
+            count += 1
+            if salt == 0:
+                parts += 1
+                whole = add_byte(whole ^ word, 45)
+    if parts > 1:
+        _add_name(whole, t)
+
+
+@helper
+def _add_name(name: Int, t: Tables) -> None:
+    t.names[t.state[at.N_NAMES]] = name
+    t.state[at.N_NAMES] += 1
+
+
+@helper
+def _hides(data: Bytes, i: Int, end: Int) -> bool:
+    """Whether a style has `display: none`, in its first 200 bytes."""
+    end = min(end, i + 211)
+    while i + 11 < end + 1:
+        if data[i] == 100 and data[i + 1] == 105 and data[i + 2] == 115 and data[i + 3] == 112:
+            k = i + 7
+            while k < end and (data[k] == 58 or data[k] == 32):
+                k += 1
+            if k + 2 < end and data[k] == 110 and data[k + 1] == 111:
+                return True
+        i += 1
+    return False
+
+
+@helper
+def _note_language(data: Bytes, i: Int, end: Int, e: Int, t: Tables) -> None:
+    """Marks a link by its hreflang, if that is another than the last."""
+    language = FNV_OFFSET
+    for k in range(i, min(end, i + _LONGEST_LANGUAGE)):
+        language = add_byte(language, np.int64(data[k]) | 32)
+    if end > i and language != t.state[at.LAST_LANGUAGE]:
+        t.elements[e, at.E_MARKS] |= at.M_LANGUAGE
+        t.state[at.LAST_LANGUAGE] = language
+
+
+@helper
+def _may_name_code(data: Bytes, i: Int, end: Int, name: Int) -> Truth:
+    """Whether a class may name the language of code: any of <pre> and <code>, of a box one with `lang` or `light` in it."""
+    if name == el.PRE or name == el.CODED:
+        return True
+    if name != el.DIV and name != el.FIGURE:
+        return False
+    for k in range(i, min(end, i + at.MAX_CLASS_BYTES) - 4):
+        if data[k] == 108 and (
+            (data[k + 1] == 97 and data[k + 2] == 110 and data[k + 3] == 103)
+            or (data[k + 1] == 105 and data[k + 2] == 103 and data[k + 3] == 104)
+        ):
+            return True
+    return False
+
+
+@helper
+def _add_attribute(data: Bytes, attribute: Int, i: Int, end: Int, e: Int, t: Tables) -> None:
+    """Takes an attribute with the value `data[i:end]` of element `e`."""
+    row = t.elements[e]
+    if attribute == el.CONTENT or attribute == el.PROPERTY or attribute == el.NAME:
+        if row[at.E_NAME] == el.META:
+            note_meta(data, attribute, i, end, t)
+    elif attribute == el.HIDDEN:
+        row[at.E_MARKS] |= at.M_HIDDEN
+    elif attribute == el.ARIA_HIDDEN:
+        if end - i == 4:  # true
+            row[at.E_MARKS] |= at.M_ARIA_HIDDEN
+    elif attribute == el.HREF:
+        if row[at.E_NAME] == el.A:
+            t.state[at.INNER_LINK] = end > i and data[i] == 35
+        elif row[at.E_NAME] == el.BASE and t.state[at.BASE_END] == 0:
+            t.state[at.BASE_START], t.state[at.BASE_END] = i, end
+    elif el.SRC <= attribute <= el.MEDIA:
+        if (row[at.E_NAME] == el.IMG or row[at.E_NAME] == el.SOURCE) and t.state[at.IMAGE_ROWS] < len(t.images):
+            k = at.I_SRC + 2 * (attribute - el.SRC)
+            image = t.images[t.state[at.IMAGE_ROWS]]
+            if image[k + 1] == 0:
+                image[k], image[k + 1] = i, end
+    elif attribute == el.HREFLANG:
+        if row[at.E_NAME] == el.A:
+            _note_language(data, i, end, e, t)
+    elif attribute == el.STYLE:
+        if _hides(data, i, end):
+            row[at.E_MARKS] |= at.M_NOT_DISPLAYED
+    else:
+        if attribute == el.ITEMPROP:
+            row[at.E_MARKS] |= at.M_ITEMPROP
+        elif attribute == el.ROLE:
+            row[at.E_MARKS] |= at.M_ROLE
+        elif attribute == el.CLASS and row[at.E_NAME] != 0:
+            value = FNV_OFFSET
+            for k in range(i, min(end, i + at.MAX_CLASS_BYTES)):
+                value = add_byte(value, np.int64(data[k]))
+            t.classes[e] = value
+            if _may_name_code(data, i, end, row[at.E_NAME]) and t.state[at.N_CODES] < len(t.codes):
+                code = t.codes[t.state[at.N_CODES]]
+                code[at.S_ELEMENT], code[at.S_START], code[at.S_END] = e, i, end
+                t.state[at.N_CODES] += 1
+        whole = row[at.E_NAME] == el.BODY or row[at.E_NAME] == el.HTML
+        _add_names(data, i, end, attribute, whole, t)
+
+
+@helper
+def read_attributes(data: Bytes, i: Int, e: Int, t: Tables) -> Int:
+    """Reads a tag's attributes from `i` on into element `e` (-1: none); after the tag's `>`."""
+    n = len(data)
+    while i < n:
+        c = data[i]
+        if c == 62:
+            return i + 1
+        if is_space(c):
+            i += 1
+            continue
+        if c == 47:
+            i += 1
+            t.state[at.SELF_CLOSED] = i < n and data[i] == 62
+            continue
+        name = FNV_OFFSET
+        start = i
+        while i < n:  # a leading `=` belongs to the name
+            c = np.int64(data[i])
+            if c == 62 or c == 47 or is_space(c) or (c == 61 and i > start):
+                break
+            name = add_byte(name, c | 32 if 65 <= c <= 90 else c)
+            i += 1
+        while i < n and is_space(data[i]):
+            i += 1
+        value = end = i
+        if i < n and data[i] == 61:
+            i += 1
+            while i < n and is_space(data[i]):
+                i += 1
+            value = i
+            if i < n and (data[i] == 34 or data[i] == 39):
+                value = i + 1
+                quote = data[i]
+                i += 1
+                while i < n and data[i] != quote:
+                    i += 1
+                end = i
+                i += 1
+            else:
+                while i < n and data[i] != 62 and not is_space(data[i]):
+                    i += 1
+                end = i
+        attribute = attribute_number(name)
+        if e >= 0 and attribute > 0:
+            _add_attribute(data, attribute, value, end, e, t)
+    return n

@@ -1,0 +1,107 @@
+"""Signs without a word beside what is kept, and rows of links that name languages."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ingest.extraction import extract_text
+from ingest.extraction import layout as at
+from ingest.extraction.languages import drop_languages
+from ingest.extraction.scan import scan
+from ingest.extraction.signs import P_END, P_START, pieces
+from tests.ingest.extraction.test_extract import SENTENCES
+
+
+def written(html: str, *dropped: str) -> list[str]:
+    """What is written of a page, without the blocks that have the words `dropped`."""
+    tables = scan(np.frombuffer(html.encode(), np.uint8))
+    blocks = tables.blocks[: int(tables.state[at.N_BLOCKS])]
+    texts = [tables.text[b[at.B_START] : b[at.B_END]].tobytes().decode() for b in blocks]
+    kept = np.array([not any(word in text for word in dropped) for text in texts], np.bool_)
+    return [tables.text[p[P_START] : p[P_END]].tobytes().decode() for p in pieces(tables, kept)]
+
+
+@pytest.mark.parametrize(
+    ("html", "text"),
+    [
+        ("<table><tr><td>+<td>sum<tr><td>\u2713<td>yes<tr><td>\u2013<td>no</table>", ["+", "sum", "\u2713", "yes", "\u2013", "no"]),
+        ("<table><tr><td>&gt;<td>more<tr><td>+<td>drop</table>", ["&gt;", "more"]),  # it goes with its row
+        ("<table><tr><th>A<th>B<tr><td>\u2713<td>-<tr><td>a<td>b</table>", ["A", "B", "\u2713", "-", "a", "b"]),
+        ("<table><tr><td>drop<td>|<td>text</table>", ["text"]),
+        ("<table><tr><td>text<tr><td>|<tr><td>text</table>", ["text", "text"]),  # a row that parts rows
+        ("<table><tr><td>a | <p>b</p> | <td>c</table>", ["a |", "b", "c"]),
+        ("<table><tr><td><p>+</p><td>sum</table>", ["+", "sum"]),
+        ("<table><tr><td>&#8203;<td>&ensp;<td>a<td>&#xFEFF;</table>", ["a"]),
+        ("<table><tr><td>+<tr><td>-</table>", []),
+        ("<ul><li>+<li>a<li>-<li>b</ul>", ["+", "a", "-", "b"]),
+        ("<ul><li>a<li>|<li>b<li>&raquo;</ul>", ["a", "b"]),
+        ("<ul><li>a<li><code>|</code><li>b</ul>", ["a", "|", "b"]),
+        ("<ul><li>drop<li>+<li>b</ul>", ["b"]),
+        ("<dl><dt>!<dd>not</dl>", ["!", "not"]),
+        ("<p>a<p>***<p>b<div>|</div><button>+</button>", ["a", "b"]),
+        ("<pre>a {<br>b<br>}</pre><p>c", ["a {", "b", "}", "c"]),
+        ("<pre><code>{</code></pre><p>a", ["{", "a"]),
+        ("<pre>drop<br>}</pre><p>a", ["a"]),
+        ("<p>a<p><code>~</code><p>b", ["a", "~", "b"]),
+        ("<p>drop<p><code>~</code><p>b", ["b"]),
+    ],
+)
+def test_signs_are_kept_with_what_stands_beside_them(html: str, text: list[str]) -> None:
+    assert written(html, "drop") == text
+
+
+def test_a_page_has_so_many_signs() -> None:
+    tables = scan(np.frombuffer(b"<td>+" * (at.MAX_SIGNS + 1000), np.uint8))
+    assert tables.state[at.N_SIGNS] == at.MAX_SIGNS
+
+
+CODES = ("de", "en", "fr", "pt-br")
+NAMES = ("Deutsch", "English", "Fran\u00e7ais", "\u4e2d\u6587")
+
+
+def links(texts: tuple[str, ...], *, marked: bool) -> list[str]:
+    return [f"<a href=/{text}{f' hreflang={text}' if marked else ''}>{text}</a>" for text in texts]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        f"<p><span>Available Languages: </span>{' | '.join(links(CODES, marked=True))}</p>",
+        f"<div>{'<br>'.join(links(NAMES, marked=False))}</div>",
+        f"<ul><li>{'<li>'.join(links(NAMES, marked=False))}<li>Italiano</ul>",
+        f"<div><p>Languages:</p><ul><li>{'<li>'.join(links(CODES, marked=False))}</ul></div>",
+        f"<p>Langues : {' | '.join(links(('en', 'fr'), marked=False))}</p>",
+        "<p><a href=x hreflang=de>Allemand</a>, <a href=y hreflang=it>Italien</a>, <a href=z>Fran\u00e7ais</a></p>",
+        "<p>Sprachen: <a href=x title=English>en</a> | <a href=y hreflang=fr>fr</a></p>",
+    ],
+)
+def test_rows_that_name_languages_are_left_out(row: str) -> None:
+    page = f"<html><body><main><h1>A bridge</h1>{row}<p>{SENTENCES}</p>{row}<p>{SENTENCES}</p></main>"
+    assert extract_text(page) == f"{SENTENCES}\n{SENTENCES}"
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<p>It is spoken as <a href=/fr>French</a> and <a href=/de>German</a> by those who live there, and by others too.</p>",
+        "<p>English, Deutsch, Fran\u00e7ais, Italiano</p>",  # no links
+        "<ul><li><a href=/1>Red</a><li><a href=/2>Green</a><li><a href=/3>Blue</a></ul>",
+        "<p>See <a href=/a hreflang=en>the report of the council of last year on the bridge</a>.</p>",
+        "<div><h2>Bridges</h2><p>Text of it.</p><p>More <a href=/x hreflang=de>hier</a></p></div>",
+        "<p>Es ist <a href=/a>de</a> <a href=/b>la</a> <a href=/c>casa</a></p>",
+    ],
+)
+def test_other_rows_stay(html: str) -> None:
+    tables = scan(np.frombuffer(html.encode(), np.uint8))
+    kept = np.ones(int(tables.state[at.N_BLOCKS]), np.bool_)
+    drop_languages(tables, kept)
+    assert kept.all()
+
+
+def test_a_heading_beside_a_row_of_languages_stays() -> None:
+    html = f"<div><h2>Bridges</h2><p>{' | '.join(links(CODES, marked=True))}</p></div>"
+    tables = scan(np.frombuffer(html.encode(), np.uint8))
+    kept = np.ones(int(tables.state[at.N_BLOCKS]), np.bool_)
+    drop_languages(tables, kept)
+    assert kept.tolist() == [True, False]
