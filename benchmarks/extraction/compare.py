@@ -30,7 +30,7 @@ from machine import begin, save  # noqa: E402
 from ingest.cleaning import clean  # noqa: E402
 from ingest.extraction.extractor import extract  # noqa: E402
 from ingest.extraction.model import Model, load  # noqa: E402
-from ingest.extraction.trees import Trees  # noqa: E402
+from ingest.extraction.trees import Masks  # noqa: E402
 from ingest.html import Resiliparse, tamed  # noqa: E402
 
 DATA = HERE.parent / ".data" / "extraction"
@@ -62,9 +62,8 @@ def engines(model: Model) -> dict[str, Engine]:
 def fewer(model: Model, share: float) -> Model:
     """The model with the first trees of each of its three."""
 
-    def part(trees: Trees) -> Trees:
-        count = max(1, round(share * len(trees.root)))
-        return trees._replace(root=trees.root[:count], depth=trees.depth[:count])
+    def part(masks: Masks) -> Masks:
+        return masks._replace(ends=masks.ends[: 1 + max(1, round(share * (len(masks.ends) - 1)))])
 
     return replace(model, first=part(model.first), second=part(model.second), fast=part(model.fast))
 
@@ -160,8 +159,8 @@ def curve(pages: Sequence[Annotated], models: Sequence[Model], base: float) -> d
                 text = work(page.html)
                 times.append(1e3 * (time.process_time() - began))
                 marks.append(text_f1(text, page.text)[0])
-            counts = models[0].fast.root, models[0].first.root, models[0].second.root
-            fast, first, second = (max(1, round(share * len(root))) for root in counts)
+            counts = models[0].fast.ends, models[0].first.ends, models[0].second.ends
+            fast, first, second = (max(1, round(share * (len(ends) - 1))) for ends in counts)
             label = f"fast, {fast} trees" if name.endswith("fast") else f"{first} and {second} trees"
             result[label] = {"F1": round(float(np.mean(marks)), 4), "ratio": round(float(np.mean(times)) / base, 3)}
             print(f"{label:24s} {result[label]['F1']:.4f} {result[label]['ratio']:.2f}")

@@ -19,7 +19,7 @@ from ingest.extraction.context import N_CONTEXT
 from ingest.extraction.features import N_FEATURES
 from ingest.extraction.lookup import Scores, make_scores
 from ingest.extraction.names import ELEMENTS
-from ingest.extraction.trees import Trees, check_trees
+from ingest.extraction.trees import Masks, Trees, check_trees, masks_of
 
 PATH = Path(__file__).parent / "data" / "weights.npz"
 
@@ -32,9 +32,9 @@ class Model:
     words: Scores
     names: Scores
     elements: npt.NDArray[np.float32]
-    first: Trees
-    second: Trees
-    fast: Trees
+    first: Masks
+    second: Masks
+    fast: Masks
     digest: str
 
 
@@ -61,7 +61,7 @@ def _scores(arrays: Any, name: str) -> Scores:
     return make_scores(arrays[name + "_keys"].astype(np.uint32), arrays[name + "_values"].astype(np.float32))
 
 
-def _trees(arrays: Any, name: str, n_features: int) -> Trees:
+def _trees(arrays: Any, name: str, n_features: int) -> Masks:
     kinds = (np.int32, np.float32, np.int32, np.float32, np.int32, np.int32)
     parts: list[Any] = [arrays[f"{name}_{field}"].astype(kind) for field, kind in zip(Trees._fields, kinds, strict=True)]
-    return check_trees(Trees(*parts), n_features)
+    return masks_of(check_trees(Trees(*parts), n_features))

@@ -21,7 +21,7 @@ from ingest.extraction.measures import measure
 from ingest.extraction.repeats import drop_copies, drop_repeats
 from ingest.extraction.scan import scan
 from ingest.extraction.signs import pieces
-from ingest.extraction.trees import Trees, check_trees, predict
+from ingest.extraction.trees import Trees, check_trees, masks_of, predict
 from tests.ingest.extraction.pages import PAGES
 
 STUDY = np.load(Path(__file__).parent / "study.npz", allow_pickle=False)
@@ -38,8 +38,8 @@ def test_the_context_is_the_studys(k: int) -> None:
         np.testing.assert_allclose(rows[:, i], expected[:, i], rtol=1e-4, atol=1e-5, err_msg=name)
 
 
-def random_trees(rng: np.random.Generator, n_trees: int, n_features: int) -> Trees:
-    """Trees of random shapes, breadth first as in training."""
+def random_trees(rng: np.random.Generator, n_trees: int, n_features: int, deep: int = 5) -> Trees:
+    """Trees of random shapes, breadth first as in training, of 2 ** deep leaves at most."""
     feature, threshold, child, value, root, depth = ([] for _ in range(6))
     for _ in range(n_trees):
         root.append(len(feature))
@@ -51,7 +51,7 @@ def random_trees(rng: np.random.Generator, n_trees: int, n_features: int) -> Tre
         for k, level in enumerate(queue):
             at_ = places[k]
             deepest = max(deepest, level)
-            if level == 6 or rng.random() < 0.3:
+            if level == deep or rng.random() < 0.3:
                 feature[at_], threshold[at_], child[at_], value[at_] = 0, np.inf, at_, rng.normal()
                 continue
             feature[at_], threshold[at_], child[at_] = rng.integers(n_features), rng.normal(), len(feature)
@@ -73,7 +73,7 @@ def test_trees_are_walked_to_their_leaves(n: int) -> None:
     if n > 3:
         rows[3, 0] = trees.threshold[np.isfinite(trees.threshold)][0]  # equal to a threshold goes left
     out = np.full(n, 7, np.float32)
-    predict(rows, n, trees, out)
+    predict(rows, n, masks_of(trees), out)
     for i in range(n):
         total = 0.0
         for root in trees.root:
@@ -88,7 +88,7 @@ def test_trees_are_walked_to_their_leaves(n: int) -> None:
     ("field", "index", "value"),
     [
         ("feature", 0, 5), ("feature", 0, -1), ("child", 0, 10**6), ("child", 0, -1), ("root", 0, -1), ("root", 0, 10**6),
-        ("depth", 0, 65), ("value", 0, np.nan),
+        ("depth", 0, 65), ("value", 0, np.nan), ("child", 0, 3), ("threshold", 0, np.nan), ("root", 1, 2),
     ],
 )  # fmt: skip
 def test_unsound_trees_are_refused(field: str, index: int, value: Any) -> None:
@@ -96,6 +96,34 @@ def test_unsound_trees_are_refused(field: str, index: int, value: Any) -> None:
     getattr(trees, field)[index] = value
     with pytest.raises(ValueError, match="trees"):
         check_trees(trees, 5)
+
+
+def test_trees_of_more_leaves_than_a_mask_has_bits_are_refused() -> None:
+    rng = np.random.default_rng(1)
+    wide = next(trees for _ in range(99) if np.sum((trees := random_trees(rng, 1, 5, 9)).threshold == np.inf) > 32)
+    with pytest.raises(ValueError, match="more than 32 leaves"):
+        check_trees(wide, 5)
+
+
+def test_a_tree_of_as_many_leaves_as_a_mask_has_bits_is_walked_to_each() -> None:
+    """31 splits of one feature: a block of value k is in leaf k, the last of which is the sign of the mask."""
+    feature, threshold, child, value = ([] for _ in range(4))  # type: list[Any], list[Any], list[Any], list[Any]
+    for k in range(31):
+        feature += [0, 0]
+        threshold += [float(k), np.inf]
+        child += [2 * k + 1, 2 * k + 1]
+        value += [0.0, float(k)]
+    for part, last in ((feature, 0), (threshold, np.inf), (child, 62), (value, 31.0)):
+        part.append(last)
+    trees = Trees(
+        np.array(feature, np.int32), np.array(threshold, np.float32), np.array(child, np.int32), np.array(value, np.float32),
+        np.zeros(1, np.int32), np.array([31], np.int32),
+    )  # fmt: skip
+    rows = np.arange(33, dtype=np.float32)[:, None]
+    out = np.empty(33, np.float32)
+    predict(rows, 33, masks_of(check_trees(trees, 1)), out)
+    expected = 1 / (1 + np.exp(-np.minimum(np.arange(33.0), 31)))
+    np.testing.assert_allclose(out, expected, rtol=1e-6)
 
 
 def blocks_of(words: list[int]) -> Tables:
