@@ -30,7 +30,7 @@ from reports.statistics import VERSION as STATISTICS_VERSION
 
 #: Bumped when reading an input gives other records or documents; and when pages give other references.
 INGEST_VERSION = 3
-REFERENCES_VERSION = 1
+REFERENCES_VERSION = 2
 #: Bumped when references give other images, and when what is known of a fetched image changes.
 IMAGES_VERSION = 1
 FETCHED_VERSION = 1
