@@ -238,6 +238,7 @@ def _write_part(
 ) -> None:  # fmt: skip
     """Writes `image`, unless its rows are those that are there, and `reached` of a part."""
     kinds, most = context.recipe.captions.kinds, context.recipe.captions.most
+    prefer = [kinds.index(kind) for kind in context.recipe.captions.preferred]
     rows: list[Json] = []
     marks: list[Json] = []
     gone = context.removed({"id": pa.array(ids, ID_TYPE), context.table.url: pa.array([url for url, _ in images], pa.string())})
@@ -251,7 +252,9 @@ def _write_part(
                 for kind, text, count, document, _ in captions
             ],
         })  # fmt: skip
-        marks.append({"reached": one.kept, "captions": [kept for *_, kept in captions]})
+        said = {kind: text for kind, text, _, _, kept in reversed(captions) if kept}  # of a kind the first
+        caption = next((said[kind] for kind in prefer if kind in said), "")
+        marks.append({"reached": one.kept, "captions": [kept for *_, kept in captions], "caption": caption})
     schema = pa.schema(list(IMAGE_SCHEMA)[1:])
     found = pa.array(ids, ID_TYPE)
     batch, reached = pa.RecordBatch.from_pylist(rows, schema=schema), pa.RecordBatch.from_pylist(marks, schema=REACHED_SCHEMA)
@@ -263,7 +266,9 @@ def _write_part(
     with context.writer(REACHED, part, REACHED_SCHEMA) as writer:
         writer.write(found, reached)
         told = xxhash.xxh3_128_hexdigest(bytes(memoryview(reached.serialize())))
-        writer.commit(method, extra={"marks": told})
+        looked_at = [row for row, mark in zip(rows, marks, strict=True) if mark["reached"]]
+        held = sum(row["warc"] is not None for row in looked_at)
+        writer.commit(method, extra={"marks": told, "reached": len(looked_at), "held": held})
 
 
 def _is_there(context: Context, part: str, digest: str) -> bool:

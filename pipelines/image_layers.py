@@ -8,8 +8,10 @@ from core.hashing import ID_TYPE
 from core.scorer import column
 from ingest.batches import TIMESTAMP
 
-#: The texts that a page has with an image, in the order in which they stand.
+#: The texts that a page has with an image, in the order in which they stand; those of which its caption is chosen, by
+#: preference, unless a recipe says otherwise.
 KINDS = ("alt", "figcaption", "legend", "title", "before", "after")
+PREFERRED = ("alt", "figcaption", "title")
 CAPTIONS = pa.list_(pa.struct([
     pa.field("text", pa.string()), pa.field("kind", pa.string()), pa.field("document_id", ID_TYPE), pa.field("count", pa.int32()),
 ]))  # fmt: skip
@@ -26,6 +28,7 @@ IMAGE_SCHEMA = pa.schema([
 REACHED_SCHEMA = pa.schema([
     column("reached", pa.bool_(), "a page that shows it is kept"),
     column("captions", pa.list_(pa.bool_()), "of each of its captions, whether a page that is kept says it"),
+    column("caption", pa.string(), "the first by kind that a page that is kept says; empty if there is none"),
 ])  # fmt: skip
 FETCHED_SCHEMA = pa.schema([
     column("status", pa.string(), "`ok`, or why there are no bytes; null if it was not tried"),

@@ -31,7 +31,7 @@ class ImagesWork:
         self.known: dict[str, int] = dict(known.get("parts", {}))
         told = [[name, f.method, f.rows_digest] for name, f in sorted(references.items()) if f is not None]
         removals = [self.context.removals.digest] if self.context.removals else []
-        self.method = fingerprint("gathered", self.context.plan.ingest_method, fates, told, self.groups, *removals)
+        self.method = fingerprint("gathered", self.context.plan.ingest_method, fates, told, self.groups, self.context.recipe.captions.preferred, *removals)
         self.look()
 
     def look(self) -> None:

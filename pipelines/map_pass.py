@@ -33,7 +33,7 @@ from pipelines.memory import give_back
 from pipelines.notes import NoteBook
 from pipelines.page_references import ReferenceWriter
 from pipelines.pictures import PLACES, Decoding, Pictures
-from pipelines.plan import CONTENT, EDITED, IDENTITY, Layer, got
+from pipelines.plan import CONTENT, EDITED, IDENTITY, Layer, got, read_digest
 from pipelines.pool import Suspect, unreadable
 from pipelines.tables import BYTES, DECODED, DOCUMENTS
 from pipelines.view import BATCH_ROWS, Columns, edit_columns, edited_text, in_text
@@ -91,7 +91,7 @@ def map_part(context: Context, args: dict[str, Any], suspects: Sequence[Suspect]
             if context.table is not DOCUMENTS:
                 extra["got"] = _got(context, part, layer)
             if not layer.carries:
-                extra["input"] = _input_digest(context, part)
+                extra["input"] = _read_digest(context, part, layer)
             target.writer.commit(layer.method, scored=target.scored + target.carried, extra=extra)
     return {
         "part": part.name, "rows": rows, "seconds": time.process_time() - started,
@@ -115,10 +115,10 @@ def _targets(
     return targets
 
 
-def _input_digest(context: Context, part: Part) -> str:
-    """The digest of the input that the part's pages were read from."""
-    page = read_footer(context.path(context.table.first, part.name))
-    return str(page.source.get("digest")) if page is not None else ""
+def _read_digest(context: Context, part: Part, layer: Layer) -> str:
+    """The digest of what a layer that is bound to the input reads of the part."""
+    reached = read_footer(context.path(REACHED, part.name)) if context.table is not DOCUMENTS else None
+    return read_digest(layer, read_footer(context.path(context.table.first, part.name)), reached)
 
 
 def _decodes(layer: Layer) -> bool:
@@ -138,7 +138,7 @@ def _known(context: Context, part: Part, layer: Layer, args: dict[str, Any]) -> 
         footer = read_footer(path)
         if footer is None or footer.method != layer.method or footer.extra.get("reads") != args["reads"][layer.name]:
             return None
-        if not layer.carries and (args["ingest"] or footer.extra.get("input") != _input_digest(context, part)):
+        if not layer.carries and (args["ingest"] or footer.extra.get("input") != _read_digest(context, part, layer)):
             return None
         table = read_layer(path)
     except StorageError:  # a damaged file is not known; it is computed again

@@ -118,9 +118,6 @@ class Output(Model):
     validation: float = Field(default=0.0, ge=0, lt=1, allow_inf_nan=False, description="share kept for validation")
     resize: Resizing | None = Field(default=None, description="of images: their size")
     encode: Encoding | None = Field(default=None, description="of images: their files")
-    caption: list[Kind] | None = Field(
-        default=None, min_length=1, description="of images: the kinds of caption by preference (alt, figcaption, title)"
-    )
 
     @model_validator(mode="after")
     def of_its_table(self) -> Output:
@@ -128,7 +125,7 @@ class Output(Model):
             if self.format != "webdataset":
                 raise fault(f"format: images are written as webdataset, not as {self.format}")
             return self
-        given = [name for name in ("resize", "encode", "caption") if getattr(self, name) is not None]
+        given = [name for name in ("resize", "encode") if getattr(self, name) is not None]
         if given:
             raise fault(f"{' and '.join(given)}: is said of images only", "write `from: images`, or leave it out")
         return self
