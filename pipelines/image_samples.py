@@ -15,7 +15,7 @@ import pyarrow as pa
 from pipelines.context import Context
 from pipelines.fates import Verdicts
 from pipelines.image_layers import FETCHED
-from pipelines.plan import EDITED
+from pipelines.plan import DUPLICATES, EDITED
 from pipelines.recipe import Output
 from pipelines.recipe_images import Encoding, image_file
 from pipelines.segments import Segments
@@ -34,6 +34,9 @@ TOLD = pa.schema([
 TEXT, IMAGE = "text", "image"
 #: Where an image's bytes are, and what a sample says of it.
 _PLACES = (f"{FETCHED}.segment", f"{FETCHED}.row")
+#: The captions of the other images of a cluster, in the layer of the election and in a sample.
+_ALTERNATES = f"{DUPLICATES}.alternates"
+ALTERNATES = pa.field("captions_alternate", pa.list_(pa.string()))
 _SAID = ("image.url", EDITED, *(f"{FETCHED}.{name}" for name in ("sha256", "width", "height")))
 #: Images that are made at a time.
 _ROWS = 16
@@ -69,12 +72,13 @@ def payload(
 ) -> Iterator[pa.Table]:  # fmt: skip
     """Members and metadata of the rows (sorted) of parts, with their places in a column `place`, `slab` bytes or so at a
     time."""
-    scores = [name for name, _ in metadata if name not in TOLD.names]
+    scores = [name for name, _ in metadata if name not in (*TOLD.names, ALTERNATES.name)]
     maker = _Maker(context, output)
 
     def made() -> Iterator[pa.RecordBatch]:
         edits = [layer for layer in context.plan.layers if layer.edits]
-        for batch, wanted, start in chosen_rows(context, parts, [*_PLACES, *_SAID, *scores], rows, edits):
+        others = [_ALTERNATES] if context.plan.dedup_layers else []
+        for batch, wanted, start in chosen_rows(context, parts, [*_PLACES, *_SAID, *others, *scores], rows, edits):
             for first in range(0, len(wanted), _ROWS):
                 some = wanted[first : first + _ROWS]
                 yield maker.make({n: c.take(pa.array(some)) for n, c in batch.items()}, scores, place, some + start)
@@ -104,7 +108,8 @@ class _Maker:
         about = pa.RecordBatch.from_pylist(told, schema=TOLD)
         made = {
             TEXT: about.column("caption"), IMAGE: pa.array(images, pa.large_binary()), "id": columns["id"],
-            **dict(zip(TOLD.names, about.columns, strict=True)), **{name: columns[name] for name in scores},
+            **dict(zip(TOLD.names, about.columns, strict=True)),
+            **({ALTERNATES.name: columns[_ALTERNATES]} if _ALTERNATES in columns else {}), **{name: columns[name] for name in scores},
             place: pa.array(places),
         }  # fmt: skip
         return pa.RecordBatch.from_arrays(list(made.values()), names=list(made))

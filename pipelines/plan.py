@@ -209,7 +209,8 @@ class Plan:
         before = [step.rule.text for step in self.steps_before(self.duplicates_position) if step.rule]
         methods = [layer.method for layer in self.layers_feeding_election()]
         settings = [parameters_of(layer.scorer) for layer in self.dedup_layers]
-        return fingerprint("election", 4, self.ingest_method, before, methods, settings)
+        order = ["largest, sharpest"] if self.table is IMAGES else []
+        return fingerprint("election", 4, *order, self.ingest_method, before, methods, settings)
 
     def layers_feeding_election(self) -> tuple[Layer, ...]:
         """Dedup layers, and those whose columns or errors decide who is alive before the election."""
@@ -277,6 +278,8 @@ def compile_plan(recipe: Recipe, table: Table = DOCUMENTS) -> Plan:
         if isinstance(use.scorer, Paragraphs):
             asked = [rule for at, rule in rules if at < position + 0.5]
             layers.append(_repeated(use.scorer, layers, asked, passes))
+    if table is IMAGES:
+        _require_edits_first(layers, duplicates_at)
     steps = [Step(layer.position, f"error:{layer.name}", (f"{layer.name}.error",)) for layer in layers]
     steps += [
         Step(at + 0.25, rule.reason, rule.columns, rule, index) for index, (at, rule) in enumerate(rules)
@@ -287,6 +290,17 @@ def compile_plan(recipe: Recipe, table: Table = DOCUMENTS) -> Plan:
             Step(0.1, "", (f"{READABLE}.problem",), asks="named"),
         ]  # fmt: skip
     return Plan(recipe, tuple(layers), tuple(sorted(steps, key=lambda step: step.position)), ingest_method, passes, table)
+
+
+def _require_edits_first(layers: Sequence[Layer], duplicates_at: float) -> None:
+    """RecipeError if captions are edited once the election has handed those of the others on to the image that is kept."""
+    late = next((layer for layer in layers if layer.edits and 0 < duplicates_at < layer.position), None)
+    if late is not None:
+        raise RecipeError(
+            f"images.score: {late.name} edits captions, and stands behind what finds duplicates: those of the images that are "
+            "dropped would go into shards without its edits",
+            f"put `- {late.name}` before the scorers that find duplicates",
+        )
 
 
 def _references_method(recipe: Recipe, ingest_method: str) -> str:
