@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
+
 import pyarrow as pa
 
 from core.hashing import ID_TYPE
@@ -52,5 +55,20 @@ REACHED, FETCHED, SEGMENTS = "reached", "fetched", "segments"
 
 
 def part_names(group: str, parts: int) -> list[str]:
-    """The parts of a group of hosts."""
-    return [f"{group}-{number:02d}" for number in range(parts)]
+    """The parts of a group of hosts, when they are so many: each holds a run of ids."""
+    return [f"{group}-{parts:02d}-{number:02d}" for number in range(parts)]
+
+
+def overlapping(part: str, others: Iterable[str]) -> list[str]:
+    """Those of other parts, of fewer or more groups or parts, that may hold images of this one."""
+
+    def spans(name: str) -> Iterator[tuple[Fraction, Fraction]]:
+        groups, group, parts, number = map(int, name.split("-")[1:])
+        for many, at in ((groups, group), (parts, number)):
+            yield Fraction(at, many), Fraction(at + 1, many)
+
+    mine = list(spans(part))
+    return [
+        other for other in others
+        if all(low < their_high and their_low < high for (low, high), (their_low, their_high) in zip(mine, spans(other), strict=True))
+    ]  # fmt: skip

@@ -61,7 +61,7 @@ def fetch(context: Context, args: Json, suspects: Sequence[Suspect], notes: Note
     pulse = Pulse(notes, quiet_seconds(settings))
     with Records(context.ingest) as records, meanwhile(pulse.beat, _STROKE_SECONDS, "alive"):
         for part in args["parts"]:
-            one = _PartFetch(context, part, pulse, suspects)
+            one = _PartFetch(context, part, args["older"].get(part, ()), pulse, suspects)
             if not args["offline"]:
                 one.record(records, uris, settings.max_bytes)
                 one.ask(budget, robots)
@@ -142,7 +142,9 @@ class _Budget:
 class _PartFetch:
     """The images of one part: what is known of each, and the segment that is being written."""
 
-    def __init__(self, context: Context, part: str, pulse: Pulse, suspects: Sequence[Suspect]) -> None:
+    def __init__(
+        self, context: Context, part: str, older: Sequence[str], pulse: Pulse, suspects: Sequence[Suspect]
+    ) -> None:  # fmt: skip
         self._context, self._part, self._pulse = context, part, pulse
         self._layer = f"{FETCHED} {part}"
         self._suspects = [suspect for suspect in suspects if suspect.layer == self._layer]
@@ -151,7 +153,8 @@ class _PartFetch:
         self._ids: list[bytes] = images.column("id").to_pylist()
         self._urls: list[str] = images.column("url").to_pylist()
         self._places = list(zip(images.column("warc").to_pylist(), images.column("offset").to_pylist(), strict=True))
-        known = self._known()
+        names = [part] if context.path(FETCHED, part).exists() else [part, *older]
+        known = {id: row for name in names for id, row in self._known(name).items()}
         blank = dict.fromkeys(FETCHED_SCHEMA.names)
         self._rows: list[Json] = [known.get(id, blank) for id in self._ids]
         columns = {"id": images.column("id").combine_chunks(), context.table.url: images.column("url").combine_chunks()}
@@ -296,9 +299,9 @@ class _PartFetch:
         """The rows that are looked at and not known, or to be tried again."""
         return [row for row, told in enumerate(self._rows) if self._reached[row] and (told["status"] is None or told["again"])]
 
-    def _known(self) -> dict[bytes, Json]:
-        """What earlier runs know of images by id; without those whose bytes are gone."""
-        path = self._context.path(FETCHED, self._part)
+    def _known(self, part: str) -> dict[bytes, Json]:
+        """What earlier runs know of a part's images by id; without those whose bytes are gone."""
+        path = self._context.path(FETCHED, part)
         try:
             footer = read_footer(path)
             if footer is None or footer.method != fetched_method():

@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -132,8 +133,15 @@ def _got(context: Context, part: Part, layer: Layer) -> str:
 
 
 def _known(context: Context, part: Part, layer: Layer, args: dict[str, Any]) -> pa.Table | None:
-    """The rows of an earlier file that may be carried over: made by the same method, of the same things read."""
+    """The rows that may be carried over: of the earlier file, or of those of the parts that this one grew out of."""
     path = context.path(layer.name, part.name)
+    older = [] if path.exists() else [context.path(layer.name, name) for name in args.get("older", ())]
+    found = [table for table in (_known_of(context, part, layer, args, path) for path in older or [path]) if table is not None]
+    return pa.concat_tables(found).combine_chunks() if found else None
+
+
+def _known_of(context: Context, part: Part, layer: Layer, args: dict[str, Any], path: Path) -> pa.Table | None:
+    """The rows of a file that may be carried over: made by the same method, of the same things read."""
     try:
         footer = read_footer(path)
         if footer is None or footer.method != layer.method or footer.extra.get("reads") != args["reads"][layer.name]:
@@ -143,7 +151,7 @@ def _known(context: Context, part: Part, layer: Layer, args: dict[str, Any]) -> 
         table = read_layer(path)
     except StorageError:  # a damaged file is not known; it is computed again
         return None
-    return (table.filter(table.column(SCORED.name)) if layer.skips else table).combine_chunks()
+    return table.filter(table.column(SCORED.name)) if layer.skips else table
 
 
 def _ingest(

@@ -32,7 +32,7 @@ from reports.statistics import VERSION as STATISTICS_VERSION
 INGEST_VERSION = 3
 REFERENCES_VERSION = 2
 #: Bumped when references give other images, and when what is known of a fetched image changes.
-IMAGES_VERSION = 1
+IMAGES_VERSION = 2
 FETCHED_VERSION = 1
 #: Columns that are not stored: derived while reading.
 EDITED = "text.edited"

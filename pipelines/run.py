@@ -127,13 +127,16 @@ class _Driver:
             return outputs
         work = ImagesWork(self.context, self.documents.survey, self.documents.fates, self.groups)
         work.gather(self.passes)
-        groups: Json = {"groups": work.groups, "parts": work.known}
-        if groups != self.groups:  # they are kept, also by a run that does not come to its end
-            self.groups = groups
+        if work.told != self.groups:  # they are kept, also by a run that does not come to its end
+            self.groups = work.told
             self._note()
         work.fetch(self.passes, self.asked, self.frozen)
-        self.images = TableRun(work.context, self.passes, work.parts, self.options, self.progress, self.frozen)
-        return outputs | self.images.run()
+        self.images = TableRun(work.context, self.passes, work.parts, self.options, self.progress, self.frozen, work.older)
+        outputs |= self.images.run()
+        if work.older:
+            work.forget_older()
+            self.groups = work.told
+        return outputs
 
     def _repair(self, error: StorageError) -> bool:
         """Sets a damaged layer file aside; False if the error is about something else."""
