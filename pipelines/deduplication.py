@@ -1,7 +1,7 @@
 """Finds duplicates: the steps from the keys of each source to the layers, as tasks of one Beam pipeline.
 
-With MinHash, or hashes of images, candidate pairs are verified between the matching of keys and the joining of edges. Clusters of more
-rows than one process can hold are found by alternating stars instead, some rounds a pipeline.
+With MinHash, or hashes of images, candidate pairs are verified between the matching of keys and the joining of edges.
+Clusters of more rows than one process can hold are found by alternating stars instead, some rounds a pipeline.
 """
 
 from __future__ import annotations

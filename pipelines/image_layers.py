@@ -68,7 +68,8 @@ def overlapping(part: str, others: Iterable[str]) -> list[str]:
             yield Fraction(at, many), Fraction(at + 1, many)
 
     mine = list(spans(part))
-    return [
-        other for other in others
-        if all(low < their_high and their_low < high for (low, high), (their_low, their_high) in zip(mine, spans(other), strict=True))
-    ]  # fmt: skip
+
+    def meets(other: str) -> bool:
+        return all(low < end and start < high for (low, high), (start, end) in zip(mine, spans(other), strict=True))
+
+    return [other for other in others if meets(other)]

@@ -109,8 +109,8 @@ class _Maker:
         made = {
             TEXT: about.column("caption"), IMAGE: pa.array(images, pa.large_binary()), "id": columns["id"],
             **dict(zip(TOLD.names, about.columns, strict=True)),
-            **({ALTERNATES.name: columns[_ALTERNATES]} if _ALTERNATES in columns else {}), **{name: columns[name] for name in scores},
-            place: pa.array(places),
+            **({ALTERNATES.name: columns[_ALTERNATES]} if _ALTERNATES in columns else {}),
+            **{name: columns[name] for name in scores}, place: pa.array(places),
         }  # fmt: skip
         return pa.RecordBatch.from_arrays(list(made.values()), names=list(made))
 

@@ -35,7 +35,8 @@ class ImagesWork:
         self._outgrow(before)
         told = [[name, f.method, f.rows_digest] for name, f in sorted(references.items()) if f is not None]
         removals = [self.context.removals.digest] if self.context.removals else []
-        self.method = fingerprint("gathered", self.context.plan.ingest_method, fates, told, self.groups, self.context.recipe.captions.preferred, *removals)
+        prefer = self.context.recipe.captions.preferred
+        self.method = fingerprint("gathered", self.context.plan.ingest_method, fates, told, self.groups, prefer, *removals)
         self.look()
 
     def _outgrow(self, before: Mapping[str, int]) -> None:

@@ -65,8 +65,9 @@ class Layer:
     `position` orders rules and scorers; `stage` is the number of the map pass that makes it, or, of what a pass over all
     texts makes (`repeated`), of the first after that. `binds` is what its
     values depend on beside the record's id and its method: INPUT (columns of the page that are no content), SAID (an image's
-    caption, which hangs on the pages that are kept), ELECTION, the names of `repeated` layers, and those of costly layers, which hold nothing for rows that were skipped. `pictured`: it
-    reads what was got of an image, and holds nothing for images that were not.
+    caption, which hangs on the pages that are kept), ELECTION, the names of `repeated` layers, and those of costly layers,
+    which hold nothing for rows that were skipped. `pictured`: it reads what was got of an image, and holds nothing for images
+    that were not.
     """
 
     name: str
@@ -254,7 +255,8 @@ def compile_plan(recipe: Recipe, table: Table = DOCUMENTS) -> Plan:
     ingest_method = fingerprint("ingest", INGEST_VERSION, asdict(recipe.ingest_options()))
     if table is IMAGES:
         references = _references_method(recipe, ingest_method)
-        ingest_method = fingerprint("images", IMAGES_VERSION, references, recipe.captions.model_dump(mode="json", exclude={"prefer"}))
+        captions = recipe.captions.model_dump(mode="json", exclude={"prefer"})
+        ingest_method = fingerprint("images", IMAGES_VERSION, references, captions)
     layers: list[Layer] = []
     uses = (*([_readable()] if table is IMAGES else []), *section.uses)
     duplicates_at = max((i for i, use in enumerate(uses) if getattr(use.scorer, "dedup", False)), default=-1) + 0.5

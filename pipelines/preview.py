@@ -18,8 +18,8 @@ from pipelines.ending import FATES, outputs_of
 from pipelines.estimate import Estimate, estimate
 from pipelines.gathering import NAME as GATHERING
 from pipelines.gathering import image_part
-from pipelines.images_fetched import NAME as FETCHING
 from pipelines.image_layers import REACHED, part_names
+from pipelines.images_fetched import NAME as FETCHING
 from pipelines.images_run import ImagesWork
 from pipelines.placement import Placement, placement
 from pipelines.plan import DUPLICATES, Plan, compile_plan
@@ -127,7 +127,8 @@ class Preview:
                 continue
             if work.layers:  # a map pass has a pipeline of its own, also where there is nothing to do for it
                 got = groups[-1] == [FETCHING] or (len(groups) > 1 and groups[-2] == [FETCHING] and not groups[-1])
-                whys += [_GOT if got else _REPEATED if over_all and over_all != DEDUPLICATION else _ELECTED, _SEEN if len(groups) > 1 else _COUNTED]
+                waits = _GOT if got else _REPEATED if over_all and over_all != DEDUPLICATION else _ELECTED
+                whys += [waits, _SEEN if len(groups) > 1 else _COUNTED]
                 groups += [[work.name] if work.todo else [], []]
                 continue
             if work.over_all:
@@ -197,7 +198,8 @@ def _of_images(context: Context, documents: Survey, fates: str, decides: bool) -
     gathers = decides or not work.is_gathered
     why = {"fates of pages may change" if decides else "pages, references or removals changed": parts} if gathers else {}
     passes = [PassWork(
-        GATHERING, parts, parts if gathers else 0, 0, work.references or None, why, perhaps=gathers and work.is_gathered, alone=_SHOWN
+        GATHERING, parts, parts if gathers else 0, 0, work.references or None, why, perhaps=gathers and work.is_gathered,
+        alone=_SHOWN,
     )]  # fmt: skip
     missing = work.missing()
     asks = work.groups if gathers else len(missing)
@@ -289,7 +291,9 @@ def _over_all(context: Context, survey: Survey, name: str, made: str, new_rows: 
 def _rows(parts: Sequence[Part], pages: Footers) -> int | None:
     """The documents of parts, None if one of them was not read yet."""
     found = [pages.get(part.name) for part in parts]
-    return None if not found or any(footer is None for footer in found) else sum(footer.rows for footer in found if footer is not None)
+    if not found or any(footer is None for footer in found):
+        return None
+    return sum(footer.rows for footer in found if footer is not None)
 
 
 def _changes(history: Mapping[str, Any], plan: Plan) -> list[str]:

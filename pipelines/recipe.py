@@ -66,8 +66,9 @@ class Recipe:
         """The recipe with every default filled in, JSON-able; it is a recipe itself, equal to this one when read."""
         images: dict[str, Any] = {}
         if self.images is not None:
-            fetch, captions = self.fetch.model_dump(mode="json", exclude_none=True), self.captions.model_dump(mode="json", exclude_none=True)
-            images["images"] = {**_canonical(self.images), "fetch": fetch, "captions": captions}
+            given = {"fetch": self.fetch, "captions": self.captions}
+            told = {name: value.model_dump(mode="json", exclude_none=True) for name, value in given.items()}
+            images["images"] = {**_canonical(self.images), **told}
         return {
             "name": self.name,
             "seed": self.seed,

@@ -15,7 +15,7 @@ from pydantic import BaseModel, BeforeValidator, Field, ValidationError, model_v
 from pydantic_core import ErrorDetails
 
 from core.errors import RecipeError
-from pipelines.recipe_images import Captions, Encoding, Fetch, ImagesSection, Kind, Resizing
+from pipelines.recipe_images import Captions, Encoding, Fetch, ImagesSection, Resizing
 from pipelines.recipe_shapes import Model, Paths, Patterns, ScoredSection, Size, fault
 from pipelines.recipe_yaml import Path, Source, dotted
 

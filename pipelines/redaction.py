@@ -92,7 +92,7 @@ def redact(store: Store, removals: Removals) -> Redacted:
     images, files = redact_images(store, removals, pa.array(ids, pa.binary(16)))
     done.images, done.files = len(images), done.files + files
     if ids or images:
-        for name in ("index.html", "stats.json"):
+        for name in ("index.html", "stats.json", "thumbnails.json"):
             store.path("report", name).unlink(missing_ok=True)
         done.shards = _clean_shards(store, pa.array([*ids, *images], pa.binary(16)))
     return done

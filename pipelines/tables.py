@@ -72,7 +72,8 @@ IMAGES = Table(
     "images", "image", IMAGE_SCHEMA,
     frozenset({"image.url", "image.host", BYTES, DECODED, *(f"fetched.{f.name}" for f in FETCHED_SCHEMA)}),
     {BYTES: pa.large_binary(), DECODED: pa.null()},
-    ("image.url", CAPTION, "image.references", *(f"fetched.{name}" for name in ("status", "source", "format", "width", "height", "size"))),
+    ("image.url", CAPTION, "image.references",
+     *(f"fetched.{name}" for name in ("status", "source", "format", "width", "height", "size"))),
     ("fetched.width", "fetched.height", "fetched.size"), ("fetched", FETCHED_SCHEMA),
     {CAPTION: f"{REACHED}.caption", "text.text": f"{REACHED}.caption", "text.title": ""},
 )  # fmt: skip

@@ -36,6 +36,12 @@ def _map(context: Context, args: dict[str, Any], suspects: Sequence[Suspect], no
         return {"part": args["part"]["name"], "broken": error.layer, "message": error.message}
 
 
+def _draw(context: Context, args: dict[str, Any]) -> dict[str, Any]:
+    from pipelines import thumbnails  # which loads what draws
+
+    return thumbnails.draw(context, args)
+
+
 _Work = Callable[[Context, dict[str, Any]], dict[str, Any]]
 _PLAIN: Mapping[str, _Work] = {
     "collect_keys": matching.collect,
@@ -65,6 +71,7 @@ _PLAIN: Mapping[str, _Work] = {
     "plan_shards": shard_plan.plan_shards,
     "send_samples": shard_exchange.send,
     "write_shard": shard_exchange.receive,
+    "draw_thumbnails": _draw,
 }
 
 

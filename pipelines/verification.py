@@ -82,7 +82,8 @@ def _signatures_of(
 
 @hands_on_edges
 def verify(context: Context, args: dict[str, Any]) -> dict[str, Any]:
-    """Settles by signatures what they settle, and by thumbnails pairs of images; emits edges, and ["shingles", ordinal] requests for what is in doubt.
+    """Settles by signatures what they settle, and by thumbnails pairs of images; emits edges, and ["shingles", ordinal]
+    requests for what is in doubt.
 
     A pair in doubt of which a text is not at hand is judged by its signatures alone.
     """

@@ -63,7 +63,8 @@ def test_the_best_is_kept_with_the_captions_of_the_others(crawl: Path, tmp_path:
     told = samples(out)["http://a.example/large.jpg"]
     assert told["txt"] == b"large.jpg shown"
     others = told["json"]["captions_alternate"]
-    assert others[:2] == ["worse.jpg shown", "cut.jpg shown"] and len(others) == 3  # the best first
+    assert others[:2] == ["worse.jpg shown", "cut.jpg shown"]  # the best first
+    assert len(others) == 3
     assert "jane.doe" not in str(others)
     assert samples(out)["http://e.example/2.jpg"]["json"]["captions_alternate"] == []
 

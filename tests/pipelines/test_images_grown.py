@@ -39,7 +39,7 @@ def test_what_was_got_and_scored_is_carried_over(crawl: Path, tmp_path: Path, mo
     assert sum(SEEN) == len(IMAGES)
     before = rows(out, "fetched", "shade", "fate")
     first = read_run(str(out))["images"]
-    assert first["groups"] == 8 and set(first["parts"].values()) == {1}
+    assert (first["groups"], set(first["parts"].values())) == (8, {1})
     segments = hashes(out, "images/segments")
     monkeypatch.setattr(gathering, "GROUP_REFERENCES", 2)
     monkeypatch.setattr(gathering, "PART_ROWS", 3)
@@ -48,7 +48,8 @@ def test_what_was_got_and_scored_is_carried_over(crawl: Path, tmp_path: Path, mo
     warc(crawl, PAGES | more, IMAGES)
     small_run(out, made(crawl))
     now = read_run(str(out))["images"]
-    assert (now["groups"], "older" in now) == (groups_for(41), False) and groups_for(41) > 8
+    assert (now["groups"], "older" in now) == (groups_for(41), False)
+    assert groups_for(41) > 8
     assert max(now["parts"].values()) > 1
     assert not SEEN
     assert hashes(out, "images/segments") == segments
@@ -81,7 +82,7 @@ def test_a_run_that_is_killed_while_it_grows_goes_on(crawl: Path, tmp_path: Path
 
     with monkeypatch.context() as patch:
         patch.setattr(LayerWriter, "commit", dies)
-        with pytest.raises((Killed, RuntimeError), match="Killed|^$"):
+        with pytest.raises((Killed, RuntimeError), match=r"Killed|^$"):
             small_run(out, made(crawl))
     assert read_run(str(out))["images"]["older"]
     small_run(out, made(crawl))
@@ -99,7 +100,8 @@ def test_a_group_of_a_host_with_many_images_has_parts(crawl: Path, tmp_path: Pat
     assert max(parts.values()) >= 4
     files = (tmp_path / "a/images/image").glob("*.parquet")
     sizes = [pq.read_metadata(path).num_rows for path in files]
-    assert sum(sizes) == len(IMAGES) and max(sizes) < 12
+    assert sum(sizes) == len(IMAGES)
+    assert max(sizes) < 12
     monkeypatch.undo()
     small_run(tmp_path / "b", made(crawl))
     assert tars(tmp_path / "a") == tars(tmp_path / "b") != {}

@@ -203,9 +203,10 @@ def test_a_takedown_that_is_killed_is_done_again(tmp_path: Path, monkeypatch: py
 
     recipe_of_run = made(crawl)
     monkeypatch.setattr(takedown, "recipe_of", lambda out: recipe_of_run)
-    with monkeypatch.context() as patch, pytest.raises(Killed):
+    with monkeypatch.context() as patch:
         patch.setattr(LayerWriter, "commit", dies)
-        take_down(RunOptions(str(out), inline=True), taken)
+        with pytest.raises(Killed):
+            take_down(RunOptions(str(out), inline=True), taken)
     kept = rows(out, "fetched")["http://a.example/one.jpg"]
     (data,) = Segments(Store(str(out))).read([kept["image.id"]], [kept["fetched.segment"]], [kept["fetched.row"]])
     assert data.as_py() == IMAGES["http://a.example/one.jpg"]  # what is committed points at what is there
