@@ -63,7 +63,7 @@ def fetch(context: Context, args: Json, suspects: Sequence[Suspect], notes: Note
         for part in args["parts"]:
             one = _PartFetch(context, part, args["older"].get(part, ()), pulse, suspects)
             if not args["offline"]:
-                one.record(records, uris, settings.max_bytes)
+                one.record(records, uris, settings)
                 one.ask(budget, robots)
             tried, ok = tried + one.tried, ok + one.write()
             give_back()
@@ -181,8 +181,11 @@ class _PartFetch:
         """Whether the fetcher hung more than once over this part."""
         return sum(suspect.stop != suspect.start + 1 for suspect in self._suspects) > 1
 
-    def record(self, records: Records, uris: Mapping[str, str], most: int) -> None:
-        """Takes the images that the input holds."""
+    def record(self, records: Records, uris: Mapping[str, str], settings: FetchSettings) -> None:
+        """Takes the images that the input holds; an opt-out in the header that a crawl has kept is one as from the web."""
+        from ingest.fetching.rights import opted_out
+
+        most = settings.max_bytes
         for row in self._wanted:
             warc, offset = self._places[row]
             if warc is None or warc not in uris:
@@ -192,6 +195,8 @@ class _PartFetch:
             told: Json = {"source": "warc", "fetched": found.date}
             if found.problem:
                 self._fail(row, "damaged_record", False, {**told, "detail": found.problem})
+            elif opted_out(dict(found.fields), settings):
+                self._fail(row, "opt_out", False, told)
             elif len(found.body) > most:
                 self._fail(row, "too_large", False, told)
             else:
