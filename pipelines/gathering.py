@@ -261,7 +261,7 @@ def _merged(context: Context, batches: Iterable[pa.RecordBatch]) -> dict[str, _S
 
 def _write_part(context: Context, part: str, seen: Mapping[str, _Seen], method: str) -> None:
     """Writes `image`, unless its rows are those that are there, and `reached` of a part."""
-    kinds, most = context.recipe.captions.kinds, context.recipe.captions.most
+    kinds, most = list[str](context.recipe.captions.kinds), context.recipe.captions.most
     prefer = [kinds.index(kind) for kind in context.recipe.captions.preferred]
     order = sorted((url_host(url), _id(url), url) for url in seen)  # a host's images together
     ids, images = [id for _, id, _ in order], [(url, seen[url]) for *_, url in order]
