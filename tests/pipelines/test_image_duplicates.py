@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import PIL.Image
 import PIL.ImageFilter
 import pytest
 
+from core.errors import RecipeError
 from pipelines import looks, verification
+from pipelines.layers import Footer, LayerWriter
+from pipelines.plan import compile_plan
 from pipelines.recipe import Recipe
+from pipelines.tables import IMAGES as TABLE
 
 from .image_runs import page, recipe, rows, warc
 from .runs import hashes, small_run
@@ -89,3 +94,31 @@ def test_a_tighter_threshold_hashes_nothing_anew(crawl: Path, tmp_path: Path) ->
     assert "find duplicates of images" in ran.passes or "find duplicates" in ran.passes
     assert hashes(out, "images/perceptual") == before
     assert sum(row["duplicates.size"] > 1 for row in rows(out, "duplicates").values()) < 4
+
+
+@pytest.mark.parametrize("layer", ["image", "fetched", "perceptual", "duplicates", "fate"])
+def test_a_run_that_is_killed_and_goes_on_gives_the_same_bytes(
+    crawl: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, layer: str
+) -> None:  # fmt: skip
+    small_run(tmp_path / "whole", made(crawl))
+    commit = LayerWriter.commit
+    written = [0]
+
+    def dies(self: LayerWriter, *given: Any, **named: Any) -> Footer:
+        written[0] += (self.final.parent.parent.name, self.layer) == ("images", layer)
+        if written[0] == 3:
+            raise RuntimeError("killed")
+        return commit(self, *given, **named)
+
+    out = tmp_path / "out"
+    with monkeypatch.context() as patch:
+        patch.setattr(LayerWriter, "commit", dies)
+        with pytest.raises(RuntimeError, match="killed"):
+            small_run(out, made(crawl))
+    small_run(out, made(crawl), inline=False, workers=2)
+    assert hashes(out, "images", "shards") == hashes(tmp_path / "whole", "images", "shards") != {}
+
+
+def test_captions_are_masked_before_they_are_handed_on(crawl: Path) -> None:
+    with pytest.raises(RecipeError, match="edits captions"):
+        compile_plan(made(crawl, score=("perceptual", "{pii: {regions: []}}")), TABLE)
