@@ -51,5 +51,10 @@ def order_of_images(ids: pa.Array, area: pa.Array, sharpness: pa.Array, place: I
     to a thousandth.
     """
     areas = area.fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64)
+    return Candidates(ids, -areas, thousandths(sharpness), place)
+
+
+def thousandths(sharpness: pa.Array) -> I64:
+    """Sharpness as an order compares it, int64 (n,); null is the least."""
     sharp = sharpness.fill_null(0).to_numpy(zero_copy_only=False).astype(np.float64)
-    return Candidates(ids, -areas, np.minimum(sharp * 1000, 2.0**62).astype(np.int64), place)
+    return np.minimum(sharp * 1000, 2.0**62).astype(np.int64)

@@ -46,12 +46,12 @@ class Caption:
     """Columns of a caption: `text` names the column that holds it, `url` the one with the URL of its image ("" for none).
 
     Of languages that are written without spaces a caption has few words: rules by words want `characters` beside them.
-    Language and personal data of captions are columns of the scorers `language` and `pii`, which read `text.text`: a pass over
-    captions hands them the captions under that name.
+    Language and personal data of captions are columns of the scorers `language` and `pii`, which read `text.text`: of images
+    that is the caption.
     """
 
-    text: str = "reference.alt"
-    url: str = "reference.url"
+    text: str = "image.caption"
+    url: str = "image.url"
 
     name: ClassVar[str] = "caption"
     version: ClassVar[int] = 1
@@ -61,7 +61,7 @@ class Caption:
         for field in ("text", "url"):
             value = getattr(self, field)
             if not _COLUMN.fullmatch(value) and (field == "text" or value):
-                raise ValueError(f"{field}: a column as layer.column, such as reference.alt, not {value!r}")
+                raise ValueError(f"{field}: a column as layer.column, such as image.caption, not {value!r}")
 
     @property
     def inputs(self) -> tuple[str, ...]:

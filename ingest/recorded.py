@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import OrderedDict
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from core.errors import InputError
 from ingest.batches import parse_date
@@ -21,11 +22,13 @@ _OPEN = 16
 
 @dataclass(frozen=True)
 class Recorded:
-    """A body without its codings, when it was captured, and what is wrong with the record, empty if nothing."""
+    """A body without its codings, when it was captured, what is wrong with the record, empty if nothing, and the
+    fields of the HTTP header, names in lower case."""
 
     body: bytes = b""
     date: dt.datetime | None = None
     problem: str = ""
+    fields: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 class Records:
@@ -50,7 +53,7 @@ class Records:
             return Recorded(record.block[:limit], date)
         response = parse_response(record.block)
         body, _ = decode_body(response.body, response.fields, limit)
-        return Recorded(body, date)
+        return Recorded(body, date, fields=response.fields)
 
     def _record(self, uri: str, offset: int) -> RawRecord | None:
         if uri not in self._files:

@@ -1,7 +1,7 @@
 """Finds duplicates: the steps from the keys of each source to the layers, as tasks of one Beam pipeline.
 
-With MinHash, candidate pairs are verified between the matching of keys and the joining of edges. Clusters of more
-rows than one process can hold are found by alternating stars instead, some rounds a pipeline.
+With MinHash, or hashes of images, candidate pairs are verified between the matching of keys and the joining of edges.
+Clusters of more rows than one process can hold are found by alternating stars instead, some rounds a pipeline.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Any
 
 from pipelines.context import Context
 from pipelines.elections import to_describe
+from pipelines.looks import keys_a_row, look_layers
 from pipelines.partitions import most_groups, power
 from pipelines.passes import Passes
 from pipelines.progress import Pass
@@ -77,18 +78,19 @@ def _over_large_graph(
 def _until_edges(context: Context, sources: Sequence[Source], rows: int, workers: int) -> tuple[list[Json], Steps]:
     """The tasks that collect keys, and the steps from them to edges."""
     most = most_groups(len(sources), workers)
-    near = near_layers(context.plan)
+    near, looks = near_layers(context.plan), look_layers(context.plan)
     ways = 1 + 2 * (len(context.plan.dedup_layers) - len(near))
     partitions = {"exact": power(rows * ways, PARTITION_KEYS)}
     partitions |= {layer.name: power(rows * (near_scorer(layer).bands + 1), PARTITION_KEYS) for layer in near}
+    partitions |= {layer.name: power(rows * keys_a_row(layer), PARTITION_KEYS) for layer in looks}
     split = {"partitions": partitions, "groups": {name: min(number, most) for name, number in partitions.items()}}
-    pairs = {layer.name: pair_partitions(rows, most) for layer in near}
+    pairs = {layer.name: pair_partitions(rows, most) for layer in [*near, *looks]}
     tasks = [
         {"kind": "collect_keys", "args": {"ordinal": i, "source": source.to_json(), **split}}
         for i, source in enumerate(sources)
     ]  # fmt: skip
     steps: Steps = [("match_keys", {**split, "pair_partitions": pairs})]
-    if any(near_scorer(layer).verify != "none" for layer in near):
+    if looks or any(near_scorer(layer).verify != "none" for layer in near):
         steps += [("gather_pairs", {}), ("send_signatures", {}), ("verify_pairs", {})]
     if any(near_scorer(layer).verify == "jaccard" for layer in near):
         steps += [("send_shingles", {}), ("settle_pairs", {})]

@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from core.components import Components
 from core.files import storage_errors
 from core.hashing import ID_TYPE, splitmix64
+from core.scorer import column
 from dedup.election import DUPLICATES as DUPLICATES_SCHEMA
 from dedup.election import EARLIER, NO_DATE, Candidates, duplicates, elect_labels, same_records
 from pipelines.chunks import flat
@@ -26,9 +27,10 @@ from pipelines.context import Context
 from pipelines.exchange import Pointer, read_chunks, write_chunks
 from pipelines.matching import EDGES, ROWS, read_rows, send
 from pipelines.partitions import chunks_by, power
-from pipelines.plan import DUPLICATES, IDENTITY, IDENTITY_SCHEMA
+from pipelines.plan import DUPLICATES, EDITED, IDENTITY, IDENTITY_SCHEMA
 from pipelines.source_rows import Reader
 from pipelines.sources import PART, SHIFT, TABLE, Source, by_source, dense_places, places_of
+from pipelines.tables import IMAGES
 
 U64 = npt.NDArray[np.uint64]
 I64 = npt.NDArray[np.int64]
@@ -39,14 +41,17 @@ _EDGE_ROWS = 1 << 20
 MEMBERS = pa.schema([("row", pa.uint64()), ("cluster", pa.uint64())])
 #: Members with what the order looks at, whether they take part, whether they are of this run, and of its parts: records of
 #: one id are one record there, while a table of signatures may name its rows as it likes.
-_DESCRIBED = pa.schema([*MEMBERS, *ROWS, ("own", pa.bool_()), ("named", pa.bool_())])
+_DESCRIBED = pa.schema([*MEMBERS, *ROWS, ("own", pa.bool_()), ("named", pa.bool_()), ("caption", pa.string())])
+#: Of images that are kept: what else is said of their cluster, at most so many captions.
+ALTERNATES = column("alternates", pa.list_(pa.string()), "captions of the other images of its cluster, the best first")
+MOST_ALTERNATES = 16
 #: What `dedup cluster` writes, beside the `id` of the table: rows are counted over all files in their order.
 CLUSTERS = pa.schema([("row", pa.int64()), ("cluster", pa.int64()), ("size", pa.int64()), ("kept", pa.bool_())])
 #: A scratch file with the number of each source's first row.
 BASES = "bases.json"
 _RESULTS = pa.schema([
     ("row", pa.int64()), ("same_record", pa.bool_()), ("cluster", ID_TYPE), ("size", pa.int64()), ("kept", pa.bool_()),
-    ("earlier", pa.bool_()), ("winner", pa.uint64()),
+    ("earlier", pa.bool_()), ("winner", pa.uint64()), ("alternates", pa.list_(pa.string())),
 ])  # fmt: skip
 
 
@@ -102,7 +107,10 @@ def describe(context: Context, args: dict[str, Any]) -> dict[str, Any]:
     told = described.take(pa.array(places_of(rows)))
     told = _emptied_last(told, Reader(context, source).emptied(places_of(rows)))
     flags = (pa.array(np.full(len(rows), flag)) for flag in (source.own, source.kind == PART))
-    batch = pa.RecordBatch.from_arrays([pa.array(rows), pa.array(clusters), *told.columns, *flags], schema=_DESCRIBED)
+    captions = pa.nulls(len(rows), pa.string())
+    if context.table is IMAGES:
+        captions = Reader(context, source).column(EDITED, places_of(rows))
+    batch = pa.RecordBatch.from_arrays([pa.array(rows), pa.array(clusters), *told.columns, *flags, captions], schema=_DESCRIBED)
     partition = (splitmix64(clusters) % np.uint64(given[0][0])).astype(np.int64)
     return {"emit": emit + send(context, f"election-{ordinal:08d}-members", ["elect"], chunks_by(batch, partition), _DESCRIBED)}
 
@@ -125,6 +133,7 @@ def elect(context: Context, args: dict[str, Any]) -> dict[str, Any]:
     rows = table.column("row").to_numpy()
     order = np.argsort(rows, kind="stable")
     rows, table = rows[order], table.take(pa.array(order))
+    captions = flat(table.column("caption"))
     own, named, alive = (table.column(name).to_numpy() for name in ("own", "named", "alive"))
     candidates = Candidates(
         flat(table.column("id")), table.column("date").to_numpy(), table.column("length").to_numpy(),
@@ -137,7 +146,8 @@ def elect(context: Context, args: dict[str, Any]) -> dict[str, Any]:
     election = elect_labels(candidates, labels.reshape(-1), alive & ~same)
     elected = duplicates(candidates, election)
     winners = rows[np.maximum(election.winner, 0)]
-    arrays = [pa.array(places_of(rows)), pa.array(same), *elected.columns, pa.array(winners)]
+    others = alternates(candidates, election.winner, captions) if context.table is IMAGES else pa.nulls(len(rows), ALTERNATES.type)
+    arrays = [pa.array(places_of(rows)), pa.array(same), *elected.columns, pa.array(winners), others]
     result = pa.RecordBatch.from_arrays(arrays, schema=_RESULTS)
     chunks = {o: result.slice(at.start, at.stop - at.start) for o, at in by_source(rows) if own[at.start]}
     return {"emit": send(context, f"election-results-{args['key'][1]:08d}", ["write"], chunks, _RESULTS)}
@@ -175,12 +185,37 @@ def _write_part(
         writer.commit(method, source=told)
     if not context.plan.dedup_layers:
         return
-    arrays = _elected(described, results, ~alive | same)
+    arrays, schema = _elected(described, results, ~alive | same), DUPLICATES_SCHEMA
     if source.decided:
         arrays = _as_decided(context, part, described, arrays)
-    with context.writer(DUPLICATES, part, DUPLICATES_SCHEMA) as writer:
-        writer.write(ids, pa.RecordBatch.from_arrays(arrays, schema=DUPLICATES_SCHEMA))
+    if context.table is IMAGES:
+        arrays, schema = [*arrays, _alternates(results, rows)], schema.append(ALTERNATES)
+    with context.writer(DUPLICATES, part, schema) as writer:
+        writer.write(ids, pa.RecordBatch.from_arrays(arrays, schema=schema))
         writer.commit(method, source=told)
+
+
+def alternates(candidates: Candidates, winner: I64, captions: pa.Array) -> pa.Array:
+    """Of each winner the captions of the others in its cluster, those of the better first, each once and without its own; null
+    for other rows (-1: was not in the election)."""
+    losers = np.flatnonzero((winner >= 0) & (winner != np.arange(len(winner))))
+    ids = candidates.ids.take(pa.array(losers)).to_pylist()
+    order = sorted(range(len(losers)), key=lambda i: (candidates.date[losers[i]], -candidates.length[losers[i]], ids[i]))
+    found: dict[int, dict[str, None]] = {}
+    for i in order:
+        told = captions[losers[i]].as_py()
+        mine = found.setdefault(int(winner[losers[i]]), {})
+        if told and len(mine) < MOST_ALTERNATES and told != captions[int(winner[losers[i]])].as_py():
+            mine[told] = None
+    return pa.array([list(found[row]) if row in found else None for row in range(len(winner))], ALTERNATES.type)
+
+
+def _alternates(results: pa.Table, rows: int) -> pa.Array:
+    """The alternates of a part's rows; empty where there are none."""
+    take = np.full(rows, -1, np.int64)
+    take[results.column("row").to_numpy()] = np.arange(len(results))
+    taken = flat(results.column("alternates")).take(pa.array(take, mask=take < 0))
+    return pc.coalesce(taken, pa.scalar([], ALTERNATES.type))
 
 
 def write_clusters(context: Context, ordinal: int, source: Source, results: pa.Table) -> dict[str, Any]:

@@ -1,11 +1,12 @@
 """References to images, as tasks: collect those of each document part, and build the images of each group of hosts.
 
-References travel packed, with captions counted; a group holds all images of a host, so that one task at a time asks it.
+References travel packed, with captions counted, in the order of their images; a group holds all images of a host, so that one
+task at a time asks it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,11 +21,11 @@ from core.hashing import ID_TYPE
 from ingest.batches import TIMESTAMP
 from ingest.parts import Part
 from pipelines.context import Context
-from pipelines.exchange import Pointer, read_chunks
+from pipelines.exchange import Mapped, Pointer
 from pipelines.image_layers import IMAGE_SCHEMA, REACHED, REACHED_SCHEMA, part_names
 from pipelines.layers import RowReader, layer_path, read_footer
 from pipelines.matching import send
-from pipelines.partitions import chunks_by, in_partitions, most_groups, partition_of, power
+from pipelines.partitions import chunks_by, most_groups, partition_of, power
 from pipelines.passes import Passes
 from pipelines.plan import FATE
 from pipelines.progress import Pass
@@ -33,7 +34,8 @@ from pipelines.view import Joined
 
 Json = dict[str, Any]
 NAME = "gather images"
-#: Groups of hosts, of so many references each, that the first run chooses; rows that it puts in one part of a group.
+#: Groups of hosts, of so many references each, and images of one part of a group: a later run may double both, and never
+#: goes back.
 FEWEST_GROUPS, MOST_GROUPS, GROUP_REFERENCES = 8, 4096, 20_000
 PART_ROWS = 20_000
 #: A caption is cut at so many characters; of an image a document part sends so many times as many as are kept.
@@ -46,6 +48,8 @@ ITEMS = pa.schema([
     ("length", pa.int64()),
 ])  # fmt: skip
 _ROWS = 1 << 13
+#: Keys that are sorted at a time, to count images.
+_SLAB = 1 << 22
 _NO_DATE = "9999"
 
 
@@ -54,9 +58,9 @@ def groups_for(references: int) -> int:
     return min(max(power(references, GROUP_REFERENCES), FEWEST_GROUPS), MOST_GROUPS)
 
 
-def group_name(group: int) -> str:
-    """What a group of hosts is called; its parts have a number behind it."""
-    return f"hosts-{group:04d}"
+def group_name(groups: int, group: int) -> str:
+    """What one of so many groups of hosts is called; its parts have theirs behind it (`image_layers.part_names`)."""
+    return f"hosts-{groups:04d}-{group:04d}"
 
 
 def image_part(name: str, size: int = 0) -> Part:
@@ -114,10 +118,10 @@ def collect(context: Context, args: Json) -> Json:
         seen = _of_part(context, part)
         references += sum(one.count for one in seen.values())
         batch = pa.RecordBatch.from_pylist([
-            *_items(seen, context.recipe.captions.most * SENT), *_records(context, part)
+            *_items(seen, context.recipe.captions.most * SENT, groups), *_records(context, part, groups)
         ], schema=ITEMS)  # fmt: skip
-        group = partition_of(batch.column("key").to_numpy(), groups)
-        chunks = chunks_by(batch, group, groups // receivers)
+        batch = batch.take(pa.array(np.argsort(batch.column("key").to_numpy(), kind="stable")))
+        chunks = chunks_by(batch, partition_of(batch.column("key").to_numpy(), groups), groups // receivers)
         emit += send(context, f"images-{ordinal:08d}-{number:06d}", ["images"], chunks, ITEMS)
     return {"rows": references, "emit": emit}
 
@@ -155,15 +159,15 @@ def _of_part(context: Context, part: str) -> dict[str, _Seen]:
     return seen
 
 
-def _items(seen: Mapping[str, _Seen], most: int) -> Iterator[Json]:
+def _items(seen: Mapping[str, _Seen], most: int, groups: int) -> Iterator[Json]:
     for url, one in seen.items():
-        common = {"key": _key(url), "url": url}
+        common = {"key": _key(url, groups), "url": url}
         yield {**common, "kind": _SHOWN, "count": one.count, "kept": one.kept}
         for kind, text, count, document, kept in one.best(most):
             yield {**common, "kind": kind, "text": text, "document_id": document, "count": count, "kept": kept}
 
 
-def _records(context: Context, part: str) -> Iterator[Json]:
+def _records(context: Context, part: str, groups: int) -> Iterator[Json]:
     """The records of a part that hold images."""
     warc = image_part(part).path
     names = ("url", "reason", "date", "offset", "length")
@@ -174,70 +178,93 @@ def _records(context: Context, part: str) -> Iterator[Json]:
             for row in found.to_pylist():
                 if row["url"]:
                     place = {name: row[name] for name in ("date", "offset", "length")}
-                    yield {"key": _key(row["url"]), "url": row["url"], "kind": _RECORD, "warc": warc, **place}
+                    yield {"key": _key(row["url"], groups), "url": row["url"], "kind": _RECORD, "warc": warc, **place}
 
 
-def _key(url: str) -> int:
-    """What an image's group follows from: its host."""
-    return xxhash.xxh3_64_intdigest(url_host(url).encode())
+def _id(url: str) -> bytes:
+    return xxhash.xxh3_128_digest(url.encode("utf-8", "surrogatepass"))
+
+
+def _key(url: str, groups: int) -> int:
+    """An image's place in the order of all: by its group, which follows from its host, then by its id."""
+    bits = groups.bit_length() - 1
+    group = xxhash.xxh3_64_intdigest(url_host(url).encode()) >> (64 - bits)
+    return group << (64 - bits) | int.from_bytes(_id(url)[:8], "big") >> bits
 
 
 def build(context: Context, args: Json) -> Json:
-    """Writes the images of some groups of hosts."""
+    """Writes the images of some groups of hosts, one part after the other: in memory are the images of one."""
     receiver, groups, receivers = int(args["key"][1]), int(args["groups"]), int(args["receivers"])
-    batches = read_chunks(Pointer.from_json(value) for value in args["values"] if value is not None)
+    found = Mapped(context.store, (Pointer.from_json(value) for value in args["values"] if value is not None))
+    items = _Sorted(found)
     together = groups // receivers
     built: dict[str, int] = {}
-    rows = 0
-    for pieces in in_partitions(batches, "key", groups, receivers, receiver):
-        table = pa.Table.from_batches(pieces, ITEMS)
-        if len(table):
-            group = int(partition_of(table.column("key").slice(0, 1).to_numpy(), groups)[0])
-            built[group_name(group)] = _write_group(context, args, group, _merged(table))
-            rows += len(table)
     for group in range(receiver * together, (receiver + 1) * together):
-        if group_name(group) not in built:
-            built[group_name(group)] = _write_group(context, args, group, {})
-    return {"built": built, "rows": rows}
+        name, low, width = group_name(groups, group), group * (1 << 64) // groups, (1 << 64) // groups
+        parts = max(int(args["known"].get(name, 1)), power(items.images(low, low + width), PART_ROWS))
+        for number, part in enumerate(part_names(name, parts)):
+            start = low + number * width // parts
+            _write_part(context, part, _merged(context, items.between(start, start + width // parts)), str(args["method"]))
+            found.forget()
+        built[name] = parts
+    return {"built": built, "rows": sum(len(batch) for batch in found.batches)}
 
 
-def _merged(table: pa.Table) -> dict[str, _Seen]:
+class _Sorted:
+    """Items of several senders, each chunk in the order of its keys; `found` may let go of their pages at any time."""
+
+    def __init__(self, found: Mapped) -> None:
+        self._batches = found.batches
+        self._keys = [batch.column("key").to_numpy() for batch in found.batches]
+
+    def between(self, low: int, high: int) -> Iterator[pa.RecordBatch]:
+        """The items whose keys are from `low` to below `high`."""
+        for batch, (start, stop) in zip(self._batches, self._bounds(low, high), strict=True):
+            if start < stop:
+                yield batch.slice(start, stop - start)
+
+    def images(self, low: int, high: int) -> int:
+        """How many different keys there are; of many those of a slab are looked at at a time."""
+        some = [keys[start:stop] for keys, (start, stop) in zip(self._keys, self._bounds(low, high), strict=True) if start < stop]
+        if sum(map(len, some)) > _SLAB and high - low > 1:
+            middle = (low + high) // 2
+            return self.images(low, middle) + self.images(middle, high)
+        return len(np.unique(np.concatenate(some))) if some else 0
+
+    def _bounds(self, low: int, high: int) -> Iterator[tuple[int, int]]:
+        for keys in self._keys:
+            ends = (len(keys) if bound >> 64 else int(np.searchsorted(keys, np.uint64(bound))) for bound in (low, high))
+            yield next(ends), next(ends)
+
+
+def _merged(context: Context, batches: Iterable[pa.RecordBatch]) -> dict[str, _Seen]:
+    """The images of some items by address."""
     seen: dict[str, _Seen] = {}
-    for batch in table.to_batches(_ROWS):
-        for row in batch.to_pylist():
-            one = seen.get(row["url"])
-            if one is None:
-                one = seen[row["url"]] = _Seen()
-            if row["kind"] == _SHOWN:
-                one.count += row["count"]
-                one.kept |= row["kept"]
-            elif row["kind"] == _RECORD:
-                date = row["date"].isoformat() if row["date"] else _NO_DATE
-                record = date, row["warc"], row["offset"], row["length"]
-                one.record = record if one.record is None else min(one.record, record)
-            else:
-                one.say(row["kind"], row["text"], row["count"], row["document_id"], row["kept"])
+    most = context.recipe.captions.most * SENT
+    for row in (row for batch in batches for start in range(0, len(batch), _ROWS) for row in batch.slice(start, _ROWS).to_pylist()):
+        one = seen.get(row["url"])
+        if one is None:
+            one = seen[row["url"]] = _Seen()
+        if row["kind"] == _SHOWN:
+            one.count += row["count"]
+            one.kept |= row["kept"]
+        elif row["kind"] == _RECORD:
+            date = row["date"].isoformat() if row["date"] else _NO_DATE
+            record = date, row["warc"], row["offset"], row["length"]
+            one.record = record if one.record is None else min(one.record, record)
+        else:
+            one.say(row["kind"], row["text"], row["count"], row["document_id"], row["kept"])
+            if len(one.captions) > most * SENT:  # a picture on a million pages, with another text on each
+                one.captions = {(kind, text): (n, id, kept) for kind, text, n, id, kept in one.best(most)}
     return {url: one for url, one in seen.items() if one.count}
 
 
-def _write_group(context: Context, args: Json, group: int, seen: Mapping[str, _Seen]) -> int:
-    """Writes the parts of a group; how many there are."""
-    name = group_name(group)
-    parts = int(args["known"].get(name) or max(1, -(-len(seen) // PART_ROWS)))
-    ids = {url: xxhash.xxh3_128_digest(url.encode("utf-8", "surrogatepass")) for url in seen}
-    for number, part in enumerate(part_names(name, parts)):
-        mine = [url for url in seen if int.from_bytes(ids[url][:8], "little") % parts == number]
-        mine.sort(key=lambda url: (url_host(url), ids[url]))
-        source = {"groups": int(args["groups"]), "parts": parts}
-        _write_part(context, part, [ids[url] for url in mine], [(url, seen[url]) for url in mine], source, str(args["method"]))
-    return parts
-
-
-def _write_part(
-    context: Context, part: str, ids: Sequence[bytes], images: Sequence[tuple[str, _Seen]], source: Json, method: str
-) -> None:  # fmt: skip
+def _write_part(context: Context, part: str, seen: Mapping[str, _Seen], method: str) -> None:
     """Writes `image`, unless its rows are those that are there, and `reached` of a part."""
-    kinds, most = context.recipe.captions.kinds, context.recipe.captions.most
+    kinds, most = list[str](context.recipe.captions.kinds), context.recipe.captions.most
+    prefer = [kinds.index(kind) for kind in context.recipe.captions.preferred]
+    order = sorted((url_host(url), _id(url), url) for url in seen)  # a host's images together
+    ids, images = [id for _, id, _ in order], [(url, seen[url]) for *_, url in order]
     rows: list[Json] = []
     marks: list[Json] = []
     gone = context.removed({"id": pa.array(ids, ID_TYPE), context.table.url: pa.array([url for url, _ in images], pa.string())})
@@ -251,7 +278,9 @@ def _write_part(
                 for kind, text, count, document, _ in captions
             ],
         })  # fmt: skip
-        marks.append({"reached": one.kept, "captions": [kept for *_, kept in captions]})
+        said = {kind: text for kind, text, _, _, kept in reversed(captions) if kept}  # of a kind the first
+        caption = next((said[kind] for kind in prefer if kind in said), "")
+        marks.append({"reached": one.kept, "captions": [kept for *_, kept in captions], "caption": caption})
     schema = pa.schema(list(IMAGE_SCHEMA)[1:])
     found = pa.array(ids, ID_TYPE)
     batch, reached = pa.RecordBatch.from_pylist(rows, schema=schema), pa.RecordBatch.from_pylist(marks, schema=REACHED_SCHEMA)
@@ -259,11 +288,13 @@ def _write_part(
     if not _is_there(context, part, digest):
         with context.writer(context.table.first, part, schema) as writer:
             writer.write(found, batch)
-            writer.commit(context.plan.ingest_method, source={"digest": digest, **source})
+            writer.commit(context.plan.ingest_method, source={"digest": digest})
     with context.writer(REACHED, part, REACHED_SCHEMA) as writer:
         writer.write(found, reached)
         told = xxhash.xxh3_128_hexdigest(bytes(memoryview(reached.serialize())))
-        writer.commit(method, extra={"marks": told})
+        looked_at = [row for row, mark in zip(rows, marks, strict=True) if mark["reached"]]
+        held = sum(row["warc"] is not None for row in looked_at)
+        writer.commit(method, extra={"marks": told, "reached": len(looked_at), "held": held})
 
 
 def _is_there(context: Context, part: str, digest: str) -> bool:

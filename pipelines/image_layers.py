@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
+
 import pyarrow as pa
 
 from core.hashing import ID_TYPE
 from core.scorer import column
 from ingest.batches import TIMESTAMP
 
-#: The texts that a page has with an image, in the order in which they stand.
+#: The texts that a page has with an image, in the order in which they stand; those of which its caption is chosen, by
+#: preference, unless a recipe says otherwise.
 KINDS = ("alt", "figcaption", "legend", "title", "before", "after")
+PREFERRED = ("alt", "figcaption", "title")
 CAPTIONS = pa.list_(pa.struct([
     pa.field("text", pa.string()), pa.field("kind", pa.string()), pa.field("document_id", ID_TYPE), pa.field("count", pa.int32()),
 ]))  # fmt: skip
@@ -26,6 +31,7 @@ IMAGE_SCHEMA = pa.schema([
 REACHED_SCHEMA = pa.schema([
     column("reached", pa.bool_(), "a page that shows it is kept"),
     column("captions", pa.list_(pa.bool_()), "of each of its captions, whether a page that is kept says it"),
+    column("caption", pa.string(), "the first by kind that a page that is kept says; empty if there is none"),
 ])  # fmt: skip
 FETCHED_SCHEMA = pa.schema([
     column("status", pa.string(), "`ok`, or why there are no bytes; null if it was not tried"),
@@ -49,5 +55,21 @@ REACHED, FETCHED, SEGMENTS = "reached", "fetched", "segments"
 
 
 def part_names(group: str, parts: int) -> list[str]:
-    """The parts of a group of hosts."""
-    return [f"{group}-{number:02d}" for number in range(parts)]
+    """The parts of a group of hosts, when they are so many: each holds a run of ids."""
+    return [f"{group}-{parts:02d}-{number:02d}" for number in range(parts)]
+
+
+def overlapping(part: str, others: Iterable[str]) -> list[str]:
+    """Those of other parts, of fewer or more groups or parts, that may hold images of this one."""
+
+    def spans(name: str) -> Iterator[tuple[Fraction, Fraction]]:
+        groups, group, parts, number = map(int, name.split("-")[1:])
+        for many, at in ((groups, group), (parts, number)):
+            yield Fraction(at, many), Fraction(at + 1, many)
+
+    mine = list(spans(part))
+
+    def meets(other: str) -> bool:
+        return all(low < end and start < high for (low, high), (start, end) in zip(mine, spans(other), strict=True))
+
+    return [other for other in others if meets(other)]

@@ -1,6 +1,6 @@
 """Images as samples of shards: img2dataset's members and keys (github.com/rom1504/img2dataset, downloader.py) plus our scores.
 
-An image is made in its output's size when it is sent to its shard; its caption is the first that a page that is kept says.
+An image is made in its output's size when it is sent to its shard; its caption is that of `reached`, after all edits.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import pyarrow as pa
 
 from pipelines.context import Context
 from pipelines.fates import Verdicts
-from pipelines.image_layers import FETCHED, REACHED
+from pipelines.image_layers import FETCHED
+from pipelines.plan import DUPLICATES, EDITED
 from pipelines.recipe import Output
 from pipelines.recipe_images import Encoding, image_file
 from pipelines.segments import Segments
@@ -22,8 +23,6 @@ from pipelines.slabs import chosen_rows, in_slabs
 from pipelines.view import Columns
 
 I64 = npt.NDArray[np.int64]
-#: The kinds of caption that an output prefers unless it says which.
-PREFERRED = ("alt", "figcaption", "title")
 TOO_MANY_PIXELS = "too_many_pixels"
 #: What img2dataset tells of an image, but for its key: names of columns of a sample.
 TOLD = pa.schema([
@@ -35,7 +34,10 @@ TOLD = pa.schema([
 TEXT, IMAGE = "text", "image"
 #: Where an image's bytes are, and what a sample says of it.
 _PLACES = (f"{FETCHED}.segment", f"{FETCHED}.row")
-_SAID = ("image.url", "image.captions", f"{REACHED}.captions", *(f"{FETCHED}.{name}" for name in ("sha256", "width", "height")))
+#: The captions of the other images of a cluster, in the layer of the election and in a sample.
+_ALTERNATES = f"{DUPLICATES}.alternates"
+ALTERNATES = pa.field("captions_alternate", pa.list_(pa.string()))
+_SAID = ("image.url", EDITED, *(f"{FETCHED}.{name}" for name in ("sha256", "width", "height")))
 #: Images that are made at a time.
 _ROWS = 16
 
@@ -70,11 +72,13 @@ def payload(
 ) -> Iterator[pa.Table]:  # fmt: skip
     """Members and metadata of the rows (sorted) of parts, with their places in a column `place`, `slab` bytes or so at a
     time."""
-    scores = [name for name, _ in metadata if name not in TOLD.names]
+    scores = [name for name, _ in metadata if name not in (*TOLD.names, ALTERNATES.name)]
     maker = _Maker(context, output)
 
     def made() -> Iterator[pa.RecordBatch]:
-        for batch, wanted, start in chosen_rows(context, parts, [*_PLACES, *_SAID, *scores], rows):
+        edits = [layer for layer in context.plan.layers if layer.edits]
+        others = [_ALTERNATES] if context.plan.dedup_layers else []
+        for batch, wanted, start in chosen_rows(context, parts, [*_PLACES, *_SAID, *others, *scores], rows, edits):
             for first in range(0, len(wanted), _ROWS):
                 some = wanted[first : first + _ROWS]
                 yield maker.make({n: c.take(pa.array(some)) for n, c in batch.items()}, scores, place, some + start)
@@ -88,27 +92,25 @@ class _Maker:
     def __init__(self, context: Context, output: Output) -> None:
         self._segments = Segments(context.store)
         self._file = image_file(output.resize, output.encode)
-        self._kinds = output.caption or [kind for kind in PREFERRED if kind in context.recipe.captions.kinds]
 
     def make(self, columns: Columns, scores: Sequence[str], place: str, places: I64) -> pa.RecordBatch:
         """The samples of some rows, whose places go with them."""
         files = self._segments.read(*(columns[n].to_pylist() for n in ("id", *_PLACES)))
         images: list[bytes] = []
         told: list[dict[str, Any]] = []
-        for file, url, captions, marks, sha256, width, height in zip(
-            files, *(columns[name].to_pylist() for name in _SAID), strict=True
-        ):
+        for file, url, caption, sha256, width, height in zip(files, *(columns[n].to_pylist() for n in _SAID), strict=True):
             made, about = self._convert(memoryview(file.as_buffer()).tobytes())
             images.append(made)
             told.append({
-                "url": url, "caption": self._caption(captions, marks), **about, "original_width": width, "original_height": height,
+                "url": url, "caption": caption or "", **about, "original_width": width, "original_height": height,
                 "sha256": sha256.hex(), "exif": "{}",
             })  # fmt: skip
         about = pa.RecordBatch.from_pylist(told, schema=TOLD)
         made = {
             TEXT: about.column("caption"), IMAGE: pa.array(images, pa.large_binary()), "id": columns["id"],
-            **dict(zip(TOLD.names, about.columns, strict=True)), **{name: columns[name] for name in scores},
-            place: pa.array(places),
+            **dict(zip(TOLD.names, about.columns, strict=True)),
+            **({ALTERNATES.name: columns[_ALTERNATES]} if _ALTERNATES in columns else {}),
+            **{name: columns[name] for name in scores}, place: pa.array(places),
         }  # fmt: skip
         return pa.RecordBatch.from_arrays(list(made.values()), names=list(made))
 
@@ -122,9 +124,3 @@ class _Maker:
         except ImageError as error:
             return b"", {"status": "failed_to_resize", "error_message": str(error)}
         return made.data, {"status": "success", "width": made.width, "height": made.height}
-
-    def _caption(self, captions: Sequence[Mapping[str, Any]], marks: Sequence[bool]) -> str:
-        """The caption of the first kind that a kept page says, empty if there is none."""
-        said = [caption for caption, mark in zip(captions, marks, strict=True) if mark]
-        return next((caption["text"] for kind in self._kinds for caption in said if caption["kind"] == kind), "")
-

@@ -27,6 +27,7 @@ from pipelines.layers import read_footer, read_layer
 from pipelines.memory import give_back
 from pipelines.notes import NoteBook
 from pipelines.plan import fetched_method
+from pipelines.pool import Suspect
 from pipelines.progress import meanwhile
 from pipelines.segments import SegmentWriter, segment_path
 
@@ -41,12 +42,15 @@ SEGMENT_BYTES, WRITE_SECONDS = 64 << 20, 30.0
 INPUTS = "image-inputs.json"
 #: Why there is no image where the web is not asked.
 NOT_IN_INPUT = "not_in_input"
+#: Why there is no image whose bytes a worker died of, and of one that was not asked for as the fetcher hung.
+UNREADABLE, NOT_REACHED = "unreadable", "not_reached"
 _STROKE_SECONDS = 5.0
 _LONGEST_DETAIL = 200
 
 
-def fetch(context: Context, args: Json, notes: NoteBook) -> Json:
-    """Gets the images of the parts of a group, in their order; returns how many were tried, and how many there are."""
+def fetch(context: Context, args: Json, suspects: Sequence[Suspect], notes: NoteBook) -> Json:
+    """Gets the images of the parts of a group, in their order; returns how many were tried, and how many there are. `suspects`
+    are what workers died of that did this before."""
     from ingest.fetching import RobotsCache, Spent
 
     uris: Mapping[str, str] = json.loads(context.store.scratch(INPUTS).read_bytes())
@@ -54,18 +58,60 @@ def fetch(context: Context, args: Json, notes: NoteBook) -> Json:
     robots = RobotsCache(_read_robots(context, args["group"]))
     budget = _Budget(settings, Spent())
     tried = ok = 0
-    # The notes tell that the task goes on: hosts may ask for long pauses, and each request has an end of its own.
-    with Records(context.ingest) as records, meanwhile(lambda: notes.done(0), _STROKE_SECONDS, "alive"):
+    pulse = Pulse(notes, quiet_seconds(settings))
+    with Records(context.ingest) as records, meanwhile(pulse.beat, _STROKE_SECONDS, "alive"):
         for part in args["parts"]:
-            one = _PartFetch(context, part, notes)
+            one = _PartFetch(context, part, args["older"].get(part, ()), pulse, suspects)
             if not args["offline"]:
-                one.record(records, uris, settings.max_bytes)
+                one.record(records, uris, settings)
                 one.ask(budget, robots)
             tried, ok = tried + one.tried, ok + one.write()
             give_back()
     if budget.spent.requests:
         _write_robots(context, args["group"], robots)
     return {"group": args["group"], "rows": tried, "kept": ok, "requests": budget.spent.requests}
+
+
+def quiet_seconds(settings: FetchSettings) -> float:
+    """How long the fetcher may go without an outcome: every request has an end, and hosts may ask for pauses between tries."""
+    pause = max(
+        settings.longest_pause_seconds, settings.max_retry_after_seconds, settings.max_crawl_delay_seconds,
+        settings.host_interval_seconds,
+    )  # fmt: skip
+    one = settings.dns_seconds + settings.total_seconds + pause
+    return 2 * (settings.retries + 1) * one  # robots.txt may be asked for first
+
+
+class Pulse:
+    """Notes what a task has at hand. While it waits for the web its clock goes on, but no longer than the fetcher may be silent;
+    while one image is read the clock stands, so that what hangs is seen as stuck."""
+
+    def __init__(self, notes: NoteBook, quiet_seconds: float) -> None:
+        self._notes, self._quiet = notes, quiet_seconds
+        self._waits: tuple[str, int] | None = None
+        self._since = 0.0
+
+    def reading(self, layer: str, row: int) -> None:
+        """One image is at hand."""
+        self._waits = None
+        self._notes.scoring(layer, row, row + 1)
+
+    def waiting(self, layer: str, rows: int) -> None:
+        """The web is asked for some of the part's rows."""
+        self._since = time.monotonic()
+        self._waits = layer, rows
+        self._notes.scoring(layer, 0, rows)
+
+    def done(self) -> None:
+        """One image more is through."""
+        self._waits = None
+        self._notes.done(1)
+
+    def beat(self) -> None:
+        """Called every few seconds, by another thread."""
+        waits = self._waits
+        if waits is not None and time.monotonic() - self._since < self._quiet:
+            self._notes.scoring(waits[0], 0, waits[1])
 
 
 def write_inputs(context: Context, parts: Sequence[Part]) -> None:
@@ -96,14 +142,19 @@ class _Budget:
 class _PartFetch:
     """The images of one part: what is known of each, and the segment that is being written."""
 
-    def __init__(self, context: Context, part: str, notes: NoteBook) -> None:
-        self._context, self._part, self._notes = context, part, notes
+    def __init__(
+        self, context: Context, part: str, older: Sequence[str], pulse: Pulse, suspects: Sequence[Suspect]
+    ) -> None:  # fmt: skip
+        self._context, self._part, self._pulse = context, part, pulse
+        self._layer = f"{FETCHED} {part}"
+        self._suspects = [suspect for suspect in suspects if suspect.layer == self._layer]
         images = read_layer(context.path(context.table.first, part), ["id", "url", "warc", "offset"]).combine_chunks()
         self._reached = read_layer(context.path(REACHED, part), ["reached"]).column(0).to_pylist()
         self._ids: list[bytes] = images.column("id").to_pylist()
         self._urls: list[str] = images.column("url").to_pylist()
         self._places = list(zip(images.column("warc").to_pylist(), images.column("offset").to_pylist(), strict=True))
-        known = self._known()
+        names = [part] if context.path(FETCHED, part).exists() else [part, *older]
+        known = {id: row for name in names for id, row in self._known(name).items()}
         blank = dict.fromkeys(FETCHED_SCHEMA.names)
         self._rows: list[Json] = [known.get(id, blank) for id in self._ids]
         columns = {"id": images.column("id").combine_chunks(), context.table.url: images.column("url").combine_chunks()}
@@ -115,17 +166,37 @@ class _PartFetch:
         self._pending: list[int] = []
         self._written = time.monotonic()
         self.tried = 0
+        self._leave_suspects()
 
-    def record(self, records: Records, uris: Mapping[str, str], most: int) -> None:
-        """Takes the images that the input holds."""
+    def _leave_suspects(self) -> None:
+        """An image that a worker died of is not read again."""
+        died = {suspect.start: suspect.why for suspect in self._suspects if suspect.stop == suspect.start + 1}
+        for row in self._wanted:
+            if row in died:
+                self._fail(row, UNREADABLE, False, {"detail": died[row]})
+        self._wanted = [row for row in self._wanted if row not in died]
+
+    @property
+    def _hangs(self) -> bool:
+        """Whether the fetcher hung more than once over this part."""
+        return sum(suspect.stop != suspect.start + 1 for suspect in self._suspects) > 1
+
+    def record(self, records: Records, uris: Mapping[str, str], settings: FetchSettings) -> None:
+        """Takes the images that the input holds; an opt-out in the header that a crawl has kept is one as from the web."""
+        from ingest.fetching.rights import opted_out
+
+        most = settings.max_bytes
         for row in self._wanted:
             warc, offset = self._places[row]
             if warc is None or warc not in uris:
                 continue
+            self._pulse.reading(self._layer, row)
             found = records.body(uris[warc], offset, self._urls[row], most + 1)
             told: Json = {"source": "warc", "fetched": found.date}
             if found.problem:
                 self._fail(row, "damaged_record", False, {**told, "detail": found.problem})
+            elif opted_out(dict(found.fields), settings):
+                self._fail(row, "opt_out", False, told)
             elif len(found.body) > most:
                 self._fail(row, "too_large", False, told)
             else:
@@ -144,18 +215,22 @@ class _PartFetch:
             for row in self._wanted:
                 self._fail(row, NOT_IN_INPUT, False, {})
             return
-        settings = budget.left()
+        settings = None if self._hangs else budget.left()
         if settings is None:
+            why = self._suspects[-1].why if self._hangs else "the deadline or the budget came first"
             for row in self._wanted:
-                self._fail(row, "not_reached", True, {"source": "web", "detail": "the deadline or the budget came first"})
+                self._fail(row, NOT_REACHED, True, {"source": "web", "detail": why})
             return
         jobs = (Job(row, self._urls[row]) for row in self._wanted)
         self._written = time.monotonic()
+        self._pulse.waiting(self._layer, len(self._rows))
         with closing(fetch_in_thread(jobs, settings, robots=robots, spent=budget.spent)) as outcomes:
             for outcome in outcomes:
+                self._pulse.reading(self._layer, outcome.index)
                 self._take(outcome)
                 if self._is_much():
                     self.write()
+                self._pulse.waiting(self._layer, len(self._rows))
 
     def _take(self, outcome: Outcome) -> None:
         told: Json = {"source": "web", "http_status": outcome.http_status, "final_url": outcome.final_url or None}
@@ -192,7 +267,7 @@ class _PartFetch:
 
     def _done(self) -> None:
         self.tried += 1
-        self._notes.done(1)
+        self._pulse.done()
 
     def _is_much(self) -> bool:
         if self._segment is not None and self._segment.bytes >= SEGMENT_BYTES:
@@ -229,9 +304,9 @@ class _PartFetch:
         """The rows that are looked at and not known, or to be tried again."""
         return [row for row, told in enumerate(self._rows) if self._reached[row] and (told["status"] is None or told["again"])]
 
-    def _known(self) -> dict[bytes, Json]:
-        """What earlier runs know of images by id; without those whose bytes are gone."""
-        path = self._context.path(FETCHED, self._part)
+    def _known(self, part: str) -> dict[bytes, Json]:
+        """What earlier runs know of a part's images by id; without those whose bytes are gone."""
+        path = self._context.path(FETCHED, part)
         try:
             footer = read_footer(path)
             if footer is None or footer.method != fetched_method():

@@ -8,7 +8,7 @@ from typing import Any
 from pipelines import gathering, images_fetched
 from pipelines.context import Context
 from pipelines.gathering import image_part
-from pipelines.image_layers import FETCHED, REACHED, SEGMENTS, part_names
+from pipelines.image_layers import FETCHED, REACHED, SEGMENTS, overlapping, part_names
 from pipelines.passes import Passes
 from pipelines.plan import fetched_method, fingerprint
 from pipelines.progress import Pass
@@ -27,17 +27,41 @@ class ImagesWork:
         self._documents = documents
         references = documents.footers("references", "reference")
         self.references = sum(footer.rows for footer in references.values() if footer is not None)
-        self.groups = int(known.get("groups", 0)) or gathering.groups_for(self.references)
-        self.known: dict[str, int] = dict(known.get("parts", {}))
+        before: dict[str, int] = dict(known.get("parts", {}))
+        self.groups = max(int(known.get("groups", 0)), gathering.groups_for(self.references))
+        self.known = before if self.groups == known.get("groups") else dict[str, int]()
+        #: Parts of fewer groups, or of groups of fewer parts, whose rows are carried over into those of now.
+        self.older: list[str] = list(known.get("older", []))
+        self._outgrow(before)
         told = [[name, f.method, f.rows_digest] for name, f in sorted(references.items()) if f is not None]
         removals = [self.context.removals.digest] if self.context.removals else []
-        self.method = fingerprint("gathered", self.context.plan.ingest_method, fates, told, self.groups, *removals)
+        prefer = self.context.recipe.captions.preferred
+        self.method = fingerprint("gathered", self.context.plan.ingest_method, fates, told, self.groups, prefer, *removals)
         self.look()
+
+    def _outgrow(self, before: Mapping[str, int]) -> None:
+        now = set(_names(self.known))
+        self.older = sorted({*self.older, *(name for name in _names(before) if name not in now)})
+
+    def forget_older(self) -> None:
+        """Deletes what was carried over, once all layers are there."""
+        store = self.context.store
+        store.check_lease()
+        for folder in store.path(IMAGES.name).glob("*"):
+            for name in self.older if folder.name != SEGMENTS else ():
+                (folder / f"{name}.parquet").unlink(missing_ok=True)
+        for name in self.older:
+            store.path("statistics", IMAGES.name, f"{name}.json").unlink(missing_ok=True)
+        self.older = []
+
+    @property
+    def told(self) -> Json:
+        """What run.json says of groups and parts."""
+        return {"groups": self.groups, "parts": self.known, **({"older": self.older} if self.older else {})}
 
     def look(self) -> None:
         """Looks at the parts that there are."""
-        names = [name for group, parts in sorted(self.known.items()) for name in part_names(group, parts)]
-        self.survey = Survey(self.context.store, [image_part(name) for name in names], table=IMAGES)
+        self.survey = Survey(self.context.store, [image_part(name) for name in _names(self.known)], table=IMAGES)
 
     @property
     def is_gathered(self) -> bool:
@@ -55,7 +79,9 @@ class ImagesWork:
             return
         passes.turn_to(self.context)
         rows = {name: footer.rows for name, footer in self._documents.first.items() if footer is not None}
-        self.known = gathering.gather(passes, self.context, rows, self.groups, self.known, self.method)
+        before = self.known
+        self.known = gathering.gather(passes, self.context, rows, self.groups, before, self.method)
+        self._outgrow(before)
         self.look()
         for layer in (IMAGES.first, REACHED):
             self.survey.wrote(IMAGES.name, layer, [part.name for part in self.survey.parts])
@@ -75,7 +101,7 @@ class ImagesWork:
                 or got.rows_digest != image.rows_digest or got.extra["marks"] != mark.extra["marks"]
                 or got.extra["left"] > 0 or got.extra["web"] < web or not segments.issuperset(got.extra["segments"])
             ):  # fmt: skip
-                found.setdefault(part.rpartition("-")[0], []).append(part)
+                found.setdefault(part.rsplit("-", 2)[0], []).append(part)
         return found
 
     def fetch(self, passes: Passes, tried: set[str], offline: bool) -> None:
@@ -85,9 +111,12 @@ class ImagesWork:
             passes.turn_to(self.context)
             images_fetched.write_inputs(self.context, self._documents.parts)
             tasks = [
-                {"kind": "fetch_images", "args": {"group": group, "parts": parts, "offline": offline}}
+                {"kind": "fetch_images", "args": {
+                    "group": group, "parts": parts, "offline": offline,
+                    "older": {part: overlapping(part, self.older) for part in parts} if self.older else {},
+                }}
                 for group, parts in sorted(missing.items())
-            ]
+            ]  # fmt: skip
             passes.run(Pass(images_fetched.NAME, "fetch_images", len(tasks)), tasks)
             tried.update(missing)
             self.survey.wrote(IMAGES.name, FETCHED, [part for parts in missing.values() for part in parts])
@@ -95,3 +124,8 @@ class ImagesWork:
             self.survey.forget()
         fetched = self.survey.of(FETCHED)
         self.parts = [image_part(name, footer.extra["bytes"] if footer else 0) for name, footer in fetched.items()]
+
+
+def _names(parts: Mapping[str, int]) -> list[str]:
+    """The parts of groups."""
+    return [name for group, number in sorted(parts.items()) for name in part_names(group, number)]

@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -21,7 +22,7 @@ from core.addresses import url_hosts
 from core.errors import StorageError
 from core.hashing import seeded_keys
 from ingest.batches import PAGE_SCHEMA, RECORD_SCHEMA
-from ingest.image_references import REFERENCE_SCHEMA, references_of
+from ingest.image_references import REFERENCE_SCHEMA
 from ingest.parts import Part
 from ingest.read import open_part
 from pipelines import isolate
@@ -31,8 +32,9 @@ from pipelines.image_layers import FETCHED, REACHED
 from pipelines.layers import ID, SCORED, LayerWriter, read_footer, read_layer
 from pipelines.memory import give_back
 from pipelines.notes import NoteBook
+from pipelines.page_references import ReferenceWriter
 from pipelines.pictures import PLACES, Decoding, Pictures
-from pipelines.plan import CONTENT, EDITED, IDENTITY, Layer, got
+from pipelines.plan import CONTENT, EDITED, IDENTITY, Layer, got, read_digest
 from pipelines.pool import Suspect, unreadable
 from pipelines.tables import BYTES, DECODED, DOCUMENTS
 from pipelines.view import BATCH_ROWS, Columns, edit_columns, edited_text, in_text
@@ -90,7 +92,7 @@ def map_part(context: Context, args: dict[str, Any], suspects: Sequence[Suspect]
             if context.table is not DOCUMENTS:
                 extra["got"] = _got(context, part, layer)
             if not layer.carries:
-                extra["input"] = _input_digest(context, part)
+                extra["input"] = _read_digest(context, part, layer)
             target.writer.commit(layer.method, scored=target.scored + target.carried, extra=extra)
     return {
         "part": part.name, "rows": rows, "seconds": time.process_time() - started,
@@ -114,10 +116,10 @@ def _targets(
     return targets
 
 
-def _input_digest(context: Context, part: Part) -> str:
-    """The digest of the input that the part's pages were read from."""
-    page = read_footer(context.path(context.table.first, part.name))
-    return str(page.source.get("digest")) if page is not None else ""
+def _read_digest(context: Context, part: Part, layer: Layer) -> str:
+    """The digest of what a layer that is bound to the input reads of the part."""
+    reached = read_footer(context.path(REACHED, part.name)) if context.table is not DOCUMENTS else None
+    return read_digest(layer, read_footer(context.path(context.table.first, part.name)), reached)
 
 
 def _decodes(layer: Layer) -> bool:
@@ -131,18 +133,25 @@ def _got(context: Context, part: Part, layer: Layer) -> str:
 
 
 def _known(context: Context, part: Part, layer: Layer, args: dict[str, Any]) -> pa.Table | None:
-    """The rows of an earlier file that may be carried over: made by the same method, of the same things read."""
+    """The rows that may be carried over: of the earlier file, or of those of the parts that this one grew out of."""
     path = context.path(layer.name, part.name)
+    older = [] if path.exists() else [context.path(layer.name, name) for name in args.get("older", ())]
+    found = [table for table in (_known_of(context, part, layer, args, path) for path in older or [path]) if table is not None]
+    return pa.concat_tables(found).combine_chunks() if found else None
+
+
+def _known_of(context: Context, part: Part, layer: Layer, args: dict[str, Any], path: Path) -> pa.Table | None:
+    """The rows of a file that may be carried over: made by the same method, of the same things read."""
     try:
         footer = read_footer(path)
         if footer is None or footer.method != layer.method or footer.extra.get("reads") != args["reads"][layer.name]:
             return None
-        if not layer.carries and (args["ingest"] or footer.extra.get("input") != _input_digest(context, part)):
+        if not layer.carries and (args["ingest"] or footer.extra.get("input") != _read_digest(context, part, layer)):
             return None
         table = read_layer(path)
     except StorageError:  # a damaged file is not known; it is computed again
         return None
-    return (table.filter(table.column(SCORED.name)) if layer.skips else table).combine_chunks()
+    return table.filter(table.column(SCORED.name)) if layer.skips else table
 
 
 def _ingest(
@@ -158,10 +167,11 @@ def _ingest(
         LayerWriter(context.store, "records", "record", part.name, pa.schema(list(RECORD_SCHEMA)[1:]))
     )
     pages = stack.enter_context(context.writer("page", part.name, page_schema))
-    references = None
+    references, search = None, None
     if context.recipe.references is not None:
         schema = pa.schema(list(REFERENCE_SCHEMA)[1:])
         references = stack.enter_context(LayerWriter(context.store, "references", "reference", part.name, schema))
+        search = ReferenceWriter(references, context.recipe.references, suspects, context.limits)
     rows = 0
     for batch in reader:
         records.write(batch.records.column(0), _tail(batch.records))
@@ -173,10 +183,9 @@ def _ingest(
         columns: Columns = {"id": ids}
         columns |= {f"page.{n}": documents.column(n) for n in documents.schema.names if n != ID.name}
         pages.write(ids, pa.RecordBatch.from_arrays([columns[f"page.{f.name}"] for f in page_schema], schema=page_schema))
-        if references is not None and context.recipe.references is not None:
+        if search is not None:
             gone = context.removed(columns)
-            found = references_of(documents.filter(pa.array(~gone)), context.recipe.references)
-            references.write(found.column(0), _tail(found))
+            search.write(documents.filter(pa.array(~gone)) if gone.any() else documents, rows, notes)
         del batch, documents
         _score_batch(context, columns, targets, rows, args, notes)
         rows += len(ids)
@@ -188,8 +197,8 @@ def _ingest(
         "first_offset": reader.first_offset, "next_offset": reader.next_offset,
     }  # fmt: skip
     records.commit(context.plan.ingest_method, source=source)
-    if references is not None:
-        references.commit(context.plan.references_method, source=source)
+    if references is not None and search is not None:
+        references.commit(context.plan.references_method, source=source, extra={"reasons": dict(search.reasons)})
     pages.commit(context.plan.ingest_method, source=source)
     return rows
 

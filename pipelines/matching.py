@@ -23,6 +23,7 @@ from dedup.minhash import MinHash, band_hashes, group_salts, signature_words
 from pipelines.chunks import flat
 from pipelines.context import Context
 from pipelines.exchange import Mapped, Pointer, read_only_chunk, write_chunks
+from pipelines.looks import columns_of, look_layers, match_keys, send_keys
 from pipelines.partitions import chunks_by, in_partitions, partition_of
 from pipelines.plan import Layer
 from pipelines.source_rows import Reader, Rows
@@ -61,16 +62,17 @@ def collect(context: Context, args: dict[str, Any]) -> dict[str, Any]:
     """Packs the keys of one source by partition, and what the order of the election looks at.
 
     `args` has `ordinal`, `source`, `partitions` (of keys, of bands by layer; powers of two) and `groups` of them. Emits
-    ["exact", group] → pointer, ["bands", layer, group] → pointer, and ["edges"] → the source.
+    ["exact", group] → pointer, ["bands", layer, group] and ["looks", layer, group] → pointer, and ["edges"] → the source.
     """
     plan, source, ordinal = context.plan, Source.from_json(args["source"]), int(args["ordinal"])
     ways = [f"{layer.name}.{f.name}" for layer in plan.dedup_layers for f in layer.scorer.schema if f.type == ID_TYPE]
-    near = near_layers(plan)
-    columns = [*ways, *(column for layer in near for column in _columns(layer))]
+    near, looks = near_layers(plan), look_layers(plan)
+    columns = [*ways, *(column for layer in near for column in _columns(layer)), *(c for layer in looks for c in columns_of(layer))]
     base = np.uint64(ordinal) << SHIFT
     keys: list[pa.RecordBatch] = []
     described: list[pa.RecordBatch] = []
     banded: dict[str, list[tuple[U64, U64, U64]]] = {layer.name: [] for layer in near}
+    emit: list[list[Any]] = []
     start = 0
     for rows in Reader(context, source).rows(columns):
         numbers = base + np.arange(start, start + len(rows.ids), dtype=np.uint64)
@@ -86,9 +88,12 @@ def collect(context: Context, args: dict[str, Any]) -> dict[str, Any]:
                 keys.append(_keys(way + 1, pc.if_else(alive, rows.columns[name], None), numbers))
         for layer in near:
             banded[layer.name].append(_banded(layer, rows, numbers))
+        for layer in looks:
+            name = f"election-{ordinal:08d}-{layer.name}-{start:012d}"
+            emit += send_keys(context, name, layer, rows, numbers, _split(args, layer.name))
     schema = ROWS.with_metadata({_SOURCE: json.dumps(args["source"])})
     write_chunks(context.store, _rows_name(ordinal), {0: _one(described, ROWS).replace_schema_metadata(schema.metadata)}, schema)
-    emit: list[list[Any]] = [[EDGE, {"source": args["source"], "ordinal": ordinal, "rows": start}]]
+    emit += [[EDGE, {"source": args["source"], "ordinal": ordinal, "rows": start}]]
     name = f"election-{ordinal:08d}"
     joins, packed = _first_of_each(_one(keys, KEYS))
     emit += edges_of(context, f"{ordinal:08d}-keys", joins)
@@ -122,6 +127,8 @@ def match(context: Context, args: dict[str, Any]) -> dict[str, Any]:
     kind, *rest = args["key"]
     if kind == "exact":
         return {"emit": _match_exact(context, args, int(rest[0]))}
+    if kind == "looks":
+        return {"emit": _match_looks(context, args, context.plan.by_name[rest[0]], int(rest[1]))}
     return {"emit": _match_bands(context, args, context.plan.by_name[rest[0]], int(rest[1]))}
 
 
@@ -207,6 +214,14 @@ def _match_bands(context: Context, args: dict[str, Any], layer: Layer, group: in
                 number += 1
     if held:
         give(number)
+    return emit
+
+
+def _match_looks(context: Context, args: dict[str, Any], layer: Layer, group: int) -> list[list[Any]]:
+    emit: list[list[Any]] = []
+    for number, (a, b) in enumerate(match_keys(context, layer, args["values"], group, _split(args, layer.name))):
+        chunks = chunks_by(edges(a, b), partition_of(splitmix64(a), int(args["pair_partitions"][layer.name])))
+        emit += send(context, f"election-looks-{layer.name}-{group:08d}-{number:06d}-pairs", ["pairs", layer.name], chunks, EDGES)
     return emit
 
 

@@ -25,14 +25,14 @@ from pipelines.layers import ERROR, SCORED, Footer
 from pipelines.recipe import Recipe, Scored, ScorerUse
 from pipelines.recipe_scorers import column_parameters, entry_of, parameters_of
 from pipelines.recipe_section import repeated_layer
-from pipelines.tables import BYTES, DECODED, DOCUMENTS, IMAGES, Table
+from pipelines.tables import BYTES, CAPTION, DECODED, DOCUMENTS, IMAGES, Table
 from reports.statistics import VERSION as STATISTICS_VERSION
 
 #: Bumped when reading an input gives other records or documents; and when pages give other references.
 INGEST_VERSION = 4
 REFERENCES_VERSION = 2
 #: Bumped when references give other images, and when what is known of a fetched image changes.
-IMAGES_VERSION = 1
+IMAGES_VERSION = 2
 FETCHED_VERSION = 1
 #: Columns that are not stored: derived while reading.
 EDITED = "text.edited"
@@ -40,7 +40,7 @@ EDITED_TITLE = "text.edited_title"
 CONTENT = "page.content"
 
 #: What a layer may depend on beside ids and methods.
-INPUT, ELECTION = "input", "election"
+INPUT, ELECTION, SAID = "input", "election", "said"
 
 DUPLICATES = "duplicates"
 #: Whether an earlier run keeps the document of a cluster, as the last election says.
@@ -64,9 +64,10 @@ class Layer:
 
     `position` orders rules and scorers; `stage` is the number of the map pass that makes it, or, of what a pass over all
     texts makes (`repeated`), of the first after that. `binds` is what its
-    values depend on beside the record's id and its method: INPUT (columns of the page that are no content), ELECTION,
-    the names of `repeated` layers, and those of costly layers, which hold nothing for rows that were skipped. `pictured`: it
-    reads what was got of an image, and holds nothing for images that were not.
+    values depend on beside the record's id and its method: INPUT (columns of the page that are no content), SAID (an image's
+    caption, which hangs on the pages that are kept), ELECTION, the names of `repeated` layers, and those of costly layers,
+    which hold nothing for rows that were skipped. `pictured`: it reads what was got of an image, and holds nothing for images
+    that were not.
     """
 
     name: str
@@ -215,7 +216,8 @@ class Plan:
         before = [step.rule.text for step in self.steps_before(self.duplicates_position) if step.rule]
         methods = [layer.method for layer in self.layers_feeding_election()]
         settings = [parameters_of(layer.scorer) for layer in self.dedup_layers]
-        return fingerprint("election", 5, self.ingest_method, before, methods, settings)
+        order = ["largest, sharpest"] if self.table is IMAGES else []
+        return fingerprint("election", 5, *order, self.ingest_method, before, methods, settings)
 
     def layers_feeding_election(self) -> tuple[Layer, ...]:
         """Dedup layers, those whose columns or errors decide who is alive before the election, and edits that are known then."""
@@ -248,13 +250,20 @@ def got(layer: Layer, fetched: Footer | None, reached: Footer | None) -> str:
     return fingerprint("got", [[name, told.get(name)] for name in names]) if names else ""
 
 
+def read_digest(layer: Layer, first: Footer | None, reached: Footer | None) -> str:
+    """The digest of what a layer that is bound to the INPUT reads of a part."""
+    digest = str(first.source.get("digest")) if first is not None else ""
+    return fingerprint(digest, reached.extra.get("marks") if reached else "") if SAID in layer.binds else digest
+
+
 def compile_plan(recipe: Recipe, table: Table = DOCUMENTS) -> Plan:
     """Orders the scorers and rules on a table; RecipeError if a scorer reads what is not there before it."""
     section = recipe.section(table.name)
     ingest_method = fingerprint("ingest", INGEST_VERSION, asdict(recipe.ingest_options()))
     if table is IMAGES:
         references = _references_method(recipe, ingest_method)
-        ingest_method = fingerprint("images", IMAGES_VERSION, references, recipe.captions.model_dump(mode="json"))
+        captions = recipe.captions.model_dump(mode="json", exclude={"prefer"})
+        ingest_method = fingerprint("images", IMAGES_VERSION, references, captions)
     layers: list[Layer] = []
     uses = (*([_readable()] if table is IMAGES else []), *section.uses)
     duplicates_at = max((i for i, use in enumerate(uses) if getattr(use.scorer, "dedup", False)), default=-1) + 0.5
@@ -278,6 +287,8 @@ def compile_plan(recipe: Recipe, table: Table = DOCUMENTS) -> Plan:
         if isinstance(use.scorer, Paragraphs):
             asked = [rule for at, rule in rules if at < position + 0.5]
             layers.append(_repeated(use.scorer, layers, asked, passes))
+    if table is IMAGES:
+        _require_edits_first(layers, duplicates_at)
     steps = [Step(layer.position, f"error:{layer.name}", (f"{layer.name}.error",)) for layer in layers]
     steps += [
         Step(at + 0.25, rule.reason, rule.columns, rule, index) for index, (at, rule) in enumerate(rules)
@@ -288,6 +299,17 @@ def compile_plan(recipe: Recipe, table: Table = DOCUMENTS) -> Plan:
             Step(0.1, "", (f"{READABLE}.problem",), asks="named"),
         ]  # fmt: skip
     return Plan(recipe, tuple(layers), tuple(sorted(steps, key=lambda step: step.position)), ingest_method, passes, table)
+
+
+def _require_edits_first(layers: Sequence[Layer], duplicates_at: float) -> None:
+    """RecipeError if captions are edited once the election has handed those of the others on to the image that is kept."""
+    late = next((layer for layer in layers if layer.edits and 0 < duplicates_at < layer.position), None)
+    if late is not None:
+        raise RecipeError(
+            f"images.score: {late.name} edits captions, and stands behind what finds duplicates: those of the images that are "
+            "dropped would go into shards without its edits",
+            f"put `- {late.name}` before the scorers that find duplicates",
+        )
 
 
 def _references_method(recipe: Recipe, ingest_method: str) -> str:
@@ -350,18 +372,21 @@ def _layer(
         pictured |= table is IMAGES and (name == FETCHED or column in (BYTES, DECODED))
         pictured |= name in before and before[name].pictured
         if column == EDITED:
-            sources = [before[n] for n in ("text",) if n in before] + edits
-            if not sources:
+            sources = [before[n] for n in ("text",) if n in before and table is DOCUMENTS] + edits
+            if table.others:
+                methods.append(f"{ingest_method}:{CAPTION}")
+                binds |= {INPUT, SAID}
+            elif not sources:
                 raise _not_there(table, use, column)
             methods += [layer.method for layer in sources]
-            stage = max(stage, *(layer.stage for layer in sources))
+            stage = max([stage, *(layer.stage for layer in sources)])
             binds.update(*(_bound_by(layer) for layer in sources))
         elif column in table.columns() or column in table.made or column in table.follows:
             if column in table.follows:
                 methods.append(column)
             else:
-                methods.append(f"{ingest_method}:{column}")
-                binds.add(INPUT)
+                methods.append(f"{ingest_method}:{CAPTION if column in table.others else column}")
+                binds |= {INPUT, *([SAID] if column in table.others else [])}
         elif name == DUPLICATES and position > duplicates_at:
             methods.append(DUPLICATES)
             binds.add(ELECTION)

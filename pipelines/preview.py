@@ -17,6 +17,8 @@ from pipelines.deduplication import NAME as DEDUPLICATION
 from pipelines.ending import FATES, outputs_of
 from pipelines.estimate import Estimate, estimate
 from pipelines.gathering import NAME as GATHERING
+from pipelines.gathering import image_part
+from pipelines.image_layers import REACHED, part_names
 from pipelines.images_fetched import NAME as FETCHING
 from pipelines.images_run import ImagesWork
 from pipelines.placement import Placement, placement
@@ -34,7 +36,7 @@ from pipelines.sources import earlier_sources
 from pipelines.store import Store
 from pipelines.survey import Footers, PartWork, Survey
 from pipelines.table_run import map_name
-from pipelines.tables import DOCUMENTS, Table
+from pipelines.tables import DOCUMENTS, IMAGES, Table
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,7 @@ _COUNTED = "how many rows there are decides how they are shared out"
 _SEEN = "which rows its scorers saw decides which fates are out of date"
 #: Why a map pass waits for what is before it, and one pass over all texts for another.
 _ELECTED, _REPEATED = "its scorers read what the election says", "its scorers read texts without what is repeated"
+_GOT = "its scorers look at the images that were got"
 _DECIDED = "who takes part is decided by the pass before"
 
 
@@ -91,7 +94,7 @@ class PipelineWork:
 @dataclass(frozen=True)
 class Preview:
     """What a run would do. `changes` says what differs from the recipe that was run last; `left_out` counts parts
-    that `--limit` leaves out."""
+    that `--limit` leaves out, `images` tells where those of the pages come from."""
 
     name: str
     out: str
@@ -104,6 +107,7 @@ class Preview:
     damaged: tuple[str, ...] = ()
     left_out: int = 0
     warnings: tuple[str, ...] = ()
+    images: str = ""
 
     @property
     def nothing(self) -> bool:
@@ -123,7 +127,9 @@ class Preview:
                 groups += [[work.name] if work.todo else [], []]
                 continue
             if work.layers:  # a map pass has a pipeline of its own, also where there is nothing to do for it
-                whys += [_REPEATED if over_all and over_all != DEDUPLICATION else _ELECTED, _SEEN if len(groups) > 1 else _COUNTED]
+                got = groups[-1] == [FETCHING] or (len(groups) > 1 and groups[-2] == [FETCHING] and not groups[-1])
+                waits = _GOT if got else _REPEATED if over_all and over_all != DEDUPLICATION else _ELECTED
+                whys += [waits, _SEEN if len(groups) > 1 else _COUNTED]
                 groups += [[work.name] if work.todo else [], []]
                 continue
             if work.over_all:
@@ -157,7 +163,7 @@ def preview(recipe: Recipe, options: RunOptions) -> Preview:
     return Preview(
         recipe.name, out, len(parts), sum(part.size for part in parts), passes, tuple(_changes(history, plan)),
         estimate(out, history, parts, passes, survey.first, plan.ingest_method), where,
-        tuple(survey.damaged), len(every) - len(parts), warnings_of(recipe),
+        tuple(survey.damaged), len(every) - len(parts), warnings_of(recipe), _images_told(context),
     )  # fmt: skip
 
 
@@ -168,6 +174,25 @@ def _passes(context: Context, survey: Survey) -> tuple[PassWork, ...]:
     return tuple(passes)
 
 
+def _images_told(context: Context) -> str:
+    """Where the images of the pages come from, and how many, where that is known."""
+    recipe = context.recipe
+    if recipe.images is None:
+        return ""
+    settings = recipe.fetch.settings(recipe.seed)
+    rest = f"the rest is asked for as {settings.user_agent.split()[0]}, {settings.per_host} at a time of a host"
+    if not recipe.fetch.web:
+        rest = "nothing is asked of the web"
+    told = f"are taken from the input where it holds them; {rest}"
+    known = read_run(context.store.root).get("images", {}).get("parts", {})
+    parts = [image_part(name) for group, number in sorted(known.items()) for name in part_names(group, number)]
+    marks = [f for f in Survey(context.store, parts, table=IMAGES).of(REACHED, mend=False).values() if f is not None]
+    if marks:
+        reached, held = (sum(mark.extra[name] for mark in marks) for name in ("reached", "held"))
+        told += f". By the last run: {reached:,} are looked at, {held:,} of them in the input"
+    return told
+
+
 def _of_images(context: Context, documents: Survey, fates: str, decides: bool) -> list[PassWork]:
     """What is done for the images that pages show, once the fates of those are known."""
     parts = len(documents.parts)
@@ -175,20 +200,25 @@ def _of_images(context: Context, documents: Survey, fates: str, decides: bool) -
     gathers = decides or not work.is_gathered
     why = {"fates of pages may change" if decides else "pages, references or removals changed": parts} if gathers else {}
     passes = [PassWork(
-        GATHERING, parts, parts if gathers else 0, 0, work.references, why, perhaps=gathers and work.is_gathered, alone=_SHOWN
+        GATHERING, parts, parts if gathers else 0, 0, work.references or None, why, perhaps=gathers and work.is_gathered,
+        alone=_SHOWN,
     )]  # fmt: skip
     missing = work.missing()
     asks = work.groups if gathers else len(missing)
     why = {"images may be new" if gathers else "images are new, or to be asked for again": asks} if asks else {}
     passes.append(PassWork(FETCHING, work.groups, asks, 0, None, why, perhaps=gathers and not missing, alone=_REACHED))
     changes = gathers or bool(missing)
-    return passes + _of_table(work.context, work.survey, changes)[0]
+    return passes + _of_table(work.context, work.survey, changes, work.groups if gathers else 0)[0]
 
 
-def _of_table(context: Context, survey: Survey, changes: bool = False) -> tuple[list[PassWork], str, bool]:
-    """The passes of one table, the fingerprint of its fates, and whether they are decided; `changes`: its rows may change."""
+def _of_table(
+    context: Context, survey: Survey, changes: bool = False, least: int = 0
+) -> tuple[list[PassWork], str, bool]:  # fmt: skip
+    """The passes of one table, the fingerprint of its fates, and whether they are decided; `changes`: its rows may change, and
+    its parts will be `least` or more."""
     plan, parts = context.plan, survey.parts
     pages = survey.first
+    many = max(len(parts), least)
     passes: list[PassWork] = []
     against = earlier_sources(context)[1]
     made: dict[str, str] = {}
@@ -199,31 +229,31 @@ def _of_table(context: Context, survey: Survey, changes: bool = False) -> tuple[
         nonlocal elects
         for name in names:
             made[name] = surveys.pass_fingerprint(context, survey, name, made, against)
-            passes.append(work := _over_all(context, survey, name, made[name], new_rows))
+            passes.append(work := _over_all(context, survey, name, made[name], new_rows, many))
             elects = elects or work.todo > 0
 
     for stage in plan.stages:
         over_all(plan.passes[len(made) : stage])
         work = [w for w in surveys.survey_stage(context, survey, stage, made) if w.anything]
-        passes.append(_map(plan, stage, work, len(parts), pages, changes))
+        passes.append(_map(plan, stage, work, many, pages, changes))
         new_rows = new_rows or any(w.ingest and not w.ingest.endswith("HTML") for w in work)
         pending_costly = pending_costly or any(plan.by_name[name].skips for w in work for name in w.layers)
     over_all(plan.passes[len(made) :])
     fates = surveys.fate_fingerprint(context, survey, made)
     missing = surveys.fates_missing(context, survey, fates)
-    decides = len(parts) if elects or pending_costly or changes else len(missing)
+    decides = many if elects or pending_costly or changes else len(missing)
     passes.append(PassWork(
-        _named(FATES, plan.table), len(parts), decides, sum(p.size for p in parts) if decides else 0, _rows(parts, pages),
+        _named(FATES, plan.table), many, decides, sum(p.size for p in parts) if decides else 0, _rows(parts, pages),
         {"rules, scores or the election changed" if missing else "scores may change": decides} if decides else {},
         perhaps=decides > 0 and not missing,
     ))  # fmt: skip
     for name in outputs_of(context):
         index = whole_index(context.store.path("shards", name))
         same = index is not None and index.about.get("method") == shards_fingerprint(context, name, fates, parts)
-        todo = 0 if same and not decides else len(parts)
+        todo = 0 if same and not decides else many
         why = "new" if index is None else "fates change" if decides else "settings or parts changed"
         passes.append(PassWork(
-            f"write {name}", len(parts), todo, 0, None, {why: todo} if todo else {}, perhaps=same and todo > 0
+            f"write {name}", many, todo, 0, None, {why: todo} if todo else {}, perhaps=same and todo > 0
         ))  # fmt: skip
     return passes, fates, decides > 0
 
@@ -241,20 +271,21 @@ def _map(plan: Plan, stage: int, work: Sequence[PartWork], parts: int, pages: Fo
     if stage == 0 and plan.table is DOCUMENTS:
         layers.insert(0, LayerWork("page", Counter(w.ingest for w in work if w.ingest)))
     todo = parts if changes else len(work)
+    rows = None if changes else _rows([w.part for w in work], pages)
     return PassWork(
-        map_name(plan.table, stage), parts, todo, sum(w.part.size for w in work),
-        _rows([w.part for w in work], pages), {}, tuple(layers), perhaps=changes,
+        map_name(plan.table, stage), parts, todo, sum(w.part.size for w in work), rows,
+        {"images may be new": todo} if changes else {}, tuple(layers), perhaps=changes,
     )  # fmt: skip
 
 
-def _over_all(context: Context, survey: Survey, name: str, made: str, new_rows: bool) -> PassWork:
+def _over_all(context: Context, survey: Survey, name: str, made: str, new_rows: bool, parts: int) -> PassWork:
     done = surveys.pass_done(context, survey, name, made)
-    todo = 0 if done and not new_rows else len(survey.parts)
+    todo = 0 if done and not new_rows else parts
     why = "rows are added or read again" if new_rows else "rows, keys or a rule before it changed"
     pages = survey.first
     title = _named(DEDUPLICATION if name == DUPLICATES else name_of(context.plan.by_name[name]), context.table)
     return PassWork(
-        title, len(survey.parts), todo, 0, _rows(survey.parts, pages), {why: todo} if todo else {},
+        title, parts, todo, 0, _rows(survey.parts, pages), {why: todo} if todo else {},
         perhaps=done and todo > 0, over_all=True,
     )  # fmt: skip
 
@@ -262,7 +293,9 @@ def _over_all(context: Context, survey: Survey, name: str, made: str, new_rows: 
 def _rows(parts: Sequence[Part], pages: Footers) -> int | None:
     """The documents of parts, None if one of them was not read yet."""
     found = [pages.get(part.name) for part in parts]
-    return None if any(footer is None for footer in found) else sum(footer.rows for footer in found if footer is not None)
+    if not found or any(footer is None for footer in found):
+        return None
+    return sum(footer.rows for footer in found if footer is not None)
 
 
 def _changes(history: Mapping[str, Any], plan: Plan) -> list[str]:

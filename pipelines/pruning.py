@@ -64,10 +64,10 @@ def stale_files(out: str, with_temporary: bool) -> Iterator[Stale]:
     parts = _parts(info)
     of_documents = parts
     for table, kept in layers.items():
-        parts = set(part_names_of(info, table)) if table == "images" else of_documents
+        parts = {*part_names_of(info, table), *_older(info)} if table == "images" else of_documents
         for folder in _subfolders(root / table):
             if table == "images" and folder.name == SEGMENTS and kept:
-                yield from _segments(root, folder, part_names_of(info, table))
+                yield from _segments(root, folder, [*part_names_of(info, table), *_older(info)])
                 continue
             files = sorted(path for path in folder.glob("*.parquet") if path.is_file())
             if folder.name not in kept:
@@ -77,7 +77,7 @@ def stale_files(out: str, with_temporary: bool) -> Iterator[Stale]:
             elif parts is not None:
                 yield from (_stale(path, "a part that the input no longer has") for path in files if path.stem not in parts)
     for folder, table in (("statistics", "documents"), ("statistics/images", "images")):
-        names = set(part_names_of(info, table)) if table == "images" else of_documents
+        names = {*part_names_of(info, table), *_older(info)} if table == "images" else of_documents
         if names is not None:
             for path in sorted((root / folder).glob("*.json")):
                 if path.stem not in names:
@@ -85,6 +85,11 @@ def stale_files(out: str, with_temporary: bool) -> Iterator[Stale]:
     yield from _shards(root, info["recipe"]["output"])
     if with_temporary and (root / "tmp").is_dir():
         yield from (_stale(path, "left over by a run that ended") for path in sorted((root / "tmp").rglob("*")) if path.is_file())
+
+
+def _older(info: dict[str, Any]) -> list[str]:
+    """Parts of images whose rows the next run carries over."""
+    return list(info.get("images", {}).get("older", []))
 
 
 def _segments(root: Path, folder: Path, parts: Iterable[str]) -> Iterator[Stale]:

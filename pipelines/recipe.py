@@ -71,8 +71,9 @@ class Recipe:
         """The recipe with every default filled in, JSON-able; it is a recipe itself, equal to this one when read."""
         images: dict[str, Any] = {}
         if self.images is not None:
-            fetch, captions = self.fetch.model_dump(mode="json", exclude_none=True), self.captions.model_dump(mode="json")
-            images["images"] = {**_canonical(self.images), "fetch": fetch, "captions": captions}
+            given = {"fetch": self.fetch, "captions": self.captions}
+            told = {name: value.model_dump(mode="json", exclude_none=True) for name, value in given.items()}
+            images["images"] = {**_canonical(self.images), **told}
         return {
             "name": self.name,
             "seed": self.seed,
@@ -180,19 +181,10 @@ def _image_problems(model: RecipeModel, source: Source) -> Iterator[Problem]:
         if getattr(model, section) is not None and model.input.warcs is None:
             message = "are found in the HTML of pages, which only WARCs have"
             yield Problem(source.place((section,)), section, message, "leave the section out, or read `input: {warcs: …}`")
-    kinds = model.images.captions.kinds if model.images is not None else []
     for name, output in model.output.items():
-        if output.from_ != "images":
-            continue
-        if model.images is None:
+        if output.from_ == "images" and model.images is None:
             message = "is made of images, and the recipe has no section `images`"
             yield Problem(source.place(("output", name, "from")), f"output.{name}.from", message, "add `images: {}`")
-            continue
-        for kind in output.caption or ():
-            if kind not in kinds:
-                message = f"`{kind}` is not among the captions that are kept"
-                mend = f"add it to images.captions.kinds, which has {', '.join(kinds)}"
-                yield Problem(source.place(("output", name, "caption")), f"output.{name}.caption", message, mend)
 
 
 def _line(problem: Problem) -> int:

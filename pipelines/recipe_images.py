@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from pipelines.image_layers import KINDS
+from pipelines.image_layers import KINDS, PREFERRED
 from pipelines.recipe_shapes import Model, Patterns, ScoredSection, fault
 
 if TYPE_CHECKING:
@@ -82,13 +83,29 @@ class Captions(Model):
 
     kinds: list[Kind] = Field(default_factory=lambda: list(KINDS), min_length=1, description="in the order in which they stand")
     most: int = Field(default=16, ge=1, le=1024, description="different texts of an image at most")
+    prefer: list[Kind] | None = Field(
+        default=None, min_length=1,
+        description="the caption of an image is the first of these that a page that is kept says (alt, figcaption, title)",
+    )
 
-    @field_validator("kinds")
+    @field_validator("kinds", "prefer")
     @classmethod
-    def each_once(cls, kinds: list[str]) -> list[str]:
-        if len(set(kinds)) < len(kinds):
+    def each_once(cls, kinds: list[str] | None) -> list[str] | None:
+        if kinds is not None and len(set(kinds)) < len(kinds):
             raise fault("a kind stands twice")
         return kinds
+
+    @model_validator(mode="after")
+    def of_kinds(self) -> Captions:
+        for kind in self.prefer or ():
+            if kind not in self.kinds:
+                raise fault(f"prefer: `{kind}` is not among the kinds that are kept", f"add it to kinds: {', '.join(self.kinds)}")
+        return self
+
+    @property
+    def preferred(self) -> Sequence[str]:
+        """The kinds of which an image's caption is chosen, in their order."""
+        return self.prefer or [kind for kind in PREFERRED if kind in self.kinds] or self.kinds
 
 
 class ImagesSection(ScoredSection):

@@ -16,7 +16,7 @@ from pydantic_core import ErrorDetails
 
 from core.errors import RecipeError
 from ingest.cut import MAX_HTML
-from pipelines.recipe_images import Captions, Encoding, Fetch, ImagesSection, Kind, Resizing
+from pipelines.recipe_images import Captions, Encoding, Fetch, ImagesSection, Resizing
 from pipelines.recipe_shapes import Model, Paths, Patterns, ScoredSection, Size, fault
 from pipelines.recipe_yaml import Path, Source, dotted
 
@@ -120,9 +120,6 @@ class Output(Model):
     validation: float = Field(default=0.0, ge=0, lt=1, allow_inf_nan=False, description="share kept for validation")
     resize: Resizing | None = Field(default=None, description="of images: their size")
     encode: Encoding | None = Field(default=None, description="of images: their files")
-    caption: list[Kind] | None = Field(
-        default=None, min_length=1, description="of images: the kinds of caption by preference (alt, figcaption, title)"
-    )
 
     @model_validator(mode="after")
     def of_its_table(self) -> Output:
@@ -130,7 +127,7 @@ class Output(Model):
             if self.format != "webdataset":
                 raise fault(f"format: images are written as webdataset, not as {self.format}")
             return self
-        given = [name for name in ("resize", "encode", "caption") if getattr(self, name) is not None]
+        given = [name for name in ("resize", "encode") if getattr(self, name) is not None]
         if given:
             raise fault(f"{' and '.join(given)}: is said of images only", "write `from: images`, or leave it out")
         return self

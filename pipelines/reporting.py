@@ -14,6 +14,7 @@ from pipelines.progress import Pass
 from pipelines.recipe_show import show_recipe
 from pipelines.runfile import versions
 from pipelines.summaries import merged, report_plan
+from pipelines.tables import IMAGES
 from reports.check_sums import ensure
 from reports.facts import Output, RunFacts, ScorerTime, Timing
 from reports.html import render
@@ -31,10 +32,11 @@ MERGING = "merge statistics"
 
 
 def write_report(
-    tables: Sequence[tuple[Context, Sequence[Part]]], passes: Passes, timing: Json, outputs: Mapping[str, Json]
+    tables: Sequence[tuple[Context, Sequence[Part]]], passes: Passes, timing: Json, outputs: Mapping[str, Json],
+    references: Mapping[str, int] | None = None,
 ) -> Json:  # fmt: skip
-    """Writes report/stats.json and report/index.html of tables, with their parts; returns the former. CheckError if the
-    numbers do not add up."""
+    """Writes report/stats.json and report/index.html of tables, with their parts; returns the former. `references` are those
+    of the pages by reason. CheckError if the numbers do not add up."""
     idle = not timing["passes"]
     context, parts = tables[0]
     collected = [merged_statistics(each, passes, [part.name for part in its]) for each, its in tables]
@@ -48,7 +50,7 @@ def write_report(
         name=recipe.name, recipe=show_recipe(recipe), versions={"web2shards": versions().get("web2shards", ""), **scorers},
         inputs=tuple(patterns), settings={"seed": str(recipe.seed), "parts": str(len(parts))},
     )  # fmt: skip
-    shown = [
+    written = [
         Output(
             name, split, entry["format"], f"shards/{name}", total["shards"], total["samples"], total["bytes"],
             table="" if entry["overlap"] else entry["table"],  # what overlaps is left out, so that the sums differ
@@ -59,7 +61,8 @@ def write_report(
     if idle:
         # Nothing had to be done: the report keeps the times of the run that did it.
         timing = _earlier_timing(path) or timing
-    stats = publish(facts, [documents for documents, _ in collected], records=records, outputs=shown, timing=Timing(
+    collectors = [documents for documents, _ in collected]
+    stats = publish(facts, collectors, records=records, references=references, outputs=written, timing=Timing(
         started=timing["started"], finished=timing["finished"], seconds=round(timing["seconds"], 3),
         workers=timing["workers"], runner=timing["runner"],
         scorers=tuple(ScorerTime(name, round(s, 3), int(rows)) for name, (s, rows) in timing["scorers"].items()),
@@ -67,7 +70,13 @@ def write_report(
     ))  # fmt: skip
     ensure(stats)
     context.store.write_bytes(path, write_stats(stats))
-    context.store.write_bytes(context.store.path("report", "index.html"), render(stats).encode())
+    drawn: dict[str, str] = {}
+    for each, its in tables:
+        if each.table is IMAGES:
+            from pipelines.thumbnails import shown, thumbnails
+
+            drawn = thumbnails(each, [part.name for part in its], passes, shown(stats), idle)
+    context.store.write_bytes(context.store.path("report", "index.html"), render(stats, drawn).encode())
     return stats
 
 

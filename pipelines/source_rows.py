@@ -23,10 +23,12 @@ from dedup.buckets import signature_digests
 from dedup.election import EARLIER as EARLIER_DATE
 from dedup.election import NO_DATE
 from dedup.minhash import MinHash
+from dedup.perceptual_pairs import thousandths
 from dedup.sketches import signatures_of_table
 from ingest.files import open_file
 from pipelines.context import Context
 from pipelines.fates import is_blank, judge
+from pipelines.looks import LOOKS, is_look, look_layers
 from pipelines.plan import EDITED, FATE, KEPT_BEFORE, Layer, Plan, Step
 from pipelines.sources import EARLIER, PART, TABLE, Source, earlier_plan, near_layers, near_scorer
 from pipelines.store import Store
@@ -82,15 +84,21 @@ class Reader:
             yield from self._part_rows(columns)
 
     def signatures(self, layer: Layer, places: I64) -> pa.Array:
-        """The signatures of the rows at `places` (sorted)."""
+        """The signatures of the rows at `places` (sorted); of images their looks, structs of LOOKS."""
         if self.source.kind == TABLE:
             scorer = near_scorer(layer)
             batches = ({"signature": self._table_signatures(batch, start, scorer)} for start, batch in self._table())
             return self._taken(batches, "signature", places)
-        name = f"{layer.name}.signature"
+        if is_look(layer):
+            columns = [self.column(f"{layer.name}.{name}", places) for name in LOOKS]
+            return pa.StructArray.from_arrays(columns, LOOKS)
+        return self.column(f"{layer.name}.signature", places)
+
+    def column(self, name: str, places: I64) -> pa.Array:
+        """A column of the rows at `places` (sorted)."""
         pieces: list[pa.Array] = []
         for part, start, mine in self._by_part(places):
-            with self._joined(part, [name]) as view:
+            with self._joined(part, [name], self.plan.edits_before(self.plan.duplicates_position)) as view:
                 pieces.append(self._taken(view.batches(), name, mine - start))
         return pa.concat_arrays(pieces)
 
@@ -153,6 +161,7 @@ class Reader:
         steps = plan.steps_before(plan.duplicates_position) if plan.dedup_layers else ()
         wanted = {*plan.table.order, plan.table.url, *columns, *(c for step in steps for c in step.columns)}
         wanted |= {KEPT_BEFORE} if self.source.decided else set()
+        wanted |= {_sharpness(layer) for layer in look_layers(plan)}
         for part, _ in self.source.of_parts:
             yield from self._rows_of(part, wanted, steps)
 
@@ -162,7 +171,7 @@ class Reader:
             for batch in view.batches():
                 ids = batch["id"]
                 verdicts = judge(steps, batch, len(ids), removed=self.context.removed(batch))
-                date, length = _order(batch) if plan_of_pages else _image_order(batch)
+                date, length = _order(batch) if plan_of_pages else _image_order(batch, look_layers(self.plan))
                 if self.source.decided:  # who was kept out stands for what kept it out
                     date = pc.if_else(batch[KEPT_BEFORE].fill_null(False), EARLIER_DATE, date)
                 yield Rows(ids, date, length, verdicts.kept, batch)
@@ -237,10 +246,17 @@ def _order(batch: Columns) -> tuple[pa.Array, pa.Array]:
     return batch["page.date"].cast(pa.int64()).fill_null(NO_DATE), batch["text.characters"].cast(pa.int64()).fill_null(0)
 
 
-def _image_order(batch: Columns) -> tuple[pa.Array, pa.Array]:
-    """What an election of images prefers: the most pixels, which stand for an early date, then the most bytes."""
+def _image_order(batch: Columns, looks: Sequence[Layer]) -> tuple[pa.Array, pa.Array]:
+    """What an election of images prefers: the most pixels, which stand for an early date, then the sharpest, or, where nobody
+    looked, the most bytes."""
     width, height, size = (batch[f"fetched.{name}"].cast(pa.int64()).fill_null(0) for name in ("width", "height", "size"))
+    if looks:
+        size = pa.array(thousandths(batch[_sharpness(looks[0])]))
     return pc.negate(pc.multiply(width, height)), size
+
+
+def _sharpness(layer: Layer) -> str:
+    return f"{layer.name}.sharpness"
 
 
 def as_signatures(column: pa.Array, permutations: int) -> pa.Array:

@@ -28,7 +28,7 @@ from pipelines.plan import EDITED, EDITED_TITLE
 from pipelines.runfile import RUN, read_run, recipe_of
 from pipelines.store import Store
 from pipelines.stored_layers import layers_of, part_names_of
-from pipelines.tables import FIRST_LAYERS
+from pipelines.tables import FIRST_LAYERS, other_names
 from pipelines.view import Columns, Joined
 
 #: A filter: a rule as recipes have them (`language.score >= 0.65`), or an expression over `layer.column` fields.
@@ -169,8 +169,12 @@ class Table:
         known = {f.name: f for f in self.schema}
         if self._url in known:
             known[self._host] = pa.field(self._host, pa.string(), metadata={"doc": f"host of {self._url}"})
-        if "text.text" in known:
+        others = other_names(self.name)
+        for name in (name for name in others if name.startswith(f"{FIRST_LAYERS[self.name]}.") and others[name] in known):
+            known[name] = known[others[name]].with_name(name)
+        if "text.text" in known or (others.get("text.text") in known and self._edits):
             known[EDITED] = pa.field(EDITED, pa.string(), metadata={"doc": "the text after all edits"})
+        if "text.title" in known:
             known[EDITED_TITLE] = pa.field(EDITED_TITLE, pa.string(), metadata={"doc": "the title after all edits"})
         return known
 
@@ -279,10 +283,11 @@ class Table:
         from pipelines.view import edit_columns, title_edits
 
         edits: Any = self._edits
-        found = {name for name in columns if name not in (self._host, EDITED, EDITED_TITLE)}
+        others = other_names(self.name)
+        found = {others.get(name, name) for name in columns if name not in (self._host, EDITED, EDITED_TITLE)}
         found |= {self._url} if self._host in columns else set()
         found |= {"text.title", *(name for name, _ in title_edits(edits))} if EDITED_TITLE in columns else set()
-        return found | ({"text.text", *edit_columns(edits)} if EDITED in columns else set())
+        return found | ({others.get("text.text", "text.text"), *edit_columns(edits)} if EDITED in columns else set())
 
     def _current(self, part: str, layers: set[str]) -> None:
         """StorageError if a layer of the part is missing, superseded, or of other rows than the first layer."""

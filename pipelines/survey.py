@@ -22,7 +22,7 @@ from ingest.read import slice_digest
 from pipelines.context import Context
 from pipelines.image_layers import FETCHED, REACHED
 from pipelines.layers import Footer, check_seal, layer_path, read_footer
-from pipelines.plan import CONTENT, DUPLICATES, ELECTION, FATE, IDENTITY, Layer, Plan, fingerprint, got
+from pipelines.plan import CONTENT, DUPLICATES, ELECTION, FATE, IDENTITY, Layer, Plan, fingerprint, got, read_digest
 from pipelines.store import Store
 from pipelines.summaries import are_decided, report_plan
 from pipelines.tables import DOCUMENTS, Table
@@ -229,7 +229,7 @@ def _survey_images(context: Context, survey: Survey, stage: int, made: Made) -> 
         todo: dict[str, str] = {}
         for layer in plan.stage_layers(stage):
             footer = layers[layer.name][part.name]
-            why = _layer_reason(plan, layer, footer, images[part.name], made)
+            why = _layer_reason(plan, layer, footer, images[part.name], made, reached[part.name])
             if not why and footer is not None and footer.extra.get("got") != got(layer, fetched[part.name], reached[part.name]):
                 why = "other images were got"
             if why:
@@ -364,7 +364,9 @@ def _references_reason(plan: Plan, references: Footer | None, page: Footer | Non
     return "" if references.method == plan.references_method else "references changed, and need the pages' HTML"
 
 
-def _layer_reason(plan: Plan, layer: Layer, footer: Footer | None, page: Footer | None, made: Made) -> str:
+def _layer_reason(
+    plan: Plan, layer: Layer, footer: Footer | None, page: Footer | None, made: Made, reached: Footer | None = None
+) -> str:  # fmt: skip
     if footer is None:
         return "missing"
     if footer.method != layer.method:
@@ -373,8 +375,8 @@ def _layer_reason(plan: Plan, layer: Layer, footer: Footer | None, page: Footer 
         return "its records changed"
     if footer.extra.get("reads") != reads_fingerprint(plan, layer, made):
         return "what it reads changed"
-    if not layer.carries and footer.extra.get("input") != page.source.get("digest"):
-        return "the input changed"
+    if not layer.carries and footer.extra.get("input") != read_digest(layer, page, reached):
+        return "the input changed" if reached is None else "captions changed"
     if layer.costly and footer.extra.get("before") != before_fingerprint(plan, layer, made):
         return "rules"
     return ""

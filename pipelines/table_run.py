@@ -13,6 +13,7 @@ from pipelines import survey as surveys
 from pipelines.context import Context
 from pipelines.deduplication import find_duplicates
 from pipelines.ending import Outputs
+from pipelines.image_layers import overlapping
 from pipelines.passes import Passes
 from pipelines.plan import DUPLICATES, FATE, IDENTITY
 from pipelines.progress import Pass, Progress
@@ -26,11 +27,13 @@ Json = dict[str, Any]
 
 
 class TableRun:
-    """What a run does for one table, whose parts are `parts`."""
+    """What a run does for one table, whose parts are `parts`; of images, rows of `older` ones are carried over."""
 
     def __init__(
-        self, context: Context, passes: Passes, parts: Sequence[Part], options: RunOptions, progress: Progress, frozen: bool
-    ) -> None:
+        self, context: Context, passes: Passes, parts: Sequence[Part], options: RunOptions, progress: Progress, frozen: bool,
+        older: Sequence[str] = (),
+    ) -> None:  # fmt: skip
+        self.older = older
         self.context, self.passes, self.options, self.progress = context, passes, options, progress
         self.table = context.table
         self.parts = list(parts)
@@ -131,6 +134,7 @@ class TableRun:
             "part": work.part.to_json(), "stage": stage, "reads": reads,
             "ingest": bool(work.ingest), "layers": layers, "before": before,
             "start_at": start_at, "bytes": work.part.size,
+            **({"older": overlapping(work.part.name, self.older)} if self.older else {}),
         }}  # fmt: skip
 
     def _mend_slices(self) -> bool:

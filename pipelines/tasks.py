@@ -36,6 +36,12 @@ def _map(context: Context, args: dict[str, Any], suspects: Sequence[Suspect], no
         return {"part": args["part"]["name"], "broken": error.layer, "message": error.message}
 
 
+def _draw(context: Context, args: dict[str, Any]) -> dict[str, Any]:
+    from pipelines import thumbnails  # which loads what draws
+
+    return thumbnails.draw(context, args)
+
+
 _Work = Callable[[Context, dict[str, Any]], dict[str, Any]]
 _PLAIN: Mapping[str, _Work] = {
     "collect_keys": matching.collect,
@@ -65,6 +71,7 @@ _PLAIN: Mapping[str, _Work] = {
     "plan_shards": shard_plan.plan_shards,
     "send_samples": shard_exchange.send,
     "write_shard": shard_exchange.receive,
+    "draw_thumbnails": _draw,
 }
 
 
@@ -75,7 +82,7 @@ def do(context: Context, task: Task, notes: NoteBook) -> dict[str, Any]:
     if task.kind == "map":
         return _map(context, task.args, task.suspects, notes)
     if task.kind == "fetch_images":  # which has pauses of its own
-        return images_fetched.fetch(context, task.args, notes)
+        return images_fetched.fetch(context, task.args, task.suspects, notes)
     return _PLAIN[task.kind](context, task.args)
 
 

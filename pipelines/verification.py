@@ -21,6 +21,7 @@ from dedup.minhash import agreement, clear, jaccard, signature_words
 from pipelines.chunks import flat
 from pipelines.context import Context
 from pipelines.exchange import Made, Mapped, Pointer, read_chunks, read_only_chunk, write_chunks
+from pipelines.looks import is_look, same
 from pipelines.matching import EDGES, distinct, edges, edges_of, hands_on_edges, read_rows, send
 from pipelines.plan import Layer
 from pipelines.source_rows import Reader
@@ -81,17 +82,21 @@ def _signatures_of(
 
 @hands_on_edges
 def verify(context: Context, args: dict[str, Any]) -> dict[str, Any]:
-    """Settles by signatures what they settle; emits edges, and ["shingles", ordinal] requests for what is in doubt.
+    """Settles by signatures what they settle, and by thumbnails pairs of images; emits edges, and ["shingles", ordinal]
+    requests for what is in doubt.
 
     A pair in doubt of which a text is not at hand is judged by its signatures alone.
     """
     _, *rest = args["key"]
     layer, partition = context.plan.by_name[rest[0]], int(rest[1])
-    scorer = near_scorer(layer)
     a, b = _pairs(context, "signatures", layer.name, partition)
     found = Mapped(context.store, (Pointer.from_json(pointer) for pointer, _, _ in args["values"]))
     rows = np.concatenate([batch.column("row").to_numpy() for batch in found.batches])
     signatures = [batch.column("signature") for batch in found.batches]
+    if is_look(layer):
+        near = same(layer, signatures, *_places(rows, a, b))
+        return {"emit": edges_of(context, f"{layer.name}-{partition:08d}-verified", edges(a[near], b[near]))}
+    scorer = near_scorer(layer)
     if len(rows) > _SIGNATURES:
         order = np.argsort(a)  # so that a slab of pairs asks for few rows
         a, b = a[order], b[order]

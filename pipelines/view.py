@@ -17,7 +17,7 @@ from core.spans import apply_edits, original_spans
 from pipelines.layers import RowReader, layer_path
 from pipelines.plan import EDITED, EDITED_TITLE, Layer
 from pipelines.store import Store
-from pipelines.tables import DOCUMENTS, FIRST_LAYERS
+from pipelines.tables import DOCUMENTS, FIRST_LAYERS, other_names
 
 Columns = dict[str, pa.Array]
 #: Rows read at a time, and about how many bytes they may have.
@@ -39,6 +39,7 @@ class Joined:
         self.wanted = sorted(set(columns) - {"id"})
         self._edits = edits
         self._first = FIRST_LAYERS[table]
+        self._others = other_names(table)
         stored: dict[str, set[str]] = {self._first: {"id"}}
         for column in self.wanted:
             for source in self._sources(column):
@@ -72,6 +73,12 @@ class Joined:
         self.rows = next(iter(rows.values()), 0)
 
     @property
+    def _named(self) -> list[str]:
+        """Which other names of columns are wanted, or needed for what is."""
+        needed = {*self.wanted, *(["text.text"] if EDITED in self.wanted else [])}
+        return [name for name in self._others if name in needed]
+
+    @property
     def _host(self) -> str:
         return f"{self._first}.host"
 
@@ -82,6 +89,9 @@ class Joined:
             batch = reader.read(rows)
             for name, array in zip(batch.schema.names, batch.columns, strict=True):
                 columns["id" if (layer, name) == (self._first, "id") else f"{layer}.{name}"] = array
+        for name in self._named:
+            source = self._others[name]
+            columns[name] = columns[source] if source else pa.nulls(len(columns["id"]), pa.string())
         if self._host in self.wanted:
             columns[self._host] = url_hosts(columns[f"{self._first}.url"])
         if EDITED in self.wanted:
@@ -115,8 +125,10 @@ class Joined:
     def _sources(self, column: str) -> list[str]:
         if column == self._host:
             return [f"{self._first}.url"]
+        if column in self._others:
+            return [self._others[column]] if self._others[column] else []
         if column == EDITED:
-            return ["text.text", *edit_columns(self._edits)]
+            return [*self._sources("text.text"), *edit_columns(self._edits)]
         if column == EDITED_TITLE:
             return ["text.title", *(name for name, _ in title_edits(self._edits))]
         return [column]

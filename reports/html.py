@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
+import re
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
@@ -28,6 +29,7 @@ TOP_HOSTS = 50
 TOP_ROWS = 30
 
 Json = Mapping[str, Any]
+_PICTURE = re.compile(r"data:image/jpeg;base64,[A-Za-z0-9+/]+={0,2}")
 
 
 def safe_link(url: object) -> str | None:
@@ -48,13 +50,15 @@ def content_security_policy(style: str) -> str:
     return f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action 'none'"
 
 
-def render(stats: Json) -> str:
-    """The page of a run, from what `publish` gave (or `stats.json` read back): a function of `stats` alone."""
+def render(stats: Json, thumbnails: Mapping[str, str] | None = None) -> str:
+    """The page of a run, from what `publish` gave (or `stats.json` read back). `thumbnails` are pictures of samples by id, as data
+    URIs: others are left out. A function of the two alone."""
     compiled = compiled_templates(TEMPLATES)
     environment = _environment(FileSystemLoader(TEMPLATES) if compiled is None else _modules(compiled))
     style = (TEMPLATES / "report.css").read_text(encoding="utf-8")
     return environment.get_template("report.html").render(
         stats=stats,
+        thumbnails={id: uri for id, uri in (thumbnails or {}).items() if _PICTURE.fullmatch(uri)},
         style=Markup(style),
         policy=content_security_policy(style),
         chart=charts.histogram,

@@ -111,6 +111,7 @@ FACETS = (
     Facet("charset", "page.charset", "value", 1_000),
     Facet("year", "page.date", "year", 1_000),
     Facet("host", "page.url", "host", 200_000),
+    Facet("host", "image.url", "host", 200_000),
 )
 FACET_COLUMNS = frozenset(facet.column for facet in FACETS)
 CATEGORY_CAP = 1_000
@@ -135,7 +136,7 @@ class ReportPlan:
     """What to collect of one table. `columns` are in the order of their layers; rows must bring each of them.
 
     The facets are those whose column is in the plan; texts are measured, and snippets taken, if it has
-    `text.text` (or `text.edited`, which then is the one that is shown).
+    `text.text` or `image.caption` (or `text.edited`, which then is the one that is shown).
     """
 
     table: str = "documents"
@@ -163,7 +164,7 @@ class ReportPlan:
     @property
     def texts(self) -> tuple[str, ...]:
         """The text columns that are measured; the last one is shown in samples."""
-        return tuple(name for name in ("text.text", "text.edited") if name in self.names)
+        return tuple(name for name in ("text.text", "image.caption", "text.edited") if name in self.names)
 
     def to_dict(self) -> dict[str, Any]:
         """The plan as JSON can hold it, the same object for equal plans: not to be changed."""

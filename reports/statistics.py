@@ -171,7 +171,7 @@ class Collector:
         at = pa.array(rows)
         blank = [None] * len(rows)
         ids = [id.hex() for id in whole(batch.id).take(at).to_pylist()]
-        urls = columns["page.url"].take(at).to_pylist() if "page.url" in columns else blank
+        urls = _addresses(columns, at)
         languages = columns["language.label"].take(at).to_pylist() if "language.label" in columns else blank
         texts = blank
         if self.plan.texts:
@@ -204,7 +204,7 @@ class Collector:
             rows = bottom.candidates(keys, rows)
             at = pa.array(rows)
             messages = [None] * len(rows) if batch.message is None else whole(batch.message).take(at).to_pylist()
-            urls = columns["page.url"].take(at).to_pylist() if "page.url" in columns else [None] * len(rows)
+            urls = _addresses(columns, at)
             ids = [id.hex() for id in whole(batch.id).take(at).to_pylist()]
             for row, id, url, message in zip(rows.tolist(), ids, urls, messages, strict=True):
                 said = {"url": legible(url or "", LONGEST_URL), "message": legible(message or "", LONGEST_MESSAGE)}
@@ -282,6 +282,12 @@ class Collector:
 
 def _repeats(repeat: pa.Array, kept: Bools) -> int:
     return int(np.asarray(repeat.fill_null(1)).astype(np.int64)[kept].sum())
+
+
+def _addresses(columns: Mapping[str, pa.Array], at: pa.Array) -> list[str | None]:
+    """The address of each row, of a page or of an image."""
+    name = next((name for name in ("page.url", "image.url") if name in columns), "")
+    return columns[name].take(at).to_pylist() if name else [None] * len(at)
 
 
 def _measure_text(text: pa.Array, kept: Bools, sums: list[int]) -> None:

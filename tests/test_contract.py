@@ -90,9 +90,9 @@ def column(name: str, texts: list[str | None]) -> pa.Array:
         return pa.array([None if i % 5 == 4 else i % 9 / 8 for i in range(len(texts))], pa.float32())
     if name.startswith("language."):
         return pa.array([i / max(1, len(texts)) for i in range(len(texts))], pa.float32())
-    if name == "reference.alt":
+    if name == "image.caption":
         return pa.array(texts, pa.string())
-    if name == "reference.url":
+    if name == "image.url":
         urls = [None if i % 7 == 6 else f"http://h.example/{str(text)[:40]}.jpg" for i, text in enumerate(texts)]
         return pa.array(urls, pa.string())
     if name == "image.bytes":

@@ -30,6 +30,8 @@ def show_preview(preview: Preview, as_json: bool, profile: str = "") -> None:
         f"[bold]{plain(preview.name)}[/] in {plain(preview.out)}: {count(preview.parts, 'part')}, "
         f"{size(preview.bytes)} of input{left_out}"
     )
+    if preview.images:
+        out.print(f"images {plain(preview.images)}")
     for warning in preview.warnings:
         out.print(f"[yellow]warning:[/] {plain(warning)}")
     for message in preview.damaged:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import io
 import json
 import os
 import shutil
@@ -16,6 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from sharding.index import read_index
+from web2shards import open as opened
 
 ROOT = Path(__file__).parents[2]
 EXPECTED = Path(__file__).with_name("demo_expected.json")
@@ -73,12 +75,37 @@ def test_the_samples_are_those_of_the_last_release(demo: Path) -> None:
 
 def test_the_report_adds_up_and_asks_nobody(demo: Path) -> None:
     stats = json.loads((demo / "report" / "stats.json").read_text())
-    assert stats["records"]["total"] == 774
+    assert stats["records"]["total"] == 841
     assert stats["tables"][0]["kept"] == len(samples(demo / "shards" / "text"))
     page = (demo / "report" / "index.html").read_text()
     assert "<script" not in page
     assert "src=\"http" not in page
     assert web2shards("check", demo)
+
+
+def test_pictures_are_got_from_the_input_and_kept_once(demo: Path) -> None:
+    """What is planted (examples/pictures/truth.jsonl) has its reason; of each picture and its copies the best is kept."""
+    truth = [json.loads(line) for line in (ROOT / "examples/pictures/truth.jsonl").read_text().splitlines()]
+    rows = opened(demo).images.to_table(["image.url", "fate.reason", "duplicates.size", "perceptual.area"]).to_pylist()
+    reasons = {row["image.url"]: row["fate.reason"] for row in rows}
+    odd = {row["what"]: reasons[row["url"]] for row in truth if row["what"] not in ("picture", "copy", "page", "page of copies")}
+    assert odd == {
+        "icon": "fetched_width", "broken": "truncated", "no image": "not_in_input", "opt-out": "opt_out",
+        "caption that says nothing": "caption_words",
+    }  # fmt: skip
+    assert reasons["https://drawn.example/pictures/lost.jpg"] == "not_in_input"
+    copies = {row["url"]: row["of"] for row in truth if row["what"] == "copy"}
+    assert len(copies) == 10
+    assert all(sorted([reasons[copy], reasons[of]]) == ["", "duplicate"] for copy, of in copies.items())
+    alone = [row["url"] for row in truth if row["what"] == "picture" and row["url"] not in copies.values()]
+    assert [reasons[url] for url in alone] == [""] * 30
+    (shard,) = (demo / "shards" / "pairs").glob("*.tar")
+    with tarfile.open(shard) as tar:
+        told = [json.load(tar.extractfile(member) or io.BytesIO()) for member in tar if member.name.endswith(".json")]
+    assert len(told) == 41
+    assert sum(len(sample["captions_alternate"]) for sample in told) == 10
+    page = (demo / "report" / "index.html").read_text()
+    assert page.count('<img class="thumbnail" src="data:image/jpeg;base64,') > 20
 
 
 def test_the_second_time_nothing_is_done(out: Path) -> None:
@@ -95,7 +122,8 @@ def test_a_threshold_is_moved_and_a_warc_added(out: Path) -> None:
     web2shards("run", "recipes/demo.yaml", "--out", out, *moved)
     fewer = samples(out / "shards" / "text")
     pages = {path.name: path.stat().st_mtime_ns for path in (out / "documents" / "page").glob("*.parquet")}
-    more = [*moved, "--set", "input.warcs=[examples/web.warc.gz, examples/more/second.warc.gz]"]
+    warcs = "examples/web.warc.gz, examples/more/second.warc.gz, examples/pictures/pictures.warc.gz"
+    more = [*moved, "--set", f"input.warcs=[{warcs}]"]
     web2shards("run", "recipes/demo.yaml", "--out", out, *more)
     assert len(samples(out / "shards" / "text")) > len(fewer)
     assert {name: (out / "documents" / "page" / name).stat().st_mtime_ns for name in pages} == pages
@@ -110,8 +138,9 @@ def test_other_formats_hold_the_same_samples(out: Path, demo: Path, format: str)
 
 def test_a_table_is_the_other_way_in(tmp_path: Path) -> None:
     said = web2shards(
-        "run", "recipes/demo.yaml", "--out", tmp_path / "out", "--set", "input={table: {path: examples/table.jsonl}}"
-    )
+        "run", "recipes/demo.yaml", "--out", tmp_path / "out", "--set", "input={table: {path: examples/table.jsonl}}",
+        "--set", "images=null", "--set", "output={text: {from: documents, samples: 100}}",
+    )  # fmt: skip
     assert "documents" in said
     stats = json.loads((tmp_path / "out" / "report" / "stats.json").read_text())
     assert stats["records"]["total"] == len((ROOT / "examples" / "table.jsonl").read_text().splitlines())

@@ -13,7 +13,7 @@ from filters.caption_names import equals_file, is_boilerplate, is_file_name
 
 def score(texts: list[str | None], urls: list[str | None] | None = None) -> list[dict]:
     urls = urls or ["http://a.example/x.jpg"] * len(texts)
-    batch = pa.record_batch({"reference.alt": pa.array(texts, pa.string()), "reference.url": pa.array(urls, pa.string())})
+    batch = pa.record_batch({"image.caption": pa.array(texts, pa.string()), "image.url": pa.array(urls, pa.string())})
     scorer = Caption()
     scorer.open()
     result = scorer.score(batch)

@@ -11,6 +11,9 @@ from typing import Any
 import PIL.Image
 import pytest
 
+from pipelines.preview import preview
+from pipelines.run_options import RunOptions
+
 from .image_runs import page, picture, recipe, rows, warc
 from .runs import hashes, small_run
 
@@ -81,3 +84,21 @@ def test_from_references_to_shards(crawl: Path, tmp_path: Path) -> None:
     again = small_run(out, recipe(crawl))
     assert again.passes.keys() <= {"fetch images"}  # what may be there next time is asked for again
     assert hashes(out, "shards") == {name: of for name, of in before.items() if name.startswith("shards")}
+
+
+def test_a_plan_foresees_the_images(crawl: Path, tmp_path: Path) -> None:
+    options = RunOptions(str(tmp_path / "out"))
+    made = recipe(crawl, "images.fetch.user_agent=mybot/1.0 (+https://a.example/bot)")
+    first = preview(made, options)
+    assert {work.name: work.todo for work in first.passes[3:]} == {
+        "gather images": first.parts, "fetch images": 8, "score images": 8, "find duplicates of images": 8,
+        "decide fates of images": 8, "write pairs": 8,
+    }  # fmt: skip
+    assert "the rest is asked for as mybot/1.0, 2 at a time of a host" in first.images
+    assert [pipeline.passes for pipeline in first.pipelines][2:5] == [("gather images",), ("fetch images",), ("score images",)]
+    assert "got" in first.pipelines[4].why
+    assert not (tmp_path / "out").exists()
+    small_run(tmp_path / "out", recipe(crawl, "images.fetch.web=false"))
+    then = preview(recipe(crawl, "images.fetch.web=false"), options)
+    assert then.nothing
+    assert "nothing is asked of the web. By the last run: 5 are looked at, 3 of them in the input" in then.images

@@ -278,9 +278,9 @@ PROBLEMS = {
         "",
     ),
     "a caption that is not kept": (
-        "name: a\ninput: {warcs: x}\nimages: {captions: {kinds: [alt]}}\noutput: {t: {from: images, caption: [title]}}\n",
-        "recipe:4: output.t.caption: `title` is not among the captions that are kept",
-        "images.captions.kinds",
+        "name: a\ninput: {warcs: x}\nimages:\n  captions: {kinds: [alt], prefer: [title]}\n",
+        "recipe:4: images.captions: prefer: `title` is not among the kinds that are kept",
+        "add it to kinds",
     ),
     "sizes of texts": (
         "name: a\ninput: {warcs: x}\noutput: {t: {from: documents, resize: {size: 9}}}\n",
