@@ -22,8 +22,9 @@ from ingest.http import decode_body
 
 #: Bodies up to this size need no reservation.
 SMALL = 256 << 10
-#: The body of an answer that is not wanted is read up to this size, so that its connection can be used again.
-DRAINED = 16 << 10
+#: The body of an answer that is not wanted is read up to this size, so that its connection can be used again, if it comes
+#: within seconds.
+DRAINED, DRAIN_SECONDS = 16 << 10, 2.0
 #: A format is told by so many bytes.
 START = 512
 
@@ -138,9 +139,7 @@ class Transport:
         if told is not None and told > limit and not cut:
             raise Failure("too_large", f"{told:,} bytes, of which {limit:,} are allowed")
         coded = "content-encoding" in answer.fields
-        if coded:  # both forms are held for a moment, and how long the other is, is not known
-            answer.reservation = await self._buffers.reserve(2 * limit)
-        elif told is not None and told > SMALL:
+        if not coded and told is not None and told > SMALL:
             answer.reservation = await self._buffers.reserve(min(told, limit))
         body = bytearray()
         judged = coded
@@ -160,11 +159,13 @@ class Transport:
                     if answer.reason:
                         return
                 if answer.reservation is None and len(body) > SMALL:
-                    answer.reservation = await self._buffers.reserve(limit)
+                    answer.reservation = await self._buffers.reserve(2 * limit if coded else limit)
                 self._require_rate(len(body), time.monotonic() - began)
             content = bytes(body)
             del body
-            if coded:
+            if coded:  # both forms are held for a moment, and how long the other is, is not known
+                if content and answer.reservation is None:
+                    answer.reservation = await self._buffers.reserve(2 * limit)
                 content, problem = decode_body(content, answer.fields, limit + 1)
                 if len(content) > limit and not cut:
                     raise Failure("too_large", f"more than {limit:,} bytes without its content coding")
@@ -176,7 +177,7 @@ class Transport:
             if not answer.reason:
                 answer.body = content[:limit]
         finally:
-            if answer.body is None:
+            if not answer.body:
                 answer.release()
 
     def _require_rate(self, size: int, seconds: float) -> None:
@@ -185,11 +186,16 @@ class Transport:
             raise Failure("slow", f"{size:,} bytes in {seconds:.0f} s")
 
     async def _drain(self, response: aiohttp.ClientResponse, last: bool, progress: _Progress) -> None:
+        """Reads what is not wanted; if it does not come the connection is lost, and the answer holds all the same."""
         told = response.content_length
         if last or told is None or told > DRAINED:
             return
-        async for chunk in response.content.iter_any():
-            progress.wire_bytes += len(chunk)
+        try:
+            async with asyncio.timeout(DRAIN_SECONDS):
+                async for chunk in response.content.iter_any():
+                    progress.wire_bytes += len(chunk)
+        except (aiohttp.ClientError, OSError):
+            response.close()
 
 
 @dataclass(slots=True)

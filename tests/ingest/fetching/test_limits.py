@@ -308,3 +308,23 @@ def test_jobs_may_follow_from_outcomes() -> None:
             assert len(feed.ready) > 0
 
     run(test())
+
+
+def test_memory_that_was_reserved_comes_back_from_what_has_no_body() -> None:
+    async def empty(_: web.Request) -> web.Response:
+        return web.Response(headers={"Content-Encoding": "gzip"}, body=b"")
+
+    async def large(_: web.Request) -> web.Response:
+        return web.Response(body=PNG + bytes(400_000))
+
+    async def robots(_: web.Request) -> web.Response:
+        return web.Response(text="# " + "x" * 300_000)
+
+    async def test() -> None:
+        settings = quick(per_host=1, max_bytes=1 << 20, buffer_bytes=1 << 20, robots=True)
+        async with serve(empty, routes={"/large": large, "/robots.txt": robots}) as site:
+            names = Names({f"h{i}.example": ("127.0.0.1",) for i in range(5)})
+            urls = [site.url(path, host) for host in names.names for path in ("/empty", "/large")]
+            assert [o.status for o in await got(urls, settings, lookup=names)] == ["empty", "ok"] * 5
+
+    run(test())

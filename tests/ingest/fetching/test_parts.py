@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Iterator
 from email.utils import formatdate
 
 import pytest
@@ -260,10 +261,21 @@ def test_pauses_grow_to_the_longest_and_follow_from_url_and_seed() -> None:
     assert pauses[0] != pause("http://a.example/", 1, FetchSettings(seed=2))
 
 
+@pytest.fixture
+def far_west() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TZ", "America/New_York")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("far_west")
 def test_retry_after_is_a_number_or_a_date() -> None:
     now = 1_000_000_000.0
     assert retry_after("120", now) == 120.0
     assert retry_after(formatdate(now + 90, usegmt=True), now) == 90.0
+    assert retry_after(formatdate(now + 90, localtime=False), now) == 90.0  # -0000, of no zone
     assert retry_after(formatdate(now - 90, usegmt=True), now) == 0.0
     assert retry_after("9" * 400, now) == 999_999_999.0
     assert all(retry_after(value, now) is None for value in ("", "soon", "-5", "1.5", "٣", "Fri, 99 Xyz 99999 00:00:00 GMT"))
