@@ -19,15 +19,18 @@ _FOLLOWED = ("http://", "https://")
 _STOPS = ("nofollow", "none")
 
 
-def links_of(body: bytes, content_type: str, url: str, *, nofollow: bool = True) -> list[str]:
-    """Absolute http URLs without fragments, in page order, each once. `url` is the page's own; never raises."""
+def links_of(body: bytes, content_type: str, url: str, *, nofollow: bool = True, agent: str = "") -> list[str]:
+    """Absolute http URLs without fragments, in page order, each once. `url` is the page's own; never raises.
+
+    With `nofollow` those marked so are left out, and all where the page says so to all robots or to `agent`.
+    """
     text = decode(body, charset_parameter(content_type), url=url).text
     tree = HTMLTree.parse(tamed(text, MAX_CHARACTERS))  # held: its nodes live in it
     document = tree.document
     if document is None:
         return []
     if nofollow and any(
-        (node.getattr("name") or "").strip().lower() == "robots"
+        (node.getattr("name") or "").strip().lower() in ("robots", agent.lower() or "robots")
         and any(word.strip().lower() in _STOPS for word in (node.getattr("content") or "").split(","))
         for node in document.get_elements_by_tag_name("meta")
     ):
