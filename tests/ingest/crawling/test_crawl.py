@@ -114,6 +114,21 @@ def test_a_site_is_crawled_to_its_depth(server: Running, tmp_path: Path) -> None
     assert server.site.most <= 2
 
 
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"PK\x03\x04" + bytes(999), "other_format"), (b"\0\0\0\x18ftypmp42" + bytes(999), "other_format"),
+        (b"wOF2" + bytes(999), "other_format"), (b"%PDF-1.7" + bytes(999), "other_format"), (b"plain text", "ok"), (b"<p>x", "ok"),
+    ],
+)  # fmt: skip
+def test_only_pages_are_kept_whatever_they_are_called(body: bytes, status: str, server: Running, tmp_path: Path) -> None:
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(body=body, content_type="text/html")
+
+    with in_thread(serve(answer)) as site:
+        assert Running(server.web, site).crawl(tmp_path / "a.warc", depth=0).statuses == {status: 1}
+
+
 def test_depth_budgets_and_scope_bound_a_crawl(server: Running, tmp_path: Path) -> None:
     assert server.crawl(tmp_path / "a.warc", depth=0).records == 1
     assert server.crawl(tmp_path / "b.warc", depth=5, pages_per_host=5, sitemaps=False).statuses.total() == 5

@@ -290,7 +290,7 @@ def test_retry_after_is_a_number_or_a_date() -> None:
         (b"\x00\x00\x00\x0cJXL \r\n\x87\n", "jxl"), (b'<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg">', "svg"),
         (b"\xef\xbb\xbf<svg>", "svg"), (b"<!DOCTYPE html><html>", "html"), (b"<html><svg>", "html"),
         (b"  <!-- x --><head>", "html"), (b"%PDF-1.4", "pdf"), (b'{"a": 1}', ""), (b"hello", ""), (b"", ""),
-        (b"\x00\x00\x00\x1cftypisom", ""),
+        (b"\x00\x00\x00\x1cftypisom", "mp4"),
     ],
 )  # fmt: skip
 def test_formats_are_told_by_content(head: bytes, name: str) -> None:
