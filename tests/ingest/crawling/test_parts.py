@@ -97,6 +97,17 @@ def test_a_sitemap_made_to_cost_time_does_not(part: bytes) -> None:
     assert time.process_time() - began < 5
 
 
+PARTS = ["<a href='/{}'>x</a>", "<area href='{}'><p>", "<a href='/{}'", "<div><a href=x{}>", "<meta name=x{}>"]
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_page_of_very_many_links_costs_no_time(part: str) -> None:
+    page = "".join(part.format(i) for i in range(20_000)).encode()
+    began = time.process_time()
+    assert len(links_of(page, "text/html", "https://example.org/")) <= 5_000
+    assert time.process_time() - began < 5
+
+
 def test_links_are_not_followed_where_our_robot_is_told_not_to() -> None:
     page = b"<meta name='MyBot' content='index, nofollow'><a href='/a'>a</a>"
     assert links_of(page, "text/html", "https://example.org/", agent="mybot") == []
