@@ -5,6 +5,8 @@ https://html.spec.whatwg.org/multipage/links.html; `<meta name=robots>` as devel
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
 from urllib.parse import urldefrag, urljoin
 
 from resiliparse.parse.html import HTMLTree, NodeType  # pyright: ignore[reportMissingImports]
@@ -30,7 +32,8 @@ def links_of(body: bytes, content_type: str, url: str, *, nofollow: bool = True,
     if document is None:
         return []
     base, hrefs = "", list[str]()
-    for node in document:  # once: a collection by name is searched for anew at each of its items
+    nodes: Iterable[Any] = document
+    for node in nodes:  # once: a collection by name is searched for anew at each of its items
         if node.type != NodeType.ELEMENT:
             continue
         if node.tag in ("a", "area"):
