@@ -54,7 +54,7 @@ class Caption:
     url: str = "image.url"
 
     name: ClassVar[str] = "caption"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     costly: ClassVar[bool] = False
 
     def __post_init__(self) -> None:

@@ -21,7 +21,7 @@ _EXTENSION: Final = re.compile(r"\.(?:jpe?g?|jfif|png|gif|webp|bmp|tiff?|svg|avi
 _NAME: Final = re.compile(
     r"""
     (?:IMG|DSC|DSCN|DSCF|DSC_|IMGP|PICT|MVC|SAM|GOPR|CIMG|KODAK|VID|MVIMG|PXL|WP|HPIM|SDC|STA|STB|PHOTO|IMAGE|FOTO|SCAN)
-        [-_ ]?\d{2,} [-_ \w~()]*                                                     # cameras and telephones
+        [-_ ]?\d{2,} [-_.\w~()]* (?:[ ](?:\(\d+\)|\d{1,4}|copy|Kopie|copie|copia))*      # cameras and telephones
     | [A-Z]?\d{7,} [-_\w]*                                                           # numbers
     | (?:Screen[ ]?shot|Screen[ ]Capture|Bildschirmfoto|Captura\ de\ pantalla|Capture\ d.écran|Schermata|Снимок\ экрана)
         [-_ ]+ \d{4} .*

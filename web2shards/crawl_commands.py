@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,8 +15,8 @@ if TYPE_CHECKING:
     from ingest.crawling import CrawlSettings, Summary
 
 PANEL = "Recipes"
-#: URLs between two lines of progress.
-_TOLD_EVERY = 500
+#: URLs between two lines of progress, and refused seeds that are named.
+_TOLD_EVERY, _TOLD_SEEDS = 500, 10
 
 
 def register(app: typer.Typer) -> None:
@@ -65,7 +66,7 @@ def crawl(
     except ValueError as error:
         raise RecipeError(str(error), "see web2shards crawl --help") from None
     try:
-        listed = read_seeds(seeds.read_text(encoding="utf-8"))
+        listed = read_seeds(seeds.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{seeds}: {error}", "give a file with a URL a line", str(seeds)) from None
     told = 0
@@ -86,6 +87,8 @@ def read_seeds(text: str) -> list[str]:
 
 
 def _tell(summary: Summary, out: Path, settings: CrawlSettings) -> None:
+    for seed, why in islice(summary.refused.items(), _TOLD_SEEDS):
+        say(plain(f"not crawled: {seed[:200]}: {why}"))
     counted = sorted(summary.statuses.items(), key=lambda item: (-item[1], item[0]))
     console = results()
     console.print(grid(["what came of them", "URLs"], [(plain(status), f"{number:,}") for status, number in counted], right=(1,)))

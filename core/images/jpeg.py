@@ -30,6 +30,9 @@ _HARMLESS: Final = (
     "unknown adobe color transform", "unknown jfif revision", "thumbnail image size", "inconsistent progression sequence",
     "invalid sos parameters for sequential", "bad icc marker",
 )  # fmt: skip
+#: Segments before the first scan: of 64 kB each, as profiles and metadata come in, some 1,000 are the largest file that is read.
+_MOST_SEGMENTS: Final = 1 << 14
+_FILL: Final = re.compile(rb"\xff*+")
 _EXTRANEOUS: Final = re.compile(r"(\d+) extraneous bytes before marker 0xd9")
 
 
@@ -80,14 +83,19 @@ def _segments(data: bytes) -> list[tuple[int, int, int]]:
                 break
             continue
         marker = data[at + 1]
-        if marker in (0x00, 0x01, 0xFF, _SOI) or 0xD0 <= marker <= 0xD7:
-            at += 1 if marker == 0xFF else 2
+        if marker == 0xFF:
+            at = _FILL.match(data, at).end() - 1  # pyright: ignore[reportOptionalMemberAccess] - it matches nothing, too
+            continue
+        if marker in (0x00, 0x01, _SOI) or 0xD0 <= marker <= 0xD7:
+            at += 2
             continue
         if marker == _EOI:
             raise ImageError("damaged", "the image ends before it begins")
         length = int.from_bytes(data[at + 2 : at + 4], "big")
         if length < 2:
             raise ImageError("damaged", f"a segment of {length} bytes")
+        if len(found) == _MOST_SEGMENTS:
+            raise ImageError("damaged", f"more than {_MOST_SEGMENTS:,} segments")
         found.append((marker, at + 4, min(at + 2 + length, len(data))))
         if marker == _SOS:
             break

@@ -17,9 +17,11 @@ from PIL import AvifImagePlugin, BmpImagePlugin, GifImagePlugin, PngImagePlugin,
 from PIL.ImageFile import ImageFile
 
 from core.images.errors import ImageError
+from core.images.gif import first_frame
 from core.images.limits import Limits
 from core.images.orientation import exif_orientation
 from core.images.png import read_png
+from core.images.tiff import check_tags
 
 _PLUGINS: Final = {
     "png": PngImagePlugin.PngImageFile,
@@ -62,8 +64,12 @@ def open_image(data: bytes, format: str, limits: Limits) -> Opened:
 
     Raises ImageError: `truncated`, `damaged`, `unsupported_mode`, `too_many_pixels`.
     """
-    png = None
-    if format == "png":
+    png, frames = None, False
+    if format == "gif":
+        data, frames = first_frame(data)
+    elif format == "tiff":
+        check_tags(data)
+    elif format == "png":
         png = read_png(data, limits.profile)
         limits.check_size(png.width, png.height)
     elif format == "webp":  # opening makes room for the pixels
@@ -86,9 +92,7 @@ def open_image(data: bytes, format: str, limits: Limits) -> Opened:
             animated = False
         else:
             orientation = exif_orientation(file.info.get("exif") or b"")
-            animated = bool(getattr(file, "is_animated", False))
-            if animated:
-                file.seek(0)
+            animated = frames or bool(getattr(file, "is_animated", False))
         profile = profile if len(profile) <= limits.profile else b"?"
         return Opened(file, file.width, file.height, _NAMES[mode], animated, orientation, profile, format == "tiff")
 

@@ -21,21 +21,25 @@ from ingest.crawling.settings import CrawlSettings
 from ingest.crawling.sitemaps import read_sitemap
 from ingest.crawling.warc import WarcWriter
 from ingest.fetching import Lookup, Outcome, RobotsCache, Spent, fetch
-from ingest.fetching.urls import target_of
+from ingest.fetching.rights import robots_directives
+from ingest.fetching.urls import Refused, target_of
 
-#: Sitemaps of one origin: those that robots.txt names, or the one that is looked for.
-MAX_SITEMAPS = 50
+#: The sitemap that is looked for where robots.txt names none.
 DEFAULT_SITEMAP = "/sitemap.xml"
 
 
 @dataclass(slots=True)
 class Summary:
-    """What a crawl came to, earlier runs with it: URLs by status, records and bytes of the WARC, and URLs that wait."""
+    """What a crawl came to, earlier runs with it: URLs by status, records and bytes of the WARC, and URLs that wait.
+
+    `refused`: seeds that may not be crawled, each with what is wrong with it.
+    """
 
     statuses: Counter[str] = field(default_factory=Counter[str])
     records: int = 0
     bytes: int = 0
     waiting: int = 0
+    refused: dict[str, str] = field(default_factory=dict[str, str])
     spent: Spent = field(default_factory=Spent)
 
 
@@ -53,14 +57,26 @@ def crawl(
     journal is of another crawl, LeaseError if one writes there now.
     """
     seeds = [seed for seed in dict.fromkeys(seed.strip() for seed in seeds) if seed]
-    if not any(map(Frontier(seeds, settings).in_scope, seeds)):
-        raise InputError("none of the seeds is a URL that may be crawled", "give http or https URLs, one a line")
+    refused = {seed: error for seed in seeds if (error := _refusal(seed, settings)) is not None}
+    if len(refused) == len(seeds):
+        why = next((f"{seed[:200]}: {error.detail}" for seed, error in refused.items()), "there is none")
+        raise InputError(f"none of the seeds is a URL that may be crawled: {why}", "give http or https URLs, one a line")
     crawler = _Crawler(seeds, warc, settings, note or (lambda _: None))
+    crawler.summary.refused = {seed: error.detail for seed, error in refused.items()}
+    crawler.summary.statuses.update(error.status for error in refused.values())
     try:
         asyncio.run(crawler.run(lookup))
     finally:
         crawler.close()
     return crawler.summary
+
+
+def _refusal(url: str, settings: CrawlSettings) -> Refused | None:
+    try:
+        target_of(url, settings.fetch)
+    except Refused as refused:
+        return refused
+    return None
 
 
 class _Crawler:
@@ -110,7 +126,7 @@ class _Crawler:
         for entry in self._journal.entries:
             if not entry.retryable:
                 self._count(entry)
-            if entry.kind == PAGE:
+            if entry.kind == PAGE and not entry.retryable and _refusal(entry.url, self._settings) is None:
                 self._origins.add(target_of(entry.url, self._settings.fetch).origin)
             if entry.status == "ok" and entry.kind == PAGE:
                 self._written.add(key_of(entry.final_url or entry.url))
@@ -127,11 +143,11 @@ class _Crawler:
     def _take(self, task: Task, outcome: Outcome) -> None:
         status = "other_format" if outcome.status == "not_an_image" else outcome.status
         found: list[str] = []
-        sitemaps = self._sitemaps(task)
+        sitemaps = self._sitemaps(task, outcome)
         if status == "ok":
             if task.kind == SITEMAP:
                 sitemap = read_sitemap(outcome.body or b"")
-                sitemaps += [url for url in sitemap.urls[:MAX_SITEMAPS] if sitemap.index and self._new(Task(url, 1, SITEMAP))]
+                sitemaps += [url for url in sitemap.urls if sitemap.index and self._new(Task(url, 1, SITEMAP))]
                 found = [url for url in sitemap.urls if not sitemap.index and self._new(Task(url, 1))]
             elif not self._frontier.in_scope(outcome.final_url):
                 status = "out_of_scope"
@@ -153,20 +169,23 @@ class _Crawler:
         if outcome.format != "html" or task.depth >= self._settings.depth:
             return []
         body = outcome.body or b""
-        links = links_of(body, outcome.content_type, outcome.final_url, nofollow=self._settings.nofollow)
+        nofollow, fetch_settings = self._settings.nofollow, self._settings.fetch
+        if nofollow and "nofollow" in robots_directives(outcome.headers, fetch_settings):
+            return []
+        links = links_of(body, outcome.content_type, outcome.final_url, nofollow=nofollow, agent=fetch_settings.agent)
         return [url for url in links if self._new(Task(url, task.depth + 1))]
 
-    def _sitemaps(self, task: Task) -> list[str]:
-        """Sitemaps of a page's origin, when it was asked for the first time."""
+    def _sitemaps(self, task: Task, outcome: Outcome) -> list[str]:
+        """Sitemaps of a page's origin, when it was asked for the first time and what it answered stays."""
         settings = self._settings
-        if not settings.sitemaps or not settings.depth or task.kind == SITEMAP:
+        if not settings.sitemaps or not settings.depth or task.kind == SITEMAP or outcome.retryable:
             return []
         target = target_of(task.url, settings.fetch)
         if target.origin in self._origins:
             return []
         self._origins.add(target.origin)
         rules = self._robots.known(target.origin, settings.fetch)
-        listed = rules.sitemaps[:MAX_SITEMAPS] if rules is not None else []
+        listed = rules.sitemaps if rules is not None else []
         return [url for url in listed or [f"{target.origin}{DEFAULT_SITEMAP}"] if self._new(Task(url, 1, SITEMAP))]
 
     def _new(self, task: Task) -> bool:

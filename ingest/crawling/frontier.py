@@ -19,6 +19,8 @@ from ingest.fetching.urls import Refused, target_of
 
 #: Jobs of one host that a pass holds at most: enough to keep its pace, so that the others have their turns.
 AHEAD = 8
+#: Sitemaps of one host, however many robots.txt and indexes name.
+MAX_SITEMAPS = 50
 
 PAGE, SITEMAP = "page", "sitemap"
 
@@ -37,6 +39,7 @@ class _Queue:
     name: str
     tasks: deque[Task]
     pages: int = 0
+    sitemaps: int = 0
     under_way: int = 0
     waiting: bool = False
 
@@ -91,6 +94,10 @@ class Frontier:
             if queue.pages >= self._settings.pages_per_host:
                 return False
             queue.pages += 1
+        else:
+            if queue.sitemaps >= MAX_SITEMAPS:
+                return False
+            queue.sitemaps += 1
         self._seen.add(key)
         if key in self._dealt:
             return True

@@ -38,7 +38,7 @@ class Journal:
     """The journal beside a WARC, held by one crawl at a time. `entries` are those of earlier runs."""
 
     def __init__(self, path: Path, warc: Path, header: dict[str, Any]) -> None:
-        """LeaseError if another crawl holds it, StorageError if it is of another crawl or damaged."""
+        """LeaseError if another crawl holds it, StorageError if it is of another crawl or damaged, or new beside a WARC."""
         self.path = path
         try:
             self._file = open(path, "a+", encoding="utf-8")  # noqa: SIM115 - it is held as long as the crawl lasts
@@ -50,7 +50,7 @@ class Journal:
             self._file.close()
             raise LeaseError(f"{path}: another crawl writes here", "wait for it, or name another file", str(path)) from None
         try:
-            self.entries = self._read(warc.stat().st_size if warc.exists() else 0, header)
+            self.entries = self._read(warc, header)
         except BaseException:
             self._file.close()
             raise
@@ -64,7 +64,8 @@ class Journal:
     def close(self) -> None:
         self._file.close()
 
-    def _read(self, size: int, header: dict[str, Any]) -> list[Entry]:
+    def _read(self, warc: Path, header: dict[str, Any]) -> list[Entry]:
+        size = warc.stat().st_size if warc.exists() else 0
         self._file.seek(0)
         wanted = {"crawl": VERSION, **header}
         entries: list[Entry] = []
@@ -90,6 +91,9 @@ class Journal:
         self._file.seek(0)
         self._file.truncate(good)
         if not good:
+            if size:
+                what = f"{warc} is there already, and no journal of a crawl beside it"
+                raise StorageError(what, "name another file, or move it away", str(warc))
             self._line(wanted)
         return entries
 

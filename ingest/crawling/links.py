@@ -5,9 +5,11 @@ https://html.spec.whatwg.org/multipage/links.html; `<meta name=robots>` as devel
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
 from urllib.parse import urldefrag, urljoin
 
-from resiliparse.parse.html import HTMLTree  # pyright: ignore[reportMissingImports]
+from resiliparse.parse.html import HTMLTree, NodeType  # pyright: ignore[reportMissingImports]
 
 from ingest.charset import decode
 from ingest.html import tamed
@@ -19,37 +21,43 @@ _FOLLOWED = ("http://", "https://")
 _STOPS = ("nofollow", "none")
 
 
-def links_of(body: bytes, content_type: str, url: str, *, nofollow: bool = True) -> list[str]:
-    """Absolute http URLs without fragments, in page order, each once. `url` is the page's own; never raises."""
+def links_of(body: bytes, content_type: str, url: str, *, nofollow: bool = True, agent: str = "") -> list[str]:
+    """Absolute http URLs without fragments, in page order, each once. `url` is the page's own; never raises.
+
+    With `nofollow` those marked so are left out, and all where the page says so to all robots or to `agent`.
+    """
     text = decode(body, charset_parameter(content_type), url=url).text
     tree = HTMLTree.parse(tamed(text, MAX_CHARACTERS))  # held: its nodes live in it
     document = tree.document
     if document is None:
         return []
-    if nofollow and any(
-        (node.getattr("name") or "").strip().lower() == "robots"
-        and any(word.strip().lower() in _STOPS for word in (node.getattr("content") or "").split(","))
-        for node in document.get_elements_by_tag_name("meta")
-    ):
-        return []
-    base = url
-    for node in document.get_elements_by_tag_name("base"):
-        href = node.getattr("href")
-        if href:
-            base = _joined(url, href) or url
-            break
-    found: dict[str, None] = {}
-    for name in ("a", "area"):
-        for node in document.get_elements_by_tag_name(name):
+    base, hrefs = "", list[str]()
+    nodes: Iterable[Any] = document
+    for node in nodes:  # once: a collection by name is searched for anew at each of its items
+        if node.type != NodeType.ELEMENT:
+            continue
+        if node.tag in ("a", "area"):
             href = node.getattr("href")
-            if not href or (nofollow and "nofollow" in (node.getattr("rel") or "").lower().split()):
-                continue
-            link = _joined(base, href)
-            if link:
-                found[link] = None
-                if len(found) >= MAX_LINKS:
-                    return list(found)
+            if href and not (nofollow and "nofollow" in (node.getattr("rel") or "").lower().split()):
+                hrefs.append(href)
+        elif node.tag == "base":
+            base = base or node.getattr("href") or ""
+        elif nofollow and node.tag == "meta" and _stops(node.getattr("name"), node.getattr("content"), agent):
+            return []
+    base = (_joined(url, base) if base else "") or url
+    found: dict[str, None] = {}
+    for href in hrefs:
+        link = _joined(base, href)
+        if link:
+            found[link] = None
+            if len(found) >= MAX_LINKS:
+                break
     return list(found)
+
+
+def _stops(name: str | None, content: str | None, agent: str) -> bool:
+    ours = (name or "").strip().lower() in ("robots", agent.lower() or "robots")
+    return ours and any(word.strip().lower() in _STOPS for word in (content or "").split(","))
 
 
 def _joined(base: str, href: str) -> str:

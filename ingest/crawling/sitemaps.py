@@ -13,7 +13,12 @@ from ingest.http import gunzipped
 
 #: The protocol's bounds: 50 MB and 50,000 URLs.
 MAX_BYTES, MAX_URLS = 50 << 20, 50_000
-_LOC = re.compile(rb"<(?:[A-Za-z0-9]{1,16}:)?loc\s*>\s*(?:<!\[CDATA\[)?\s*([^<\]\s]{1,8192})", re.IGNORECASE)
+#: Not those of images and videos, which stand beside a page's. No run of spaces is gone through twice.
+_LOC = re.compile(
+    rb"<(?!image:|video:)(?:[A-Za-z0-9]{1,16}:)?loc\s*+>\s*+(<!\[CDATA\[\s*+)?+((?:[^<\]\s]|\](?!\]>)){1,8192}+)", re.IGNORECASE
+)
+#: XML's own, and numbers; `&copy=1` is no entity.
+_ENTITY = re.compile(r"&(?:amp|lt|gt|quot|apos|#[0-9]{1,7}|#x[0-9A-Fa-f]{1,6});")
 _INDEX = re.compile(rb"<(?:[A-Za-z0-9]{1,16}:)?sitemapindex\b", re.IGNORECASE)
 
 
@@ -37,7 +42,8 @@ def read_sitemap(body: bytes) -> Sitemap:
         return Sitemap([line for line in lines if line.startswith(("http://", "https://"))][:MAX_URLS])
     urls: list[str] = []
     for match in _LOC.finditer(body):
-        urls.append(html.unescape(match.group(1).decode("utf-8", "replace")))
+        url = match.group(2).decode("utf-8", "replace")
+        urls.append(url if match.group(1) else _ENTITY.sub(lambda entity: html.unescape(entity[0]), url))
         if len(urls) == MAX_URLS:
             break
     return Sitemap(urls, _INDEX.search(body[:65_536]) is not None)

@@ -10,6 +10,7 @@ import base64
 import gzip
 import hashlib
 import http
+import re
 import uuid
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +20,7 @@ from ingest.fetching import Outcome
 
 #: What no longer holds of a body that is stored as it was decoded; kept under the name that Heritrix and Common Crawl use.
 _CHANGED = frozenset({"content-encoding", "transfer-encoding", "content-length"})
+_CONTROLS = re.compile(r"[\x00-\x20\x7f]+")
 _LEVEL = 6
 
 
@@ -84,7 +86,8 @@ def _digest(data: bytes) -> str:
 
 
 def _line(value: str) -> str:
-    return " ".join(value.split())
+    """In one line, without control characters; a byte above them, though it may be a space in Latin-1, is part of UTF-8."""
+    return _CONTROLS.sub(" ", value).strip(" ")
 
 
 def _phrase(status: int) -> str:

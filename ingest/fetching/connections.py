@@ -91,7 +91,5 @@ def open_session(settings: FetchSettings, resolver: Resolver) -> aiohttp.ClientS
         max_field_size=MAX_LINE,
         max_headers=MAX_FIELDS,
         headers={"User-Agent": settings.user_agent, "Accept-Encoding": "identity"},
-        timeout=aiohttp.ClientTimeout(
-            total=settings.total_seconds, sock_connect=settings.connect_seconds, sock_read=settings.read_seconds
-        ),
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=settings.connect_seconds, sock_read=settings.read_seconds),
     )

@@ -21,6 +21,8 @@ from ingest.fetching.transport import Answer, Failure, Transport
 from ingest.fetching.urls import Refused, target_of
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
+#: Answers that ask to be left alone for a while.
+BUSY = frozenset({429, 503})
 #: Failures after which a host may be down, as nothing of an answer came.
 SILENT = frozenset({"connect", "timeout", "slow"})
 #: Answers in a row that a host is busy, after which it is left to the next pass.
@@ -93,7 +95,7 @@ class Hops:
         host.failures, host.answered = 0, True
         if answer.status in REDIRECTS and "location" in answer.fields:
             return self._redirected(hop, answer)
-        if answer.status in (429, 503):
+        if answer.status in BUSY:
             return self._busy(host, hop, answer)
         host.busy = 0
         if answer.reason:
@@ -157,6 +159,10 @@ class Hops:
             host.given_up = ("host_unreachable", f"{host.failures} failures in a row, the last: {detail}"[:200])
 
     def _busy(self, host: Host, hop: Hop, answer: Answer) -> Again | Ended:
+        self._hold(host, answer)
+        return self._retried(hop, f"http_{answer.status}", "", answer)
+
+    def _hold(self, host: Host, answer: Answer) -> None:
         """A host that says it is busy is left alone as a whole: as long as it asks for, or longer each time."""
         host.busy += 1
         asked = retry_after(answer.fields.get("retry-after", "").partition("\n")[0], time.time())
@@ -166,7 +172,6 @@ class Hops:
         elif host.busy >= BUSY_ANSWERS:
             host.given_up = ("host_busy", f"{host.busy} answers in a row, the last: http_{answer.status}")
         host.next_at = max(host.next_at, self._clock() + seconds)
-        return self._retried(hop, f"http_{answer.status}", "", answer)
 
     def _retried(
         self, hop: Hop, status: str, detail: str, answer: Answer | None = None, **values: object
@@ -183,7 +188,7 @@ class Hops:
         tries = host.robots_tries[origin] = host.robots_tries.get(origin, 0) + 1
         status, detail = "robots_unreachable", ""
         try:
-            record = await self._robots_of(origin)
+            answer = await self._robots_of(origin)
         except (Refused, Failure) as error:
             if error.status == "tls":
                 status, tries = "tls", ROBOTS_TRIES
@@ -192,24 +197,27 @@ class Hops:
                 self._silent(host, detail)
         else:
             host.failures = 0
-            if isinstance(record, RobotsRecord):
-                self._robots.put(record)
+            if isinstance(answer, RobotsRecord):
+                self._robots.put(answer)
                 host.answered = True
                 return Again(hop)
-            detail = f"http_{record}"
+            detail = f"http_{answer.status}"
+            if answer.status in BUSY:
+                self._hold(host, answer)
         if tries >= ROBOTS_TRIES:
             host.closed[origin] = (status, f"robots.txt: {detail}"[:200])
         else:
             host.next_at = max(host.next_at, self._clock() + pause(origin, tries, self._settings))
         return Again(hop)
 
-    async def _robots_of(self, origin: str) -> RobotsRecord | int:
-        """The record of an origin, or the status of an answer that makes none. Past five redirects it counts as absent."""
+    async def _robots_of(self, origin: str) -> RobotsRecord | Answer:
+        """The record of an origin, or an answer that makes none. Past five redirects it counts as absent."""
         target = target_of(f"{origin}/robots.txt", self._settings)
         for _ in range(ROBOTS_REDIRECTS + 1):
             answer = await self._transport.get(target, ROBOTS_BYTES, _robots_judge, cut=True)
+            answer.release()
             if answer.status not in REDIRECTS or "location" not in answer.fields:
-                return record_of(origin, answer.status, answer.body or b"", time.time()) or answer.status
+                return record_of(origin, answer.status, answer.body or b"", time.time()) or answer
             target = target_of(answer.fields["location"].partition("\n")[0], self._settings, target.url)
         return RobotsRecord(origin, None, time.time())
 

@@ -6,6 +6,7 @@ is never near nothing; RFC 9110 §10.2.3.
 
 from __future__ import annotations
 
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 import xxhash
@@ -26,6 +27,7 @@ def retry_after(value: str, now: float) -> float | None:
     if value.isascii() and value.isdigit():
         return float(value[:9])
     try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - now)
+        at = parsedate_to_datetime(value)
+        return max(0.0, (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() - now)  # without a zone it is GMT
     except (ValueError, TypeError, OverflowError, IndexError):
         return None

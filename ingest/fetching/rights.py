@@ -13,19 +13,23 @@ from ingest.robots_directives import directives
 _MEANS = {"none": ("noindex", "nofollow")}
 
 
-def opted_out(fields: dict[str, str], settings: FetchSettings) -> str:
-    """The directive by which a header opts out for us, empty if none does.
+def robots_directives(fields: dict[str, str], settings: FetchSettings) -> list[str]:
+    """What X-Robots-Tag says to us, in lower case and in its order.
 
     `fields` has names in lower case and the values of a repeated field joined by newlines. Directives behind the name of a
     robot count for that robot alone: ours is `settings.agent`.
     """
+    found: list[str] = []
+    for value in fields.get("x-robots-tag", "").split("\n"):
+        for robot, part in directives(value, "*"):
+            if robot.lower() in ("*", settings.agent.lower()):
+                directive = part.strip().lower()
+                found += _MEANS.get(directive, (directive,))
+    return found
+
+
+def opted_out(fields: dict[str, str], settings: FetchSettings) -> str:
+    """The directive by which a header opts out for us, empty if none does; `fields` as for `robots_directives`."""
     if settings.tdm_reservation and "1" in (value.strip() for value in fields.get("tdm-reservation", "").split("\n")):
         return "tdm-reservation"
-    for value in fields.get("x-robots-tag", "").split("\n") if settings.opt_out else ():
-        for robot, part in directives(value, "*"):
-            directive = part.strip().lower()
-            if robot.lower() in ("*", settings.agent.lower()):
-                for meaning in _MEANS.get(directive, (directive,)):
-                    if meaning in settings.opt_out:
-                        return meaning
-    return ""
+    return next((directive for directive in robots_directives(fields, settings) if directive in settings.opt_out), "")

@@ -21,12 +21,15 @@ ROBOTS_BYTES = 500 << 10
 ROBOTS_REDIRECTS = 5
 #: What is held: origins, bytes of their files, and origins with their rules parsed.
 HELD_ORIGINS, HELD_BYTES, PARSED = 65_536, 64 << 20, 1_024
-#: protego's work is agents x lines; beyond this, groups that are not for us are taken out first.
-_WORK = 100_000
-_MOST_RULES = 10_000
+#: Rules with a wildcard, each of which costs a search in every URL; more of them are left out.
+_MOST_WILDCARDS = 10_000
 
-_AGENT_LINE = re.compile(r"\s*user[- ]?agent\s*:?\s*(.*)", re.IGNORECASE)
+_AGENT_LINE = re.compile(r"\s*user[- ]?agent(?:\s*:|\s)\s*([^\s/#]*)", re.IGNORECASE)
 _SITE_LINE = re.compile(r"\s*(?:sitemaps?|site-map|host)\b", re.IGNORECASE)
+#: Anything else that ends the list of a group's robots: a field, known or not.
+_RULE_LINE = re.compile(
+    r"\s*(?:[^\s:#][^:#]*:|(?:dis+al+[ao]w|diasllow|allow|crawl[- ]delay|request[- ]rate|visit[- ]time)\s)", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,7 @@ class Rules:
         self._parsed: Protego | None = None
         if record.body is not None:
             text = record.body.decode("utf-8-sig", "replace").replace("\x00", "")
-            self._parsed = Protego.parse(_bounded(text, agent))
+            self._parsed = Protego.parse(_for_us(text, agent))
 
     def allows(self, url: str) -> bool:
         """Whether a URL may be fetched."""
@@ -125,27 +128,30 @@ def record_of(origin: str, http_status: int, body: bytes, now: float) -> RobotsR
     return RobotsRecord(origin, None, now) if http_status < 500 and http_status != 429 else None
 
 
-def _bounded(text: str, agent: str) -> str:
-    """The text, or if its groups multiplied with its lines are too many what of it concerns us, and no more rules than that."""
-    lines = text.splitlines()
-    agents = sum(1 for line in lines if _AGENT_LINE.match(line))
-    if agents * len(lines) <= _WORK and len(lines) <= _MOST_RULES:
-        return text
+def _for_us(text: str, agent: str) -> str:
+    """The groups of a robots.txt that name us or all robots, and what holds for the whole site.
+
+    A group is ours if a name in it is ours without regard to case (RFC 9309 §2.2.1), also with a version (`ourbot/1.0`) or `*`
+    behind it. That protego takes the beginning of a name for the whole, and works for agents times lines, so does not matter.
+    """
     kept: list[str] = []
-    ours, in_rules = False, True
-    for line in lines:
+    ours, in_rules, wildcards = False, True, 0
+    for line in text.splitlines():
         match = _AGENT_LINE.match(line)
-        if match is None:
-            in_rules = in_rules or bool(line.strip())
-            if (ours or _SITE_LINE.match(line)) and len(kept) < _MOST_RULES:
+        if match is not None:
+            if in_rules:
+                ours, in_rules = False, False
+            named = match.group(1).lower()
+            name = "*" if named == "*" else named.replace("*", "")
+            if name in ("*", agent.lower()):
+                ours = True
+                if kept[-1:] != [f"User-agent: {name}"]:
+                    kept.append(f"User-agent: {name}")
+        elif _SITE_LINE.match(line):
+            kept.append(line)
+        elif _RULE_LINE.match(line):
+            in_rules = True
+            wildcards += ours and "*" in line
+            if ours and ("*" not in line or wildcards <= _MOST_WILDCARDS):
                 kept.append(line)
-            continue
-        if in_rules:
-            ours, in_rules = False, False
-        named = match.group(1).partition("#")[0].strip().lower()
-        name = named.replace("*", "") or named[:1]
-        if name and (name == "*" or name in agent.lower()):
-            ours = True
-            if len(kept) < _MOST_RULES:
-                kept.append(f"User-agent: {name}")
     return "\n".join(kept)

@@ -18,14 +18,17 @@ IMAGE_FORMATS = ("jpeg", "png", "webp", "gif", "avif", "heic", "heif", "bmp", "t
 PASSING_STATUSES = (408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 530)
 #: Image sets are fetched for training: DeviantArt's directives, and those that ask not to be listed (as img2dataset).
 OPT_OUT = ("noai", "noimageai", "noindex", "noimageindex")
-_TOKEN = re.compile(r"[A-Za-z_-]+")
+#: A product token of a User-Agent: RFC 9309 §2.2.1 has no digits in it, but a site names a robot as its log does.
+_TOKEN = re.compile(r"[A-Za-z_-][A-Za-z0-9_-]*")
+_COMPATIBLE = re.compile(r"\(compatible;\s*([A-Za-z_-][A-Za-z0-9_-]*)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class FetchSettings:
     """All seconds may be fractions. ValueError names the field that is wrong."""
 
-    #: Who asks; robots.txt and X-Robots-Tag are read for its first word, or for `robots_agent` if that is given.
+    #: Who asks; robots.txt and X-Robots-Tag are read for its first word (of `Mozilla/5.0 (compatible; mybot/1.0)` for `mybot`), or
+    #: for `robots_agent` if that is given.
     user_agent: str = "web2shards/0.1"
     robots_agent: str = ""
     accept: str = "image/avif,image/webp,image/*;q=0.9,*/*;q=0.5"
@@ -124,8 +127,8 @@ class FetchSettings:
     @property
     def agent(self) -> str:
         """The product token that robots.txt is read for (RFC 9309 §2.2.1)."""
-        match = _TOKEN.match(self.user_agent)
-        return self.robots_agent or (match.group(0) if match else "")
+        found = _COMPATIBLE.search(self.user_agent) or _TOKEN.match(self.user_agent)
+        return self.robots_agent or (found.group(found.lastindex or 0) if found else "")
 
 
 def _require(holds: bool, name: str, value: object, wanted: str) -> None:

@@ -22,8 +22,9 @@ from ingest.http import decode_body
 
 #: Bodies up to this size need no reservation.
 SMALL = 256 << 10
-#: The body of an answer that is not wanted is read up to this size, so that its connection can be used again.
-DRAINED = 16 << 10
+#: The body of an answer that is not wanted is read up to this size, so that its connection can be used again, if it comes
+#: within seconds.
+DRAINED, DRAIN_SECONDS = 16 << 10, 2.0
 #: A format is told by so many bytes.
 START = 512
 
@@ -104,18 +105,19 @@ class Transport:
             headers["Connection"] = "close"
         progress = _Progress()
         try:
-            async with asyncio.timeout(settings.connect_seconds + settings.read_seconds) as header_time:
-                response = await self._session.get(target.url, headers=headers, allow_redirects=False)
-                header_time.reschedule(None)
-            async with response:
-                answer = _answer(response, settings)
-                answer.reason = judge(answer)
-                if answer.reason:
-                    await self._drain(response, last, progress)
-                else:
-                    await self._read(response, answer, limit, judge_start, cut, progress)
-                answer.wire_bytes = progress.wire_bytes
-                return answer
+            async with asyncio.timeout(settings.total_seconds) as progress.ends:
+                async with asyncio.timeout(settings.connect_seconds + settings.read_seconds) as header_time:
+                    response = await self._session.get(target.url, headers=headers, allow_redirects=False)
+                    header_time.reschedule(None)
+                async with response:
+                    answer = _answer(response, settings)
+                    answer.reason = judge(answer)
+                    if answer.reason:
+                        await self._drain(response, last, progress)
+                    else:
+                        await self._read(response, answer, limit, judge_start, cut, progress)
+                    answer.wire_bytes = progress.wire_bytes
+                    return answer
         except (Failure, Refused) as error:
             if isinstance(error, Failure):
                 error.wire_bytes = progress.wire_bytes
@@ -138,13 +140,11 @@ class Transport:
         if told is not None and told > limit and not cut:
             raise Failure("too_large", f"{told:,} bytes, of which {limit:,} are allowed")
         coded = "content-encoding" in answer.fields
-        if coded:  # both forms are held for a moment, and how long the other is, is not known
-            answer.reservation = await self._buffers.reserve(2 * limit)
-        elif told is not None and told > SMALL:
-            answer.reservation = await self._buffers.reserve(min(told, limit))
+        if not coded and told is not None and told > SMALL:
+            answer.reservation = await self._reserve(min(told, limit), progress)
         body = bytearray()
         judged = coded
-        began = time.monotonic()
+        began, waited = time.monotonic(), progress.waited
         try:
             async for chunk in response.content.iter_any():
                 progress.wire_bytes += len(chunk)
@@ -160,11 +160,13 @@ class Transport:
                     if answer.reason:
                         return
                 if answer.reservation is None and len(body) > SMALL:
-                    answer.reservation = await self._buffers.reserve(limit)
-                self._require_rate(len(body), time.monotonic() - began)
+                    answer.reservation = await self._reserve(2 * limit if coded else limit, progress)
+                self._require_rate(len(body), time.monotonic() - began - (progress.waited - waited))
             content = bytes(body)
             del body
-            if coded:
+            if coded:  # both forms are held for a moment, and how long the other is, is not known
+                if content and answer.reservation is None:
+                    answer.reservation = await self._reserve(2 * limit, progress)
                 content, problem = decode_body(content, answer.fields, limit + 1)
                 if len(content) > limit and not cut:
                     raise Failure("too_large", f"more than {limit:,} bytes without its content coding")
@@ -176,8 +178,20 @@ class Transport:
             if not answer.reason:
                 answer.body = content[:limit]
         finally:
-            if answer.body is None:
+            if not answer.body:
                 answer.release()
+
+    async def _reserve(self, size: int, progress: _Progress) -> Reservation:
+        """Memory for a body; that others hold it is no fault of this host, and does not count as its time."""
+        began, ends = time.monotonic(), progress.ends.when() if progress.ends else None
+        if progress.ends is None or ends is None:
+            return await self._buffers.reserve(size)
+        progress.ends.reschedule(None)
+        reservation = await self._buffers.reserve(size)
+        waited = time.monotonic() - began
+        progress.waited += waited
+        progress.ends.reschedule(ends + waited)
+        return reservation
 
     def _require_rate(self, size: int, seconds: float) -> None:
         settings = self._settings
@@ -185,16 +199,24 @@ class Transport:
             raise Failure("slow", f"{size:,} bytes in {seconds:.0f} s")
 
     async def _drain(self, response: aiohttp.ClientResponse, last: bool, progress: _Progress) -> None:
+        """Reads what is not wanted; if it does not come the connection is lost, and the answer holds all the same."""
         told = response.content_length
         if last or told is None or told > DRAINED:
             return
-        async for chunk in response.content.iter_any():
-            progress.wire_bytes += len(chunk)
+        try:
+            async with asyncio.timeout(DRAIN_SECONDS):
+                async for chunk in response.content.iter_any():
+                    progress.wire_bytes += len(chunk)
+        except (aiohttp.ClientError, OSError):
+            response.close()
 
 
 @dataclass(slots=True)
 class _Progress:
     wire_bytes: int = 0
+    #: When the request's time is up, and how long it waited for memory.
+    ends: asyncio.Timeout | None = None
+    waited: float = 0.0
 
 
 def _answer(response: aiohttp.ClientResponse, settings: FetchSettings) -> Answer:

@@ -73,6 +73,7 @@ def test_what_says_something(caption: str) -> None:
         "fox.jpg", "IMG_2031", "DSC01234", "DSCN0042.JPG", "P1010101", "photo-300x200", "my_old_red_fox", "PXL_20230101_120000",
         "WhatsApp Image 2020-01-02 at 10.11.12", "Screenshot 2021-03-04 at 10.11.12", "Bildschirmfoto 2020-01-01",
         "2f1c0d8e-1111-2222-3333-444455556666", "d41d8cd98f00b204e9800998ecf8427e", "20190501_123456", "my holiday.png",
+        "IMG 1234 (1)", "IMG_1234 copy", "VID-20210101-WA0001", "PXL_20210101_123456789.PORTRAIT~2",
     ],
 )  # fmt: skip
 def test_names_of_files(caption: str) -> None:
@@ -81,7 +82,8 @@ def test_names_of_files(caption: str) -> None:
 
 @pytest.mark.parametrize(
     "caption",
-    ["A fox in the snow", "Image of 12 foxes", "Top 10", "deadbeef", "well-known fox", "1914-1918", "Windows 95 x 2", "e.g. a fox"],
+    ["A fox in the snow", "Image of 12 foxes", "Top 10", "deadbeef", "well-known fox", "1914-1918", "Windows 95 x 2", "e.g. a fox",
+     "Photo 1984 Olympics opening ceremony", "Sam 25 years old", "Image 12 shows a castle", "Foto 2019 Berlin Marathon"],
 )
 def test_what_is_no_name(caption: str) -> None:
     assert not is_file_name(caption)

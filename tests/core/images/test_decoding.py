@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import io
 import struct
+import time
+import tracemalloc
 import zlib
 
 import numpy as np
@@ -255,6 +257,45 @@ def test_a_jpeg_of_very_many_scans_is_refused() -> None:
     last = data[start:-2]
     assert decode(data[:-2] + last * (100 - scans) + b"\xff\xd9").width == 120
     assert reason(data[:-2] + last * (101 - scans) + b"\xff\xd9") == "too_many_scans"
+
+
+def gif_of(*parts: bytes) -> bytes:
+    """A GIF of 4 × 4 pixels in black and white with what is between its header and its end."""
+    return b"GIF89a\x04\x00\x04\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff" + b"".join(parts) + b";"
+
+
+#: A frame of one pixel, a comment that takes Pillow the square of its length, and the clear colour 0.
+FRAME, COMMENT = b",\0\0\0\0\x01\0\x01\0\0\x02\x02\x44\x01\0", b"!\xfe" + b"\x01a" * 100_000 + b"\0"
+CONTROL = b"!\xf9\x04\x01\0\0\0\0"
+
+
+def test_extensions_of_a_gif_cost_no_time_and_change_nothing() -> None:
+    began = time.process_time()
+    long = decode(gif_of(COMMENT, CONTROL, COMMENT, FRAME, COMMENT))
+    assert time.process_time() - began < 2
+    assert (long.had_alpha, long.animated) == (True, False)
+    assert (long.pixels == decode(gif_of(CONTROL, FRAME)).pixels).all()
+    assert decode(gif_of(FRAME, COMMENT, FRAME)).animated
+    for data, why in ((gif_of(COMMENT), "truncated"), (gif_of(COMMENT * 6, FRAME), "damaged"), (gif_of()[:9], "truncated")):
+        assert why == reason(data)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_tags_of_a_tiff_that_share_their_bytes_are_not_read(order: str) -> None:
+    data, tags = bytes(1_000_000), 500
+    entries = [struct.pack(order + "HHII", 1_000 + i, 1, len(data), 8) for i in range(tags)]
+    head = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(order + "I", 8 + len(data))
+    tracemalloc.start()
+    assert reason(head + data + struct.pack(order + "H", tags) + b"".join(entries) + bytes(4)) == "damaged"
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 20 << 20
+
+
+def test_a_jpeg_of_very_many_segments_is_refused_and_one_of_fill_bytes_read() -> None:
+    plain = encoded(picture(40, 30), "JPEG")
+    assert reason(plain[:2] + b"\xff\xfe\0\x02" * 20_000 + plain[2:]) == "damaged"
+    assert (decode(plain[:2] + b"\xff" * 100_000 + plain[2:]).pixels == decode(plain).pixels).all()
 
 
 def test_text_and_profiles_that_unpack_to_much_are_left_alone() -> None:

@@ -114,6 +114,21 @@ def test_a_site_is_crawled_to_its_depth(server: Running, tmp_path: Path) -> None
     assert server.site.most <= 2
 
 
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"PK\x03\x04" + bytes(999), "other_format"), (b"\0\0\0\x18ftypmp42" + bytes(999), "other_format"),
+        (b"wOF2" + bytes(999), "other_format"), (b"%PDF-1.7" + bytes(999), "other_format"), (b"plain text", "ok"), (b"<p>x", "ok"),
+    ],
+)  # fmt: skip
+def test_only_pages_are_kept_whatever_they_are_called(body: bytes, status: str, server: Running, tmp_path: Path) -> None:
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(body=body, content_type="text/html")
+
+    with in_thread(serve(answer)) as site:
+        assert Running(server.web, site).crawl(tmp_path / "a.warc", depth=0).statuses == {status: 1}
+
+
 def test_depth_budgets_and_scope_bound_a_crawl(server: Running, tmp_path: Path) -> None:
     assert server.crawl(tmp_path / "a.warc", depth=0).records == 1
     assert server.crawl(tmp_path / "b.warc", depth=5, pages_per_host=5, sitemaps=False).statuses.total() == 5
@@ -166,6 +181,56 @@ def test_nothing_to_crawl_is_an_error(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_warc_that_is_there_is_not_written_over(server: Running, tmp_path: Path) -> None:
+    warc = tmp_path / "mine.warc.gz"
+    warc.write_bytes(b"somebody's work")
+    for _ in range(2):
+        with pytest.raises(StorageError, match="there already"):
+            server.crawl(warc)
+    assert warc.read_bytes() == b"somebody's work"
+
+
+def test_a_crawl_goes_on_with_other_ports_and_networks(server: Running, tmp_path: Path) -> None:
+    warc, here = tmp_path / "a.warc.gz", f"http://127.0.0.1:{server.site.port}/"
+    other = "http://a.example:9/"  # nobody answers there
+    fetch = {"open_networks": ("127.0.0.0/8",), "host_interval_seconds": 0.0, "retries": 0}
+    names = Names({"a.example": ("127.0.0.1",)})
+    for ports in ((server.site.port, 9), (9,)):
+        settings = CrawlSettings(depth=0, fetch=crawl_fetch_settings(**fetch, ports=ports))
+        summary = crawl([here, other], warc, settings, lookup=names)
+        assert summary.records == 1
+    assert list(summary.refused) == [here]
+    assert summary.statuses["port_refused"] == 1
+
+
+def test_sitemaps_are_looked_for_once_robots_txt_is_known(server: Running, tmp_path: Path) -> None:
+    warc, robots = tmp_path / "a.warc.gz", server.web.robots
+    server.web.robots = "{nothing.of_the_kind}"  # an answer 500
+    assert set(server.crawl(warc, depth=1).statuses) == {"robots_unreachable"}
+    server.web.robots = robots
+    assert server.crawl(warc, depth=1).statuses["sitemap_ok"] == 1
+
+
+def test_sitemaps_that_name_each_other_end(server: Running, tmp_path: Path) -> None:
+    async def answer(request: web.Request) -> web.Response:
+        number = int(request.path[1:-4]) + 1 if request.path.endswith(".xml") and request.path[1:-4].isdigit() else 0
+        locs = "".join(f"<loc>http://site.example:{request.url.port}/{number * 3 + i}.xml</loc>" for i in range(3))
+        return web.Response(text=f"<sitemapindex>{locs}</sitemapindex>", content_type="application/xml")
+
+    with in_thread(serve(answer)) as site:
+        summary = Running(server.web, site).crawl(tmp_path / "a.warc", depth=1)
+    assert summary.statuses["sitemap_ok"] == 50
+
+
+def test_links_of_a_page_that_says_nofollow_are_left(server: Running, tmp_path: Path) -> None:
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(text="<a href='/2'>2</a>", content_type="text/html", headers={"X-Robots-Tag": "web2shards: nofollow"})
+
+    with in_thread(serve(answer)) as site:
+        assert Running(server.web, site).crawl(tmp_path / "a.warc", depth=1, sitemaps=False).records == 1
+        assert Running(server.web, site).crawl(tmp_path / "b.warc", depth=1, sitemaps=False, nofollow=False).records == 2
+
+
 def test_seeds_are_read() -> None:
     text = "# seeds\nhttps://a.example/x#y # why\n\n b.example \nhttp://c.example\n"
     assert read_seeds(text) == ["https://a.example/x#y", "https://b.example/", "http://c.example"]
@@ -173,12 +238,13 @@ def test_seeds_are_read() -> None:
 
 def test_the_command_crawls_and_tells(server: Running, tmp_path: Path) -> None:
     seeds, warc = tmp_path / "seeds.txt", tmp_path / "out.warc.gz"
-    seeds.write_text(f"http://127.0.0.1:{server.site.port}/1\n")
+    seeds.write_text(f"\N{ZERO WIDTH NO-BREAK SPACE}http://127.0.0.1:{server.site.port}/1\nhttp://10.0.0.1/\n")
     opened = ["--open-network", "127.0.0.0/8", "--port", str(server.site.port)]
     command = ["crawl", str(seeds), "-o", str(warc), "--depth", "1", *opened]
     done = CliRunner().invoke(app, [*command, "--interval", "0", "--no-sitemaps"])
     assert done.exit_code == 0, done.output
     assert "3 pages" in done.output
+    assert "not crawled: http://10.0.0.1/: 10.0.0.1 is not public" in done.output
     assert sorted(paths(warc)) == ["1", "2", "3"]
     closed = CliRunner().invoke(app, ["crawl", str(seeds), "-o", str(tmp_path / "b.warc.gz")])
     assert closed.exit_code == InputError.exit_code

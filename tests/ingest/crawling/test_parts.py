@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -67,7 +68,7 @@ def test_sitemaps_of_all_forms_are_read() -> None:
     <url><loc> https://example.org/a?x=1&amp;y=2 </loc><lastmod>2024</lastmod></url>
     <url><loc><![CDATA[https://example.org/b]]></loc><image:image><image:loc>https://example.org/i.png</image:loc></image:image></url>
     </urlset>"""
-    wanted = ["https://example.org/a?x=1&y=2", "https://example.org/b", "https://example.org/i.png"]
+    wanted = ["https://example.org/a?x=1&y=2", "https://example.org/b"]  # the image is no page
     assert read_sitemap(plain).urls == wanted
     assert read_sitemap(gzip.compress(plain)).urls == wanted
     index = read_sitemap(b"<sm:sitemapindex><sm:sitemap><sm:loc>https://example.org/s1.xml</sm:loc></sm:sitemap>")
@@ -75,6 +76,43 @@ def test_sitemaps_of_all_forms_are_read() -> None:
     assert index.urls == ["https://example.org/s1.xml"]
     lines = read_sitemap(b"\xef\xbb\xbfhttps://example.org/a\r\nx\nhttps://example.org/b")
     assert lines.urls == ["https://example.org/a", "https://example.org/b"]
+
+
+@pytest.mark.parametrize(
+    ("loc", "url"),
+    [
+        ("https://e.example/?f[]=1&amp;g[]=2", "https://e.example/?f[]=1&g[]=2"),
+        ("<![CDATA[ https://e.example/?f[]=1&copy=2&amp;x]]>", "https://e.example/?f[]=1&copy=2&amp;x"),
+        ("https://e.example/?a=1&copy=2&#38;d&#x3d;3", "https://e.example/?a=1&copy=2&d=3"),
+    ],
+)
+def test_urls_of_a_sitemap_are_as_they_were_meant(loc: str, url: str) -> None:
+    assert read_sitemap(f"<urlset><url><loc>{loc}</loc></url></urlset>".encode()).urls == [url]
+
+
+@pytest.mark.parametrize("part", [b" ", b"<loc ", b"<loc>", b"<loc> <![CDATA[", b"]"])
+def test_a_sitemap_made_to_cost_time_does_not(part: bytes) -> None:
+    began = time.process_time()
+    read_sitemap(b"<urlset><loc>" + part * (2_000_000 // len(part)))
+    assert time.process_time() - began < 5
+
+
+PARTS = ["<a href='/{}'>x</a>", "<area href='{}'><p>", "<a href='/{}'", "<div><a href=x{}>", "<meta name=x{}>"]
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_page_of_very_many_links_costs_no_time(part: str) -> None:
+    page = "".join(part.format(i) for i in range(20_000)).encode()
+    began = time.process_time()
+    assert len(links_of(page, "text/html", "https://example.org/")) <= 5_000
+    assert time.process_time() - began < 5
+
+
+def test_links_are_not_followed_where_our_robot_is_told_not_to() -> None:
+    page = b"<meta name='MyBot' content='index, nofollow'><a href='/a'>a</a>"
+    assert links_of(page, "text/html", "https://example.org/", agent="mybot") == []
+    assert links_of(page, "text/html", "https://example.org/", agent="otherbot") == ["https://example.org/a"]
+    assert links_of(page, "text/html", "https://example.org/") == ["https://example.org/a"]
 
 
 def test_a_sitemap_made_to_cost_memory_does_not() -> None:
@@ -128,6 +166,15 @@ def test_records_are_read_back_by_fastwarc_and_warcio(tmp_path: Path, name: str)
     assert checker.exit_value == 0
 
 
+def test_fields_of_a_header_cannot_begin_another_and_keep_their_bytes(tmp_path: Path) -> None:
+    name = "filename=\u00e0 la.html".encode().decode("latin-1")  # its second byte would be a space of Latin-1
+    headers = (("Content-Disposition", name), ("X-A\r\nX-B", "c\r\n\r\nd\x00\te"))
+    writer = WarcWriter(tmp_path / "a.warc")
+    writer.response(outcome("https://example.org/", b"body", headers))
+    writer.close()
+    assert b"Content-Disposition: filename=\xc3\xa0 la.html\r\nX-A X-B: c d e\r\n" in (tmp_path / "a.warc").read_bytes()
+
+
 def test_a_writer_goes_on_behind_what_is_good(tmp_path: Path) -> None:
     path = tmp_path / "a.warc.gz"
     writer = WarcWriter(path)
@@ -176,6 +223,13 @@ def test_the_frontier_keeps_scope_depth_and_budgets() -> None:
         next(frontier)
 
 
+def test_a_host_has_so_many_sitemaps_at_most() -> None:
+    frontier = Frontier(["https://a.example/"], CrawlSettings())
+    added = [frontier.add(Task(f"https://a.example/{i}.xml", 1, SITEMAP)) for i in range(60)]
+    assert added == [True] * 50 + [False] * 10
+    assert frontier.add(Task("https://a.example/page", 1))
+
+
 def test_scopes_differ() -> None:
     urls = [f"https://{host}/x" for host in ("a.example", "sub.a.example", "nota.example", "other.example", "10.0.0.1")]
     for scope, number in (("host", 1), ("subdomains", 2), ("any", 4)):
@@ -216,8 +270,8 @@ HEADER = {"seeds": ["https://a.example/"], "depth": 1}
 
 def test_a_journal_is_cut_to_what_the_warc_holds(tmp_path: Path) -> None:
     path, warc = tmp_path / "a.journal", tmp_path / "a"
-    warc.write_bytes(bytes(250))
     journal = Journal(path, warc, HEADER)
+    warc.write_bytes(bytes(250))
     entries = [Entry(f"https://a.example/{i}", 0, "page", "ok", False, 100 * (i + 1), "", ["é\ud800\n"]) for i in range(3)]
     for entry in entries:
         journal.add(entry)

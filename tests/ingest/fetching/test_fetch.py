@@ -15,7 +15,7 @@ import pytest
 from aiohttp import web
 
 from ingest.fetching import Job, RobotsCache, RobotsRecord, Spent
-from tests.ingest.fetching.servers import JPEG, PNG, Names, got, hangs, quick, raw, run, says, serve
+from tests.ingest.fetching.servers import JPEG, PNG, Names, RawHandler, got, hangs, quick, raw, run, says, serve
 
 
 def test_a_body_comes_with_what_is_known_of_it() -> None:
@@ -195,6 +195,51 @@ def test_a_busy_host_is_left_alone_as_long_as_it_asks(form: str) -> None:
         assert [o.status for o in outcomes] == ["ok"] * 5
         times = [asked.at for asked in site.log]
         assert min(times[1:]) - times[0] > 0.9  # a date has whole seconds
+
+    run(test())
+
+
+def test_an_answer_holds_whose_unwanted_body_does_not_come() -> None:
+    def answer(head: bytes, hang: bool) -> RawHandler:
+        async def handle(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.write(head + b"Content-Length: 10\r\n\r\nab")
+            await writer.drain()
+            await asyncio.sleep(5 if hang else 0)
+
+        return handle
+
+    async def test(hang: bool) -> None:
+        for head, statuses, asked in (
+            (b"HTTP/1.1 503 Busy\r\nRetry-After: 1000\r\n", {"http_503", "host_busy"}, ["/x"]),
+            (b"HTTP/1.1 404 No\r\n", {"http_404"}, ["/x", "/y"]),
+            (b"HTTP/1.1 302 Found\r\nLocation: ftp://a/\r\n", {"scheme_refused"}, ["/x", "/y"]),
+        ):
+            async with raw(answer(head, hang)) as site:
+                outcomes = await got([site.url("/x"), site.url("/y")], quick(per_host=1, retries=0))
+                assert {o.status for o in outcomes} == statuses
+                assert site.paths == asked
+
+    run(test(hang=False))
+    run(test(hang=True))
+
+
+def test_a_robots_txt_that_asks_to_wait_is_waited_for() -> None:
+    times: list[float] = []
+
+    async def robots(_: web.Request) -> web.Response:
+        times.append(time.monotonic())
+        return web.Response(status=503, headers={"Retry-After": "1"}) if len(times) == 1 else web.Response(status=404)
+
+    async def later(_: web.Request) -> web.Response:
+        return web.Response(status=429, headers={"Retry-After": "3600"})
+
+    async def test() -> None:
+        async with serve(routes={"/robots.txt": robots}) as site, serve(routes={"/robots.txt": later}) as other:
+            outcomes = await got([site.url("/x")], quick(robots=True))
+            assert (outcomes[0].status, len(times)) == ("ok", 2)
+            assert times[1] - times[0] >= 0.9
+            outcomes = await got([other.url("/x")], quick(robots=True))
+            assert (outcomes[0].status, outcomes[0].retryable, other.paths) == ("host_busy", True, ["/robots.txt"])
 
     run(test())
 

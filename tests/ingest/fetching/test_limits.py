@@ -308,3 +308,45 @@ def test_jobs_may_follow_from_outcomes() -> None:
             assert len(feed.ready) > 0
 
     run(test())
+
+
+def test_memory_that_was_reserved_comes_back_from_what_has_no_body() -> None:
+    async def empty(_: web.Request) -> web.Response:
+        return web.Response(headers={"Content-Encoding": "gzip"}, body=b"")
+
+    async def large(_: web.Request) -> web.Response:
+        return web.Response(body=PNG + bytes(400_000))
+
+    async def robots(_: web.Request) -> web.Response:
+        return web.Response(text="# " + "x" * 300_000)
+
+    async def test() -> None:
+        settings = quick(per_host=1, max_bytes=1 << 20, buffer_bytes=1 << 20, robots=True)
+        async with serve(empty, routes={"/large": large, "/robots.txt": robots}) as site:
+            names = Names({f"h{i}.example": ("127.0.0.1",) for i in range(5)})
+            urls = [site.url(path, host) for host in names.names for path in ("/empty", "/large")]
+            assert [o.status for o in await got(urls, settings, lookup=names)] == ["empty", "ok"] * 5
+
+    run(test())
+
+
+def test_a_host_that_waits_for_memory_that_slow_ones_hold_is_not_blamed() -> None:
+    async def slow(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n" + PNG)
+        for _ in range(100):
+            writer.write(bytes(2000))
+            await writer.drain()
+            await asyncio.sleep(0.1)
+
+    async def large(_: web.Request) -> web.Response:
+        return web.Response(body=PNG + bytes(900_000))
+
+    async def test() -> None:
+        async with raw(slow) as bad, serve(large) as good:
+            urls = [bad.url(f"/{i}", "bad.example") for i in range(3)] + [good.url(f"/{i}", "good.example") for i in range(3)]
+            names = Names({"bad.example": ("127.0.0.1",), "good.example": ("127.0.0.1",)})
+            settings = quick(retries=0, max_bytes=1 << 20, buffer_bytes=1 << 20, total_seconds=1.0, per_host=1)
+            outcomes = await got(urls, settings, lookup=names)
+        assert [o.status for o in outcomes] == ["timeout"] * 3 + ["ok"] * 3
+
+    run(test())

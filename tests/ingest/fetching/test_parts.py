@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Iterator
 from email.utils import formatdate
 
 import pytest
@@ -125,6 +126,42 @@ def test_robots_are_read_for_our_name_and_else_for_all() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "agent", "allowed"),
+    [
+        ("User-agent: web2shards\nDisallow: /", "web2shards", False),
+        ("User-agent: OurBot/1.0 # why\nDisallow: /", "ourbot", False),
+        ("User-agent: ourbot*\nDisallow: /", "ourbot", False),
+        ("User-agent: our\nDisallow:\n\nUser-agent: *\nDisallow: /", "ourbot", False),  # a name that ours begins with
+        ("User-agent: bot\nDisallow:\n\nUser-agent: *\nDisallow: /", "our-bot", False),
+        ("User-agent: ourbot\nDisallow:\n\nUser-agent: *\nDisallow: /", "ourbot", True),
+        ("User-agent: ourbot\n# both\n\nSitemap: /s\nUser-agent: other\nDisallow: /", "ourbot", False),  # one group
+        ("User-agent: ourbot\nAllow: /y\nUser-agent: other\nDisallow: /\nUser-agent: OURBOT\nDisallow: /x", "ourbot", False),
+        ("User-agent: other\nUnknown: 1\nUser-agent: ourbot\nDisallow: /", "ourbot", False),
+        ("User-agent: other\nUser-agent: ourbot\nDisallow: /\nUser-agent: *\nAllow: /", "ourbot", False),
+    ],
+)
+def test_a_group_is_ours_by_our_whole_name(text: str, agent: str, allowed: bool) -> None:
+    assert Rules(RobotsRecord("https://a.example", text.encode(), 0.0), agent).allows("https://a.example/x") is allowed
+
+
+def test_no_rule_of_a_long_robots_txt_is_lost() -> None:
+    text = "User-agent: *\n" + "".join(f"Disallow: /{i}/\n" for i in range(24_000))
+    rules = Rules(RobotsRecord("https://a.example", text.encode(), 0.0), "ourbot")
+    assert not rules.allows("https://a.example/23999/x")
+    assert rules.allows("https://a.example/24000/x")
+
+
+@pytest.mark.parametrize(
+    ("user_agent", "agent"),
+    [("web2shards/0.1", "web2shards"), ("my-bot_2 (+https://a.example)", "my-bot_2"), ("Mozilla/5.0 (compatible; b2/1.0)", "b2")],
+)
+def test_a_site_knows_us_by_the_name_in_its_log(user_agent: str, agent: str) -> None:
+    settings = FetchSettings(user_agent=user_agent)
+    assert settings.agent == agent
+    assert opted_out({"x-robots-tag": f"{agent}: noindex"}, settings) == "noindex"
+
+
+@pytest.mark.parametrize(
     ("status", "body"),
     [(200, b"x"), (404, None), (403, None), (410, None), (302, None), (429, "none"), (500, "none"), (503, "none")],
 )
@@ -224,10 +261,21 @@ def test_pauses_grow_to_the_longest_and_follow_from_url_and_seed() -> None:
     assert pauses[0] != pause("http://a.example/", 1, FetchSettings(seed=2))
 
 
+@pytest.fixture
+def far_west() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TZ", "America/New_York")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("far_west")
 def test_retry_after_is_a_number_or_a_date() -> None:
     now = 1_000_000_000.0
     assert retry_after("120", now) == 120.0
     assert retry_after(formatdate(now + 90, usegmt=True), now) == 90.0
+    assert retry_after(formatdate(now + 90, localtime=False), now) == 90.0  # -0000, of no zone
     assert retry_after(formatdate(now - 90, usegmt=True), now) == 0.0
     assert retry_after("9" * 400, now) == 999_999_999.0
     assert all(retry_after(value, now) is None for value in ("", "soon", "-5", "1.5", "٣", "Fri, 99 Xyz 99999 00:00:00 GMT"))
@@ -242,7 +290,7 @@ def test_retry_after_is_a_number_or_a_date() -> None:
         (b"\x00\x00\x00\x0cJXL \r\n\x87\n", "jxl"), (b'<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg">', "svg"),
         (b"\xef\xbb\xbf<svg>", "svg"), (b"<!DOCTYPE html><html>", "html"), (b"<html><svg>", "html"),
         (b"  <!-- x --><head>", "html"), (b"%PDF-1.4", "pdf"), (b'{"a": 1}', ""), (b"hello", ""), (b"", ""),
-        (b"\x00\x00\x00\x1cftypisom", ""),
+        (b"\x00\x00\x00\x1cftypisom", "mp4"),
     ],
 )  # fmt: skip
 def test_formats_are_told_by_content(head: bytes, name: str) -> None:
