@@ -43,7 +43,7 @@ _SHOWN, _RECORD = -1, -2
 ITEMS = pa.schema([
     ("key", pa.uint64()), ("url", pa.string()), ("kind", pa.int8()), ("text", pa.string()), ("document_id", ID_TYPE),
     ("count", pa.int64()), ("kept", pa.bool_()), ("date", TIMESTAMP), ("warc", pa.string()), ("offset", pa.int64()),
-    ("length", pa.int64()),
+    ("length", pa.int64()), ("extra", pa.string()), ("expected", pa.string()),
 ])  # fmt: skip
 _ROWS = 1 << 13
 _NO_DATE = "9999"
@@ -93,6 +93,13 @@ class _Seen:
     captions: dict[tuple[int, str], tuple[int, bytes, bool]] = field(default_factory=dict[tuple[int, str], tuple[int, bytes, bool]])
     #: Of the record that holds it: its date, file, offset and length.
     record: tuple[str, str, int, int] | None = None
+    #: What a table has beside of it, and the digest that it says its bytes have: the smallest that is said.
+    extra: str | None = None
+    expected: str | None = None
+
+    def tell(self, extra: str | None, expected: str | None) -> None:
+        self.extra = min((one for one in (self.extra, extra) if one is not None), default=None)
+        self.expected = min((one for one in (self.expected, expected) if one is not None), default=None)
 
     def say(self, kind: int, text: str, count: int, document: bytes, kept: bool) -> None:
         before, other, was = self.captions.get((kind, text), (0, document, False))
@@ -132,12 +139,13 @@ def _of_part(context: Context, part: str) -> dict[str, _Seen]:
             kept.update(batch["id"].filter(batch[f"{FATE}.kept"]).to_pylist())
     seen: dict[str, _Seen] = {}
     path = layer_path(context.store, "references", "reference", part)
-    reader = RowReader(path, ["document_id", "url", "reason", *kinds])
+    reader = RowReader(path, ["document_id", "url", "extra", "expected", "reason", *kinds])
     try:
         for batch in reader.batches(_ROWS):
             batch = batch.filter(pc.is_null(batch.column("reason")))
             texts = [batch.column(kind).to_pylist() for kind in kinds]
-            for row, (document, url) in enumerate(zip(*(batch.column(i).to_pylist() for i in (0, 1)), strict=True)):
+            first = (batch.column(i).to_pylist() for i in range(4))
+            for row, (document, url, extra, expected) in enumerate(zip(*first, strict=True)):
                 if not url:
                     continue
                 one = seen.get(url)
@@ -146,6 +154,7 @@ def _of_part(context: Context, part: str) -> dict[str, _Seen]:
                 is_kept = document in kept
                 one.count += 1
                 one.kept |= is_kept
+                one.tell(extra, expected)
                 for kind, column in enumerate(texts):
                     text = (column[row] or "").strip()[:MOST_CHARACTERS]
                     if text:
@@ -158,7 +167,8 @@ def _of_part(context: Context, part: str) -> dict[str, _Seen]:
 def _items(seen: Mapping[str, _Seen], most: int) -> Iterator[Json]:
     for url, one in seen.items():
         common = {"key": _key(url), "url": url}
-        yield {**common, "kind": _SHOWN, "count": one.count, "kept": one.kept}
+        told = {"extra": one.extra, "expected": one.expected}
+        yield {**common, "kind": _SHOWN, "count": one.count, "kept": one.kept, **told}
         for kind, text, count, document, kept in one.best(most):
             yield {**common, "kind": kind, "text": text, "document_id": document, "count": count, "kept": kept}
 
@@ -211,6 +221,7 @@ def _merged(table: pa.Table) -> dict[str, _Seen]:
             if row["kind"] == _SHOWN:
                 one.count += row["count"]
                 one.kept |= row["kept"]
+                one.tell(row["extra"], row["expected"])
             elif row["kind"] == _RECORD:
                 date = row["date"].isoformat() if row["date"] else _NO_DATE
                 record = date, row["warc"], row["offset"], row["length"]
@@ -246,6 +257,7 @@ def _write_part(
         _, warc, offset, length = (None if removed else one.record) or ("", None, None, None)
         rows.append({
             "url": url, "references": min(one.count, np.iinfo(np.int32).max), "warc": warc, "offset": offset, "length": length,
+            "extra": None if removed else one.extra, "expected": one.expected,
             "captions": [
                 {"text": text, "kind": kinds[kind], "document_id": document, "count": min(count, np.iinfo(np.int32).max)}
                 for kind, text, count, document, _ in captions

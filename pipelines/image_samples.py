@@ -12,10 +12,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from filters.table_columns import TableColumns, from_json
 from pipelines.context import Context
 from pipelines.fates import Verdicts
 from pipelines.image_layers import FETCHED, REACHED
-from pipelines.recipe import Output
+from pipelines.recipe import Output, Recipe
 from pipelines.recipe_images import Encoding, image_file
 from pipelines.segments import Segments
 from pipelines.slabs import chosen_rows, in_slabs
@@ -23,7 +24,7 @@ from pipelines.view import Columns
 
 I64 = npt.NDArray[np.int64]
 #: The kinds of caption that an output prefers unless it says which.
-PREFERRED = ("alt", "figcaption", "title")
+PREFERRED = ("caption", "alt", "figcaption", "title")
 TOO_MANY_PIXELS = "too_many_pixels"
 #: What img2dataset tells of an image, but for its key: names of columns of a sample.
 TOLD = pa.schema([
@@ -35,6 +36,7 @@ TOLD = pa.schema([
 TEXT, IMAGE = "text", "image"
 #: Where an image's bytes are, and what a sample says of it.
 _PLACES = (f"{FETCHED}.segment", f"{FETCHED}.row")
+_EXTRA = "image.extra"
 _SAID = ("image.url", "image.captions", f"{REACHED}.captions", *(f"{FETCHED}.{name}" for name in ("sha256", "width", "height")))
 #: Images that are made at a time.
 _ROWS = 16
@@ -43,6 +45,11 @@ _ROWS = 16
 def members(output: Output) -> dict[str, str]:
     """The members of a sample: extension → column."""
     return {"txt": TEXT, (output.encode or Encoding()).extension: IMAGE}
+
+
+def told_by_tables(recipe: Recipe) -> pa.Schema:
+    """The further columns of a table of images, which its samples have under their own names."""
+    return pa.schema([]) if recipe.input.table is None else TableColumns(recipe.input.table.columns).schema
 
 
 def without_impossible(context: Context, verdicts: Verdicts, batch: Columns) -> Verdicts:
@@ -70,11 +77,12 @@ def payload(
 ) -> Iterator[pa.Table]:  # fmt: skip
     """Members and metadata of the rows (sorted) of parts, with their places in a column `place`, `slab` bytes or so at a
     time."""
-    scores = [name for name, _ in metadata if name not in TOLD.names]
+    told = {*TOLD.names, *told_by_tables(context.recipe).names}
+    scores = [name for name, _ in metadata if name not in told]
     maker = _Maker(context, output)
 
     def made() -> Iterator[pa.RecordBatch]:
-        for batch, wanted, start in chosen_rows(context, parts, [*_PLACES, *_SAID, *scores], rows):
+        for batch, wanted, start in chosen_rows(context, parts, [*_PLACES, *_SAID, _EXTRA, *scores], rows):
             for first in range(0, len(wanted), _ROWS):
                 some = wanted[first : first + _ROWS]
                 yield maker.make({n: c.take(pa.array(some)) for n, c in batch.items()}, scores, place, some + start)
@@ -87,6 +95,7 @@ class _Maker:
 
     def __init__(self, context: Context, output: Output) -> None:
         self._segments = Segments(context.store)
+        self._extra = told_by_tables(context.recipe)
         self._file = image_file(output.resize, output.encode)
         self._kinds = output.caption or [kind for kind in PREFERRED if kind in context.recipe.captions.kinds]
 
@@ -105,9 +114,11 @@ class _Maker:
                 "sha256": sha256.hex(), "exif": "{}",
             })  # fmt: skip
         about = pa.RecordBatch.from_pylist(told, schema=TOLD)
+        extra = from_json(columns[_EXTRA], self._extra)
         made = {
             TEXT: about.column("caption"), IMAGE: pa.array(images, pa.large_binary()), "id": columns["id"],
-            **dict(zip(TOLD.names, about.columns, strict=True)), **{name: columns[name] for name in scores},
+            **dict(zip(TOLD.names, about.columns, strict=True)), **dict(zip(self._extra.names, extra.columns, strict=True)),
+            **{name: columns[name] for name in scores},
             place: pa.array(places),
         }  # fmt: skip
         return pa.RecordBatch.from_arrays(list(made.values()), names=list(made))

@@ -98,11 +98,12 @@ class _PartFetch:
 
     def __init__(self, context: Context, part: str, notes: NoteBook) -> None:
         self._context, self._part, self._notes = context, part, notes
-        images = read_layer(context.path(context.table.first, part), ["id", "url", "warc", "offset"]).combine_chunks()
+        images = read_layer(context.path(context.table.first, part), ["id", "url", "warc", "offset", "expected"]).combine_chunks()
         self._reached = read_layer(context.path(REACHED, part), ["reached"]).column(0).to_pylist()
         self._ids: list[bytes] = images.column("id").to_pylist()
         self._urls: list[str] = images.column("url").to_pylist()
         self._places = list(zip(images.column("warc").to_pylist(), images.column("offset").to_pylist(), strict=True))
+        self._expected: list[str | None] = images.column("expected").to_pylist()
         known = self._known()
         blank = dict.fromkeys(FETCHED_SCHEMA.names)
         self._rows: list[Json] = [known.get(id, blank) for id in self._ids]
@@ -169,6 +170,10 @@ class _PartFetch:
         from core.images import ImageError
         from core.images.headers import measure
 
+        kind, _, digest = (self._expected[row] or "").partition(":")
+        if digest and hashlib.new(kind, body, usedforsecurity=False).hexdigest() != digest:
+            self._fail(row, "hash_mismatch", False, told)
+            return
         try:
             format, width, height = measure(body)
         except ImageError as error:

@@ -21,7 +21,7 @@ from core.addresses import url_hosts
 from core.errors import StorageError
 from core.hashing import seeded_keys
 from ingest.batches import PAGE_SCHEMA, RECORD_SCHEMA
-from ingest.image_references import REFERENCE_SCHEMA, references_of
+from ingest.image_references import REFERENCE_SCHEMA, pairs_of, references_of
 from ingest.parts import Part
 from ingest.read import open_part
 from pipelines import isolate
@@ -175,7 +175,11 @@ def _ingest(
         pages.write(ids, pa.RecordBatch.from_arrays([columns[f"page.{f.name}"] for f in page_schema], schema=page_schema))
         if references is not None and context.recipe.references is not None:
             gone = context.removed(columns)
-            found = references_of(documents.filter(pa.array(~gone)), context.recipe.references)
+            left = documents.filter(pa.array(~gone))
+            if context.ingest.pairs:
+                found = pairs_of(left, context.recipe.references, context.ingest.hash)
+            else:
+                found = references_of(left, context.recipe.references)
             references.write(found.column(0), _tail(found))
         del batch, documents
         _score_batch(context, columns, targets, rows, args, notes)

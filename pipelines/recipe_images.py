@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from core.images import Output as ImageFile
     from ingest.fetching import FetchSettings
 
-Kind = Literal["alt", "figcaption", "legend", "title", "before", "after"]
+Kind = Literal["caption", "alt", "figcaption", "legend", "title", "before", "after"]
 Seconds = float | None
 Count = int | None
 

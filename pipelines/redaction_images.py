@@ -95,7 +95,7 @@ def _rewrite_first(store: Store, path: Path, image: pa.Table, gone: Bools, docum
     rows = image.to_pylist()
     for row, removed in zip(rows, gone, strict=True):
         if removed:
-            row |= {"captions": [], "warc": None, "offset": None, "length": None}
+            row |= {"captions": [], "extra": None, "warc": None, "offset": None, "length": None}
         else:
             row["captions"] = [caption for caption in row["captions"] if caption["document_id"] not in out]
     schema = pa.schema([f for f in image.schema if f.name != ID.name])
