@@ -16,6 +16,7 @@ from filters.table_columns import TableColumns, from_json
 from pipelines.context import Context
 from pipelines.fates import Verdicts
 from pipelines.image_layers import FETCHED, REACHED
+from pipelines.made_images import made_of
 from pipelines.recipe import Output, Recipe
 from pipelines.recipe_images import Encoding, image_file
 from pipelines.segments import Segments
@@ -94,20 +95,20 @@ class _Maker:
     """Makes samples of images for an output."""
 
     def __init__(self, context: Context, output: Output) -> None:
-        self._segments = Segments(context.store)
+        self._context, self._segments = context, Segments(context.store)
         self._extra = told_by_tables(context.recipe)
         self._file = image_file(output.resize, output.encode)
         self._kinds = output.caption or [kind for kind in PREFERRED if kind in context.recipe.captions.kinds]
 
     def make(self, columns: Columns, scores: Sequence[str], place: str, places: I64) -> pa.RecordBatch:
         """The samples of some rows, whose places go with them."""
-        files = self._segments.read(*(columns[n].to_pylist() for n in ("id", *_PLACES)))
+        places_of = zip(*(columns[n].to_pylist() for n in ("id", *_PLACES)), strict=True)
         images: list[bytes] = []
         told: list[dict[str, Any]] = []
-        for file, url, captions, marks, sha256, width, height in zip(
-            files, *(columns[name].to_pylist() for name in _SAID), strict=True
+        for place_of, url, captions, marks, sha256, width, height in zip(
+            places_of, *(columns[name].to_pylist() for name in _SAID), strict=True
         ):
-            made, about = self._convert(memoryview(file.as_buffer()).tobytes())
+            made, about = self._convert(*place_of)
             images.append(made)
             told.append({
                 "url": url, "caption": self._caption(captions, marks), **about, "original_width": width, "original_height": height,
@@ -123,13 +124,16 @@ class _Maker:
         }  # fmt: skip
         return pa.RecordBatch.from_arrays(list(made.values()), names=list(made))
 
-    def _convert(self, file: bytes) -> tuple[bytes, Mapping[str, Any]]:
+    def _convert(self, id: bytes, segment: str, row: int) -> tuple[bytes, Mapping[str, Any]]:
         """The image in its size, and what became of it. One that could be decoded before may fail now, as it is decoded at
         another scale: it says so, and has no bytes."""
         from core.images import ImageError, convert
 
+        made = made_of(self._context, segment).get(id)
         try:
-            _, (made,) = convert(file, [self._file])
+            if made is None:
+                file = self._segments.read([id], [segment], [row])[0]
+                _, (made,) = convert(memoryview(file.as_buffer()).tobytes(), [self._file])
         except ImageError as error:
             return b"", {"status": "failed_to_resize", "error_message": str(error)}
         return made.data, {"status": "success", "width": made.width, "height": made.height}

@@ -1,0 +1,128 @@
+"""Images in the size of an output, made where they are decoded to tell whether they can be: each is then decoded once.
+
+They are scratch, a file a part: what is not there is made when samples are, to the same bytes. Only where one machine does all.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.ipc as ipc
+
+from core.files import storage_errors
+from core.hashing import ID_TYPE
+from pipelines.context import Context
+from pipelines.plan import READABLE, Layer
+from pipelines.recipe import Output
+from pipelines.recipe_images import image_file
+from pipelines.tables import DECODED
+
+if TYPE_CHECKING:
+    from core.images import Encoded
+
+_SCHEMA = pa.schema([
+    pa.field("id", ID_TYPE), pa.field("data", pa.large_binary()), pa.field("width", pa.int32()), pa.field("height", pa.int32()),
+])  # fmt: skip
+
+
+def output_to_make(context: Context, layers: Sequence[Layer]) -> Output | None:
+    """The output whose images are made while these layers are: the only one, if none looks at pixels but to see if there are any.
+
+    (Several outputs come from one decoding at the scale of the largest, or each from its own: those are not the same bytes.)
+    """
+    looking = [layer.name for layer in layers if DECODED in layer.scorer.inputs]
+    outputs = [output for output in context.recipe.output.values() if output.from_ == context.table.name]
+    return outputs[0] if looking == [READABLE] and len(outputs) == 1 and not context.store.shared else None
+
+
+class MadeWriter:
+    """Makes the images of a part, and writes them; a context manager, after which they are there, or not if it failed."""
+
+    def __init__(self, context: Context, part: str, output: Output) -> None:
+        self._path = _path(context, part)
+        self._draft = context.store.temporary(self._path.name)
+        self._file = image_file(output.resize, output.encode)
+        with storage_errors(self._draft):
+            self._sink = pa.OSFile(str(self._draft), "wb")
+            self._writer = ipc.new_file(self._sink, _SCHEMA)
+
+    def __enter__(self) -> MadeWriter:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None) -> None:
+        with storage_errors(self._draft):
+            self._writer.close()
+            self._sink.close()
+            if kind is None:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                os.replace(self._draft, self._path)
+        self._draft.unlink(missing_ok=True)
+
+    def decoded(self, ids: pa.Array, files: pa.Array) -> pa.Array:
+        """`image.decoded` of files without their pixels: whether there are any."""
+        from core.images import ImageError, convert
+        from core.images import columns as image_columns
+
+        made: list[tuple[bytes, bytes, int, int]] = []
+        rows: list[pa.Array] = []
+        good = pa.array([{"error": None}], image_columns.DECODED)
+        for id, file in zip(ids.to_pylist(), files.to_pylist(), strict=True):
+            try:
+                _, (one,) = convert(file, [self._file])
+            except ImageError:  # it may be the size that cannot be made
+                rows.append(image_columns.decoded(pa.array([file], pa.large_binary())))
+            else:
+                made.append((id, one.data, one.width, one.height))
+                rows.append(good)
+        if made:
+            with storage_errors(self._draft):
+                self._writer.write_batch(pa.RecordBatch.from_arrays(
+                    [pa.array(values, f.type) for values, f in zip(zip(*made, strict=True), _SCHEMA, strict=True)], schema=_SCHEMA
+                ))  # fmt: skip
+        return pa.concat_arrays(rows)
+
+
+class MadeImages:
+    """The images of a part that were made, by id."""
+
+    def __init__(self, path: Path) -> None:
+        self._batches: list[pa.RecordBatch] = []
+        self._places: dict[bytes, tuple[int, int]] = {}
+        if path.exists():
+            with pa.memory_map(str(path)) as source, ipc.open_file(source) as reader:
+                self._batches = [reader.get_batch(i) for i in range(reader.num_record_batches)]
+        for number, batch in enumerate(self._batches):
+            for row, id in enumerate(batch.column("id").to_pylist()):
+                self._places[id] = number, row
+
+    def get(self, id: bytes) -> Encoded | None:
+        """An image; None if it was not made."""
+        from core.images import Encoded
+
+        place = self._places.get(id)
+        if place is None:
+            return None
+        _, *values = self._batches[place[0]].slice(place[1], 1).columns
+        data, width, height = (column[0].as_py() for column in values)
+        return Encoded(data, width, height)
+
+
+@lru_cache(maxsize=2)
+def made_images(path: Path) -> MadeImages:
+    """The images that were made of a part."""
+    return MadeImages(path)
+
+
+def made_of(context: Context, segment: str) -> MadeImages:
+    """Those of the part that a segment is of."""
+    return made_images(_path(context, segment.rpartition("-")[0]))
+
+
+def _path(context: Context, part: str) -> Path:
+    return context.store.scratch("made", f"{part}.arrow")
