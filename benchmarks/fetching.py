@@ -34,9 +34,9 @@ from memory import watch
 from peer import environment, python_of, versions_of
 
 IMAGES, RUNS, HOSTS = 10_000, 3, 300
-REQUESTS, WORKERS, TIMEOUT, SHARD = 256, 2, 10, 1_000
-#: Sizes of the files, of which so many are made of each.
-SIZES, EACH = ((640, 480), (1024, 768), (1500, 1000)), 16
+REQUESTS, WORKERS, TIMEOUT = 256, 2, 10
+#: Files of 1.5 megapixels, as `image_resize.py` has them, at this quality.
+FILES, QUALITY = 24, 80
 RECIPE = """
 name: fetching
 input:
@@ -65,16 +65,14 @@ Row = dict[str, Any]
 
 
 def make_files(folder: Path) -> list[str]:
-    """JPEG files of photographs in several sizes, by name."""
+    """JPEG files of photographs, by name."""
     folder.mkdir(parents=True, exist_ok=True)
-    names: list[str] = []
-    for wide, high in SIZES:
-        for seed in range(EACH):
-            names.append(f"{wide}-{seed}.jpg")
-            if not (folder / names[-1]).exists():
-                out = io.BytesIO()
-                PIL.Image.fromarray(mosaic(seed)[:high, :wide]).save(out, "JPEG", quality=80)
-                (folder / names[-1]).write_bytes(out.getvalue())
+    names = [f"{seed}.jpg" for seed in range(FILES)]
+    for seed, name in enumerate(names):
+        if not (folder / name).exists():
+            out = io.BytesIO()
+            PIL.Image.fromarray(mosaic(seed)).save(out, "JPEG", quality=QUALITY)
+            (folder / name).write_bytes(out.getvalue())
     return names
 
 
@@ -99,12 +97,12 @@ def serving(folder: Path, hanging: int) -> Iterator[int]:
         server.wait()
 
 
-def web2shards(table: Path, work: Path) -> Row:
+def web2shards(table: Path, work: Path, shard: int) -> Row:
     """One run of web2shards: what it took, and how many images are in its shards."""
     out, recipe = work / "web2shards", work / "recipe.yaml"
     shutil.rmtree(out, ignore_errors=True)
     recipe.write_text(RECIPE.format(
-        table=table, concurrency=REQUESTS // WORKERS, per_host=PER_HOST, timeout=TIMEOUT, shard=SHARD
+        table=table, concurrency=REQUESTS // WORKERS, per_host=PER_HOST, timeout=TIMEOUT, shard=shard
     ))  # fmt: skip
     command = [sys.executable, "-m", "web2shards", "run", str(recipe), "--out", str(out), "--workers", str(WORKERS)]
     usage = watch(command, cwd=HERE.parent, log=work / "web2shards.log", environment={"PYTHONPATH": str(HERE.parent)})
@@ -113,12 +111,12 @@ def web2shards(table: Path, work: Path) -> Row:
     return told(sum(shard["samples"] for shard in index["shards"]), usage.json()) | {"passes": passes}
 
 
-def img2dataset(table: Path, work: Path) -> Row:
+def img2dataset(table: Path, work: Path, shard: int) -> Row:
     """The same of img2dataset."""
     out = work / "img2dataset"
     shutil.rmtree(out, ignore_errors=True)
-    job = [str(HERE / "peers" / "img2dataset_job.py"), str(table), str(out), str(WORKERS), str(REQUESTS // WORKERS), str(TIMEOUT)]
-    command = [str(python_of("img2dataset")), *job]
+    numbers = map(str, (WORKERS, REQUESTS // WORKERS, TIMEOUT, shard))
+    command = [str(python_of("img2dataset")), str(HERE / "peers" / "img2dataset_job.py"), str(table), str(out), *numbers]
     usage = watch(
         command, cwd=work, log=work / "img2dataset.log", environment={**environment(), "NO_ALBUMENTATIONS_UPDATE": "1"}
     )
@@ -155,10 +153,10 @@ def main() -> None:
             make_table(table, port, images, names)
             for _ in range(times):
                 if hanging:
-                    runs["web2shards"].append(web2shards(table, work))
-                    runs["img2dataset"].append(img2dataset(table, work))
+                    runs["web2shards"].append(web2shards(table, work, images // WORKERS))
+                    runs["img2dataset"].append(img2dataset(table, work, images // WORKERS))
                 else:
-                    runs["web2shards, no host hangs"].append(web2shards(table, work))
+                    runs["web2shards, no host hangs"].append(web2shards(table, work, images // WORKERS))
     result |= {"medians": {name: medians(found) for name, found in runs.items()}, "runs": runs, "load_after": os.getloadavg()[0]}
     for name, row in result["medians"].items():
         print(f"{name:28} " + "  ".join(f"{key} {value:,}" for key, value in row.items()))
