@@ -34,8 +34,8 @@ from pipelines.view import Joined
 Json = dict[str, Any]
 NAME = "gather images"
 #: Groups of hosts, of so many references each, that the first run chooses; rows that it puts in one part of a group.
-FEWEST_GROUPS, MOST_GROUPS, GROUP_REFERENCES = 8, 4096, 20_000
-PART_ROWS = 20_000
+FEWEST_GROUPS, MOST_GROUPS, GROUP_REFERENCES = 2, 4096, 20_000
+PART_ROWS = 2_500
 #: A caption is cut at so many characters; of an image a document part sends so many times as many as are kept.
 MOST_CHARACTERS, SENT = 4096, 4
 #: What a row of ITEMS is if it is no caption: how often an image stands there, and a record that holds it.

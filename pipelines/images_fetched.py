@@ -27,6 +27,7 @@ from pipelines.layers import read_footer, read_layer
 from pipelines.memory import give_back
 from pipelines.notes import NoteBook
 from pipelines.plan import fetched_method
+from pipelines.pool import Suspect
 from pipelines.progress import meanwhile
 from pipelines.segments import SegmentWriter, segment_path
 
@@ -37,16 +38,21 @@ Json = dict[str, Any]
 NAME = "fetch images"
 #: A segment ends at so many bytes and what is known of the part is written; of the web also after so many seconds.
 SEGMENT_BYTES, WRITE_SECONDS = 64 << 20, 30.0
+#: Parts that are asked for at a time: what is known of their rows is held, and how long they take hangs on their slowest host.
+OPEN_PARTS = 16
 #: What a file of the input is, by its path: a scratch file.
 INPUTS = "image-inputs.json"
 #: Why there is no image where the web is not asked.
 NOT_IN_INPUT = "not_in_input"
+#: Why there is no image whose bytes a worker died of, and of one that was not asked for as the fetcher hung.
+UNREADABLE, NOT_REACHED = "unreadable", "not_reached"
 _STROKE_SECONDS = 5.0
 _LONGEST_DETAIL = 200
 
 
-def fetch(context: Context, args: Json, notes: NoteBook) -> Json:
-    """Gets the images of the parts of a group, in their order; returns how many were tried, and how many there are."""
+def fetch(context: Context, args: Json, suspects: Sequence[Suspect], notes: NoteBook) -> Json:
+    """Gets the images of the parts of a group, in their order; returns how many were tried, and how many there are. `suspects`
+    are what workers died of that did this before."""
     from ingest.fetching import RobotsCache, Spent
 
     uris: Mapping[str, str] = json.loads(context.store.scratch(INPUTS).read_bytes())
@@ -54,18 +60,62 @@ def fetch(context: Context, args: Json, notes: NoteBook) -> Json:
     robots = RobotsCache(_read_robots(context, args["group"]))
     budget = _Budget(settings, Spent())
     tried = ok = 0
-    # The notes tell that the task goes on: hosts may ask for long pauses, and each request has an end of its own.
-    with Records(context.ingest) as records, meanwhile(lambda: notes.done(0), _STROKE_SECONDS, "alive"):
-        for part in args["parts"]:
-            one = _PartFetch(context, part, notes)
+    pulse = Pulse(notes, quiet_seconds(settings))
+    with Records(context.ingest) as records, meanwhile(pulse.beat, _STROKE_SECONDS, "alive"):
+        for start in range(0, len(args["parts"]), OPEN_PARTS):
+            parts = [_PartFetch(context, part, pulse, suspects) for part in args["parts"][start : start + OPEN_PARTS]]
             if not args["offline"]:
-                one.record(records, uris, settings.max_bytes)
-                one.ask(budget, robots)
-            tried, ok = tried + one.tried, ok + one.write()
+                for part in parts:
+                    part.record(records, uris, settings.max_bytes)
+                _ask(parts, context.recipe.fetch.web, budget, robots, pulse)
+            tried, ok = tried + sum(part.tried for part in parts), ok + sum(part.write() for part in parts)
+            del parts
             give_back()
     if budget.spent.requests:
         _write_robots(context, args["group"], robots)
     return {"group": args["group"], "rows": tried, "kept": ok, "requests": budget.spent.requests}
+
+
+def quiet_seconds(settings: FetchSettings) -> float:
+    """How long the fetcher may go without an outcome: every request has an end, and hosts may ask for pauses between tries."""
+    pause = max(
+        settings.longest_pause_seconds, settings.max_retry_after_seconds, settings.max_crawl_delay_seconds,
+        settings.host_interval_seconds,
+    )  # fmt: skip
+    one = settings.dns_seconds + settings.total_seconds + pause
+    return 2 * (settings.retries + 1) * one  # robots.txt may be asked for first
+
+
+class Pulse:
+    """Notes what a task has at hand. While it waits for the web its clock goes on, but no longer than the fetcher may be silent;
+    while one image is read the clock stands, so that what hangs is seen as stuck."""
+
+    def __init__(self, notes: NoteBook, quiet_seconds: float) -> None:
+        self._notes, self._quiet = notes, quiet_seconds
+        self._waits: tuple[str, int] | None = None
+        self._since = 0.0
+
+    def reading(self, layer: str, row: int) -> None:
+        """One image is at hand."""
+        self._waits = None
+        self._notes.scoring(layer, row, row + 1)
+
+    def waiting(self, layer: str, rows: int) -> None:
+        """The web is asked for some of the part's rows."""
+        self._since = time.monotonic()
+        self._waits = layer, rows
+        self._notes.scoring(layer, 0, rows)
+
+    def done(self) -> None:
+        """One image more is through."""
+        self._waits = None
+        self._notes.done(1)
+
+    def beat(self) -> None:
+        """Called every few seconds, by another thread."""
+        waits = self._waits
+        if waits is not None and time.monotonic() - self._since < self._quiet:
+            self._notes.scoring(waits[0], 0, waits[1])
 
 
 def write_inputs(context: Context, parts: Sequence[Part]) -> None:
@@ -96,8 +146,10 @@ class _Budget:
 class _PartFetch:
     """The images of one part: what is known of each, and the segment that is being written."""
 
-    def __init__(self, context: Context, part: str, notes: NoteBook) -> None:
-        self._context, self._part, self._notes = context, part, notes
+    def __init__(self, context: Context, part: str, pulse: Pulse, suspects: Sequence[Suspect]) -> None:
+        self._context, self._part, self._pulse = context, part, pulse
+        self.layer = f"{FETCHED} {part}"
+        self._suspects = [suspect for suspect in suspects if suspect.layer == self.layer]
         images = read_layer(context.path(context.table.first, part), ["id", "url", "warc", "offset", "expected"]).combine_chunks()
         self._reached = read_layer(context.path(REACHED, part), ["reached"]).column(0).to_pylist()
         self._ids: list[bytes] = images.column("id").to_pylist()
@@ -116,6 +168,21 @@ class _PartFetch:
         self._pending: list[int] = []
         self._written = time.monotonic()
         self.tried = 0
+        self._leave_suspects()
+
+    def _leave_suspects(self) -> None:
+        """An image that a worker died of is not read again."""
+        died = {suspect.start: suspect.why for suspect in self._suspects if suspect.stop == suspect.start + 1}
+        for row in self._wanted:
+            if row in died:
+                self._fail(row, UNREADABLE, False, {"detail": died[row]})
+        self._wanted = [row for row in self._wanted if row not in died]
+
+    @property
+    def hangs(self) -> str:
+        """Of a part over which the fetcher hung more than once, what was seen of it; else empty."""
+        over = sum(suspect.stop != suspect.start + 1 for suspect in self._suspects)
+        return self._suspects[-1].why if over > 1 else ""
 
     def record(self, records: Records, uris: Mapping[str, str], most: int) -> None:
         """Takes the images that the input holds."""
@@ -123,6 +190,7 @@ class _PartFetch:
             warc, offset = self._places[row]
             if warc is None or warc not in uris:
                 continue
+            self._pulse.reading(self.layer, row)
             found = records.body(uris[warc], offset, self._urls[row], most + 1)
             told: Json = {"source": "warc", "fetched": found.date}
             if found.problem:
@@ -135,36 +203,29 @@ class _PartFetch:
                 self.write()
         self._wanted = [row for row in self._wanted if self._places[row][0] is None or self._places[row][0] not in uris]
 
-    def ask(self, budget: _Budget, robots: RobotsCache) -> None:
-        """Fetches the others."""
-        from ingest.fetching import Job, fetch_in_thread
+    @property
+    def wanted(self) -> list[tuple[int, str]]:
+        """The others: rows, with their addresses."""
+        return [(row, self._urls[row]) for row in self._wanted]
 
-        if not self._wanted:
-            return
-        if not self._context.recipe.fetch.web:
-            for row in self._wanted:
-                self._fail(row, NOT_IN_INPUT, False, {})
-            return
-        settings = budget.left()
-        if settings is None:
-            for row in self._wanted:
-                self._fail(row, "not_reached", True, {"source": "web", "detail": "the deadline or the budget came first"})
-            return
-        jobs = (Job(row, self._urls[row]) for row in self._wanted)
-        self._written = time.monotonic()
-        with closing(fetch_in_thread(jobs, settings, robots=robots, spent=budget.spent)) as outcomes:
-            for outcome in outcomes:
-                self._take(outcome)
-                if self._is_much():
-                    self.write()
+    def leave(self, why: str, again: bool, told: Json) -> None:
+        """None of them is asked for."""
+        for row in self._wanted:
+            self._fail(row, why, again, told)
+        self._wanted = []
 
-    def _take(self, outcome: Outcome) -> None:
+    def take(self, row: int, outcome: Outcome) -> None:
+        """What came of asking for one."""
+        self._pulse.reading(self.layer, row)
         told: Json = {"source": "web", "http_status": outcome.http_status, "final_url": outcome.final_url or None}
         if outcome.body is None:
-            self._fail(outcome.index, outcome.status, outcome.retryable, {**told, "detail": outcome.detail or None})
+            self._fail(row, outcome.status, outcome.retryable, {**told, "detail": outcome.detail or None})
         else:
             when = dt.datetime.fromtimestamp(int(outcome.fetched_at), dt.UTC)
-            self._got(outcome.index, outcome.body, {**told, "fetched": when})
+            self._got(row, outcome.body, {**told, "fetched": when})
+        if self._is_much():
+            self.write()
+        self._pulse.waiting(self.layer, len(self._rows))
 
     def _got(self, row: int, body: bytes, told: Json) -> None:
         from core.images import ImageError
@@ -197,7 +258,7 @@ class _PartFetch:
 
     def _done(self) -> None:
         self.tried += 1
-        self._notes.done(1)
+        self._pulse.done()
 
     def _is_much(self) -> bool:
         if self._segment is not None and self._segment.bytes >= SEGMENT_BYTES:
@@ -251,6 +312,28 @@ class _PartFetch:
             for row in table.to_pylist()
             if row["status"] not in unknown and (row["segment"] is None or row["segment"] in there)
         }  # fmt: skip
+
+
+def _ask(parts: Sequence[_PartFetch], web: bool, budget: _Budget, robots: RobotsCache, pulse: Pulse) -> None:
+    """Asks the web for what the parts still want, for all of them at once: a host that is slow keeps none waiting."""
+    from ingest.fetching import Job, fetch_in_thread
+
+    settings = budget.left()
+    for part in parts:
+        if not web:
+            part.leave(NOT_IN_INPUT, False, {})
+        elif part.hangs or settings is None:
+            told = {"source": "web", "detail": part.hangs or "the deadline or the budget came first"}
+            part.leave(NOT_REACHED, True, told)
+    wanted = [(i, row, url) for i, part in enumerate(parts) for row, url in part.wanted]
+    if not wanted or settings is None:
+        return
+    pulse.waiting(parts[wanted[0][0]].layer, len(wanted))
+    jobs = (Job(place, url) for place, (_, _, url) in enumerate(wanted))
+    with closing(fetch_in_thread(jobs, settings, robots=robots, spent=budget.spent)) as outcomes:
+        for outcome in outcomes:
+            i, row, _ = wanted[outcome.index]
+            parts[i].take(row, outcome)
 
 
 def _digest(values: Iterator[bytes] | Generator[bytes]) -> str:

@@ -21,7 +21,7 @@ from core.addresses import url_hosts
 from core.errors import StorageError
 from core.hashing import seeded_keys
 from ingest.batches import PAGE_SCHEMA, RECORD_SCHEMA
-from ingest.image_references import REFERENCE_SCHEMA, pairs_of, references_of
+from ingest.image_references import REFERENCE_SCHEMA
 from ingest.parts import Part
 from ingest.read import open_part
 from pipelines import isolate
@@ -32,6 +32,7 @@ from pipelines.layers import ID, SCORED, LayerWriter, read_footer, read_layer
 from pipelines.made_images import MadeWriter, output_to_make
 from pipelines.memory import give_back
 from pipelines.notes import NoteBook
+from pipelines.page_references import ReferenceWriter
 from pipelines.pictures import PLACES, Decoding, Pictures
 from pipelines.plan import CONTENT, EDITED, IDENTITY, Layer, got
 from pipelines.pool import Suspect, unreadable
@@ -161,10 +162,11 @@ def _ingest(
         LayerWriter(context.store, "records", "record", part.name, pa.schema(list(RECORD_SCHEMA)[1:]))
     )
     pages = stack.enter_context(context.writer("page", part.name, page_schema))
-    references = None
+    references, search = None, None
     if context.recipe.references is not None:
         schema = pa.schema(list(REFERENCE_SCHEMA)[1:])
         references = stack.enter_context(LayerWriter(context.store, "references", "reference", part.name, schema))
+        search = ReferenceWriter(references, context.recipe.references, suspects, context.limits)
     rows = 0
     for batch in reader:
         records.write(batch.records.column(0), _tail(batch.records))
@@ -176,14 +178,13 @@ def _ingest(
         columns: Columns = {"id": ids}
         columns |= {f"page.{n}": documents.column(n) for n in documents.schema.names if n != ID.name}
         pages.write(ids, pa.RecordBatch.from_arrays([columns[f"page.{f.name}"] for f in page_schema], schema=page_schema))
-        if references is not None and context.recipe.references is not None:
+        if search is not None:
             gone = context.removed(columns)
-            left = documents.filter(pa.array(~gone))
+            left = documents.filter(pa.array(~gone)) if gone.any() else documents
             if context.ingest.pairs:
-                found = pairs_of(left, context.recipe.references, context.ingest.hash)
+                search.write_pairs(left, context.ingest.hash)
             else:
-                found = references_of(left, context.recipe.references)
-            references.write(found.column(0), _tail(found))
+                search.write(left, rows, notes)
         del batch, documents
         _score_batch(context, columns, targets, rows, args, notes)
         rows += len(ids)
@@ -195,8 +196,8 @@ def _ingest(
         "first_offset": reader.first_offset, "next_offset": reader.next_offset,
     }  # fmt: skip
     records.commit(context.plan.ingest_method, source=source)
-    if references is not None:
-        references.commit(context.plan.references_method, source=source)
+    if references is not None and search is not None:
+        references.commit(context.plan.references_method, source=source, extra={"reasons": dict(search.reasons)})
     pages.commit(context.plan.ingest_method, source=source)
     return rows
 

@@ -31,8 +31,9 @@ from pipelines.zygote import Zygote, receive, send, spawned
 STUCK_SECONDS = 300.0
 #: A worker may use this much memory before it is taken for runaway.
 MEMORY_BYTES = 4_000_000_000
-#: A map task that kills its worker more often than this stops the run: each death tells more of which record does it.
-MOST_ATTEMPTS = 16
+#: A task of these kinds that kills its worker more often than this stops the run: each death tells more of which record does
+#: it.
+MOST_ATTEMPTS, TELLING = 16, ("map", "fetch_images")
 #: Another task is done again in case that it was chance.
 OTHER_ATTEMPTS = 3
 _WATCH_SECONDS = 1.0
@@ -173,7 +174,7 @@ class Pool:
             return
         waiting.appendleft(again)
         count = attempts[id(again.args)] = attempts.get(id(again.args), 0) + 1
-        if count >= (MOST_ATTEMPTS if again.kind == "map" else OTHER_ATTEMPTS):
+        if count >= (MOST_ATTEMPTS if again.kind in TELLING else OTHER_ATTEMPTS):
             why = again.suspects[-1].why
             raise ScorerError(
                 f"{again.kind} of {_part_name(again)}: its worker died {count} times ({why})",
@@ -302,7 +303,7 @@ class Pool:
 
 
 def _part_name(task: Task) -> str:
-    part = task.args.get("part", task.args.get("key", ""))
+    part = next((task.args[name] for name in ("part", "key", "group") if name in task.args), "")
     return str(part["name"] if isinstance(part, dict) else part)
 
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +24,7 @@ from core.errors import StorageError
 from core.files import storage_errors
 from pipelines.fates import REMOVED
 from pipelines.layers import ID, SCORED, Footer, LayerWriter, RowReader, read_footer
+from pipelines.page_references import reasons_of
 from pipelines.plan import FATE, IDENTITY
 from pipelines.redaction_images import redact_images
 from pipelines.removal import Removals, note_settled, read_removals
@@ -144,15 +147,22 @@ def _drop_references(store: Store, path: Path, documents: pa.Array) -> int:
         path.unlink(missing_ok=True)
         return int(there)
 
+    reasons = Counter[str]()
+
     def cleaned(batch: pa.RecordBatch, start: int) -> pa.RecordBatch:
-        return batch.filter(pc.invert(pc.is_in(batch.column("document_id"), value_set=documents)))
+        rest = batch.filter(pc.invert(pc.is_in(batch.column("document_id"), value_set=documents)))
+        reasons.update(reasons_of([rest]))
+        return rest
 
-    return _written_anew(store, path, footer, cleaned)
+    return _written_anew(store, path, footer, cleaned, lambda: {"reasons": dict(reasons)})
 
 
-def _written_anew(store: Store, path: Path, footer: Footer, cleaned: Callable[[pa.RecordBatch, int], pa.RecordBatch]) -> int:
+def _written_anew(
+    store: Store, path: Path, footer: Footer, cleaned: Callable[[pa.RecordBatch, int], pa.RecordBatch],
+    extra: Callable[[], dict[str, Any]] = dict,
+) -> int:  # fmt: skip
     """Writes a layer file anew with each batch as `cleaned` makes it of the batch and the number of its first row; 0, and the
-    file as it was, if that changes nothing."""
+    file as it was, if that changes nothing. What `extra` gives then goes into the footer."""
     try:
         reader = RowReader(path)
         try:
@@ -166,7 +176,8 @@ def _written_anew(store: Store, path: Path, footer: Footer, cleaned: Callable[[p
                     unscored += _scored(batch) - _scored(rest)
                     writer.write(rest.column(ID.name), rest.select(schema.names))
                 if changed:
-                    writer.commit(footer.method, scored=footer.scored - unscored, source=footer.source, extra=footer.extra)
+                    told = footer.extra | extra()
+                    writer.commit(footer.method, scored=footer.scored - unscored, source=footer.source, extra=told)
         finally:
             reader.close()
     except StorageError as error:

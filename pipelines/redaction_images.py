@@ -6,7 +6,8 @@ pages are fewer.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +18,10 @@ import pyarrow.compute as pc
 from core.errors import StorageError
 from core.hashing import ID_TYPE
 from pipelines.image_layers import FETCHED, REACHED, SEGMENTS
-from pipelines.layers import ID, SCORED, LayerWriter, read_footer, read_layer
+from pipelines.layers import ID, SCORED, Footer, LayerWriter, layer_path, read_footer, read_layer
 from pipelines.plan import DUPLICATES, FATE, IDENTITY
 from pipelines.removal import Removals
-from pipelines.segments import Segments, SegmentWriter, segment_path
+from pipelines.segments import Segments, SegmentWriter
 from pipelines.store import Store
 
 Bools = npt.NDArray[np.bool_]
@@ -29,33 +30,45 @@ TABLE, FIRST = "images", "image"
 
 def redact_images(store: Store, removals: Removals, documents: pa.Array) -> tuple[list[bytes], int]:
     """Cleans the table of the removed `documents` (ids) and images; the ids of images that lost something, of which samples
-    are to go, and the files that were written anew or deleted."""
+    are to go, and the files that were written anew or deleted.
+
+    A part's first layer, which tells what is left to do, is written last: whoever is killed before does all of it again.
+    Bytes are deleted once nothing that is committed points at them.
+    """
     lost: list[bytes] = []
     files = 0
+    work: list[_Part] = []
     for path in sorted(store.path(TABLE, FIRST).glob("*.parquet")):
         store.check_lease()
-        part = path.stem
         try:
             image = read_layer(path).combine_chunks()
         except StorageError:  # nobody can tell what its rows are: they are made again
-            files += _delete(store, part, _layers(store))
+            files += _delete(store, path.stem, _layers(store))
             continue
         ids, urls = (image.column(name).combine_chunks() for name in ("id", "url"))
         gone = removals.mask(ids, urls)
-        captions = image.column("captions").combine_chunks()
-        said = _rows_that_say(captions, documents)
-        if not (gone | said).any():
-            continue
+        said = _rows_that_say(image.column("captions").combine_chunks(), documents)
         lost += [id for id, hit in zip(ids.to_pylist(), gone | said, strict=True) if hit]
-        if _is_clean(image, gone, said):
-            continue
-        files += _rewrite_first(store, path, image, gone, documents)
-        files += _delete(store, part, [REACHED, FATE, IDENTITY, DUPLICATES])
-        store.path("statistics", TABLE, f"{part}.json").unlink(missing_ok=True)
+        if (gone | said).any() and not _is_clean(image, gone, said):
+            work.append(_Part(path.stem, gone))
+    files += _clean_bytes(store, work)
+    for part in work:
+        store.check_lease()
+        files += _delete(store, part.name, [REACHED, FATE, IDENTITY, DUPLICATES])
+        store.path("statistics", TABLE, f"{part.name}.json").unlink(missing_ok=True)
         for layer in _layers(store):
-            if layer not in (FIRST, REACHED, FATE, IDENTITY, DUPLICATES):
-                files += _rewrite(store, layer, part, gone)
+            if layer not in (FIRST, FETCHED, REACHED, FATE, IDENTITY, DUPLICATES):
+                files += _rewrite(store, layer, part, {})
+        files += _rewrite_first(store, part, documents)
     return lost, files
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """A part of which something is to go, and which of its rows are removed."""
+
+    name: str
+    gone: Bools
 
 
 def _layers(store: Store) -> list[str]:
@@ -87,28 +100,32 @@ def _is_clean(image: pa.Table, gone: Bools, said: Bools) -> bool:
     ).null_count == int(gone.sum())  # fmt: skip
 
 
-def _rewrite_first(store: Store, path: Path, image: pa.Table, gone: Bools, documents: pa.Array) -> int:
+def _rewrite_first(store: Store, part: _Part, documents: pa.Array) -> int:
     """Writes the first layer anew, without captions of removed pages and of removed images."""
+    path = layer_path(store, TABLE, FIRST, part.name)
     footer = read_footer(path)
     assert footer is not None
+    image = read_layer(path)
     out = {bytes(id) for id in documents.to_pylist()}
     rows = image.to_pylist()
-    for row, removed in zip(rows, gone, strict=True):
+    for row, removed in zip(rows, part.gone, strict=True):
         if removed:
             row |= {"captions": [], "extra": None, "warc": None, "offset": None, "length": None}
         else:
             row["captions"] = [caption for caption in row["captions"] if caption["document_id"] not in out]
     schema = pa.schema([f for f in image.schema if f.name != ID.name])
-    with LayerWriter(store, TABLE, FIRST, footer.part, schema) as writer:
+    with LayerWriter(store, TABLE, FIRST, part.name, schema) as writer:
         writer.write(pa.array([row["id"] for row in rows], ID_TYPE), pa.RecordBatch.from_pylist(rows, schema=schema))
         # Another digest than any that is gathered: it is written again once that is done.
         writer.commit(footer.method, source={**footer.source, "digest": ""}, extra=footer.extra)
     return 1
 
 
-def _rewrite(store: Store, layer: str, part: str, gone: Bools) -> int:
-    """Nulls the removed rows of a layer; one that reads captions is deleted, as it is computed anew."""
-    path = store.path(TABLE, layer, f"{part}.parquet")
+def _rewrite(store: Store, layer: str, part: _Part, renamed: Mapping[str, str]) -> int:
+    """Nulls the removed rows of a layer, and tells the new names of segments; one that reads captions is deleted, as it is
+    computed anew."""
+    path = layer_path(store, TABLE, layer, part.name)
+    gone = part.gone
     try:
         footer = read_footer(path)
         if footer is None:
@@ -116,7 +133,7 @@ def _rewrite(store: Store, layer: str, part: str, gone: Bools) -> int:
         if "input" in footer.extra or footer.rows != len(gone):
             path.unlink()
             return 1
-        if not gone.any():
+        if not gone.any() and renamed.keys().isdisjoint(footer.extra.get("segments", ())):
             return 0
         table = read_layer(path).combine_chunks()
     except StorageError:
@@ -125,37 +142,74 @@ def _rewrite(store: Store, layer: str, part: str, gone: Bools) -> int:
     schema = pa.schema([f for f in table.schema if f.name != ID.name])
     take = pa.array(np.arange(len(gone)), mask=gone)
     columns = {f.name: table.column(f.name).combine_chunks().take(take) for f in schema}
-    if SCORED.name in columns:
-        columns[SCORED.name] = columns[SCORED.name].fill_null(False)
     extra = {**footer.extra}
     if layer == FETCHED:
-        columns["segment"] = _without(store, part, table, gone, columns["segment"])
-        extra |= {"told": "", "marks": "", "segments": sorted(set(columns["segment"].drop_null().to_pylist()))}
+        columns["segment"] = pa.array([renamed.get(name, name) for name in columns["segment"].to_pylist()], pa.string())
+        extra["segments"] = sorted(set(columns["segment"].drop_null().to_pylist()))
+        if gone.any():
+            extra |= {"told": "", "marks": ""}
     elif "got" in extra:
         extra["got"] = ""  # it is looked at again, and the rest carried over
     scored = int(pc.sum(columns[SCORED.name]).as_py() or 0) if SCORED.name in columns else footer.scored
-    with LayerWriter(store, TABLE, layer, part, schema) as writer:
+    with LayerWriter(store, TABLE, layer, part.name, schema) as writer:
         arrays = [columns[f.name] for f in schema]
         writer.write(table.column(ID.name).combine_chunks(), pa.RecordBatch.from_arrays(arrays, schema=schema))
         writer.commit(footer.method, scored=scored, source=footer.source, extra=extra)
     return 1
 
 
-def _without(store: Store, part: str, fetched: pa.Table, gone: Bools, names: pa.Array) -> pa.Array:
-    """Writes the segments that hold removed images anew, with nothing in their place; the names of the segments by row."""
-    removed = fetched.filter(pa.array(gone))
-    renamed: dict[str, str] = {}
-    for segment in sorted(set(removed.column("segment").drop_null().to_pylist())):
-        out = set(removed.filter(pc.equal(removed.column("segment"), segment)).column("row").to_pylist())
-        writer = SegmentWriter(store, part)
+def _clean_bytes(store: Store, work: Sequence[_Part]) -> int:
+    """Writes the segments that hold removed images anew, with nothing in their place, then what points into them, and deletes
+    what nothing points into any more; the files that were written anew."""
+    renamed = {segment: _without(store, segment, rows) for segment, rows in sorted(_removed_rows(store, work).items())}
+    marked = {part.name: part for part in work}
+    files = 0
+    used: set[str] = set()
+    for path in sorted(store.path(TABLE, FETCHED).glob("*.parquet")):
+        store.check_lease()
+        footer = _footer(path)
+        part = marked.get(path.stem, _Part(path.stem, np.zeros(footer.rows if footer else 0, bool)))
+        files += _rewrite(store, FETCHED, part, renamed)
+        footer = _footer(path)
+        used.update(footer.extra["segments"] if footer is not None else ())
+    for path in sorted(store.path(TABLE, SEGMENTS).glob("*.parquet")):
+        if path.stem not in used:
+            path.unlink()
+    return files
+
+
+def _footer(path: Path) -> Footer | None:
+    try:
+        return read_footer(path)
+    except StorageError:  # it is deleted, and its images are got anew
+        return None
+
+
+def _removed_rows(store: Store, work: Sequence[_Part]) -> dict[str, set[int]]:
+    """The rows of removed images by segment."""
+    found: dict[str, set[int]] = {}
+    for part in work:
+        path = layer_path(store, TABLE, FETCHED, part.name)
+        footer = _footer(path)
+        if footer is None or footer.rows != len(part.gone) or not part.gone.any():
+            continue
         try:
-            for row, (id, data) in enumerate(Segments(store).all(segment)):
-                writer.add(id, b"" if row in out else data)
-            renamed[segment] = writer.commit()
-        finally:
-            writer.discard()
-    found = pa.array([renamed.get(name, name) for name in names.to_pylist()], pa.string())
-    for old in renamed.keys() - set(renamed.values()):
-        segment_path(store, old).unlink(missing_ok=True)
+            table = read_layer(path, ["segment", "row"])
+        except StorageError:
+            continue
+        for row in table.filter(pa.array(part.gone)).to_pylist():
+            if row["segment"] is not None:
+                found.setdefault(row["segment"], set()).add(row["row"])
     return found
 
+
+def _without(store: Store, segment: str, out: Collection[int]) -> str:
+    """Writes a segment anew without the bytes of these rows; its name."""
+    store.check_lease()
+    writer = SegmentWriter(store, segment.rpartition("-")[0])
+    try:
+        for row, (id, data) in enumerate(Segments(store).all(segment)):
+            writer.add(id, b"" if row in out else data)
+        return writer.commit()
+    finally:
+        writer.discard()

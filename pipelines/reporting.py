@@ -31,10 +31,11 @@ MERGING = "merge statistics"
 
 
 def write_report(
-    tables: Sequence[tuple[Context, Sequence[Part]]], passes: Passes, timing: Json, outputs: Mapping[str, Json]
+    tables: Sequence[tuple[Context, Sequence[Part]]], passes: Passes, timing: Json, outputs: Mapping[str, Json],
+    references: Mapping[str, int] | None = None,
 ) -> Json:  # fmt: skip
-    """Writes report/stats.json and report/index.html of tables, with their parts; returns the former. CheckError if the
-    numbers do not add up."""
+    """Writes report/stats.json and report/index.html of tables, with their parts; returns the former. `references` are those
+    of the pages by reason. CheckError if the numbers do not add up."""
     idle = not timing["passes"]
     context, parts = tables[0]
     collected = [merged_statistics(each, passes, [part.name for part in its]) for each, its in tables]
@@ -59,7 +60,7 @@ def write_report(
     if idle:
         # Nothing had to be done: the report keeps the times of the run that did it.
         timing = _earlier_timing(path) or timing
-    stats = publish(facts, [documents for documents, _ in collected], records=records, outputs=shown, timing=Timing(
+    stats = publish(facts, [documents for documents, _ in collected], records=records, references=references, outputs=shown, timing=Timing(
         started=timing["started"], finished=timing["finished"], seconds=round(timing["seconds"], 3),
         workers=timing["workers"], runner=timing["runner"],
         scorers=tuple(ScorerTime(name, round(s, 3), int(rows)) for name, (s, rows) in timing["scorers"].items()),

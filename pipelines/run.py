@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -102,9 +103,17 @@ class _Driver:
 
         tables = [(self.context, self.parts)]
         tables += [(self.images.context, self.images.parts)] if self.images is not None else []
-        stats = write_report(tables, self.passes, self._timing(history), outputs)
+        stats = write_report(tables, self.passes, self._timing(history), outputs, self._references())
         self._note(timing=self.timing, passes=self.passes.seconds, work=self.passes.work)
         return RunResult(self.options.out, stats, self.passes.seconds, outputs)
+
+    def _references(self) -> Counter[str] | None:
+        """The references of all pages by reason; None if the recipe does not ask for them."""
+        if self.context.recipe.references is None:
+            return None
+        footers = self.documents.survey.footers("references", "reference").values()
+        counts = (Counter[str](footer.extra["reasons"]) for footer in footers if footer is not None)
+        return sum(counts, Counter[str]())
 
     def _note(self, **told: Any) -> None:
         write_run(self.context, self.parts, self.options.limit, self.history, images=self.groups, **told)

@@ -75,7 +75,7 @@ def do(context: Context, task: Task, notes: NoteBook) -> dict[str, Any]:
     if task.kind == "map":
         return _map(context, task.args, task.suspects, notes)
     if task.kind == "fetch_images":  # which has pauses of its own
-        return images_fetched.fetch(context, task.args, notes)
+        return images_fetched.fetch(context, task.args, task.suspects, notes)
     return _PLAIN[task.kind](context, task.args)
 
 

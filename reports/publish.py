@@ -42,15 +42,18 @@ def publish(
     tables: Sequence[Collector],
     *,
     records: RecordCounts | None = None,
+    references: Mapping[str, int] | None = None,
     outputs: Sequence[Output] = (),
     timing: Timing | None = None,
 ) -> Json:
-    """The statistics of a run as JSON values. `tables` in the order in which the report shows them."""
+    """The statistics of a run as JSON values. `tables` in the order in which the report shows them; `references` are those of
+    pages to images, by the reason why they are not to be fetched (empty: they are)."""
     return {
         "format": FORMAT,
         "version": VERSION,
         "run": asdict(run) | {"inputs": list(run.inputs)},
         "records": None if records is None else _records(records),
+        "references": None if references is None else _references(references),
         "tables": [_table(collector) for collector in tables],
         "outputs": [asdict(output) for output in outputs],
         "timing": _timing(timing or Timing()),
@@ -69,6 +72,11 @@ def _records(records: RecordCounts) -> Json:
         "one_in": records.reasons.one_in,
         "statuses": _counts(records.statuses, TOP_VALUES),
     }
+
+
+def _references(references: Mapping[str, int]) -> Json:
+    reasons = {reason: n for reason, n in sorted(references.items()) if reason}
+    return {"total": sum(references.values()), "reasons": reasons}
 
 
 def _table(collector: Collector) -> Json:

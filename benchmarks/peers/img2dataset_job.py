@@ -11,6 +11,6 @@ if __name__ == "__main__":  # it spawns its workers
     download(
         url_list=table, input_format="parquet", url_col="url", caption_col="caption", output_folder=folder,
         output_format="webdataset", processes_count=int(processes), thread_count=int(threads), timeout=int(timeout),
-        image_size=256, resize_mode="keep_ratio_largest", encode_quality=95, encode_format="jpg", number_sample_per_shard=int(shard),
-        extract_exif=False, compute_hash="sha256", retries=0, enable_wandb=False,
+        image_size=256, resize_mode="keep_ratio_largest", encode_quality=95, encode_format="jpg", retries=0,
+        number_sample_per_shard=int(shard), extract_exif=False, compute_hash="sha256", enable_wandb=False,
     )  # fmt: skip

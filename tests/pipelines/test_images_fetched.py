@@ -11,7 +11,11 @@ from typing import Any
 
 import pytest
 
+from ingest.fetching import FetchSettings
 from pipelines import images_fetched
+from pipelines.context import Context
+from pipelines.notes import SilentNotes
+from pipelines.pool import Suspect
 
 from .image_runs import page, picture, recipe, rows, warc
 from .runs import hashes, small_run
@@ -115,21 +119,82 @@ def test_a_run_that_was_killed_asks_for_what_is_missing_only(
     made = recipe(crawl(tmp_path / "c.warc.gz", *(server.url(path) for path in server.answers)), "images.fetch.per_host=1")
     out = tmp_path / "out"
     monkeypatch.setattr(images_fetched, "WRITE_SECONDS", 0.0)
-    take, taken = images_fetched._PartFetch._take, Counter[str]()  # pyright: ignore[reportPrivateUsage]
+    take, taken = images_fetched._PartFetch.take, Counter[str]()  # pyright: ignore[reportPrivateUsage]
 
-    def die(self: Any, outcome: Any) -> None:
+    def die(self: Any, row: int, outcome: Any) -> None:
         taken["all"] += 1
         if taken["all"] == 20:
             raise MemoryError("killed")
-        take(self, outcome)
+        take(self, row, outcome)
 
-    monkeypatch.setattr(images_fetched._PartFetch, "_take", die)  # pyright: ignore[reportPrivateUsage]
+    monkeypatch.setattr(images_fetched._PartFetch, "take", die)  # pyright: ignore[reportPrivateUsage]
     with pytest.raises(Exception, match="killed"):
         small_run(out, made)
     written = {url for url, row in rows(out, "fetched").items() if row["fetched.status"] == "ok"}
     assert len(written) == 19
-    monkeypatch.setattr(images_fetched._PartFetch, "_take", take)  # pyright: ignore[reportPrivateUsage]
+    monkeypatch.setattr(images_fetched._PartFetch, "take", take)  # pyright: ignore[reportPrivateUsage]
     server.asked.clear()
     small_run(out, made)
     assert not {server.url(path) for path in server.asked} & written
     assert all(row["fetched.status"] == "ok" for row in rows(out, "fetched").values())
+
+
+class Told(SilentNotes):
+    """Holds what was noted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: list[tuple[str, int, int]] = []
+
+    def _write(self, start: int, stop: int, offset: int, layer: str) -> None:
+        self.told.append((layer, start, stop))
+
+
+def test_a_fetcher_that_is_silent_for_too_long_is_seen_as_stuck(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [1000.0]
+    monkeypatch.setattr(images_fetched.time, "monotonic", lambda: now[0])
+    notes = Told()
+    pulse = images_fetched.Pulse(notes, 60)
+    pulse.beat()
+    assert not notes.told  # nothing is at hand
+    pulse.waiting("fetched p", 9)
+    now[0] += 59
+    pulse.beat()
+    assert notes.told == [("fetched p", 0, 9)] * 2
+    now[0] += 2
+    pulse.beat()
+    assert len(notes.told) == 2  # the clock stands
+    pulse.waiting("fetched p", 9)
+    pulse.beat()
+    pulse.reading("fetched p", 4)
+    pulse.beat()  # who reads an image is not waiting
+    assert notes.told[2:] == [("fetched p", 0, 9)] * 2 + [("fetched p", 4, 5)]
+    settings = FetchSettings(retries=1, dns_seconds=1, total_seconds=10, longest_pause_seconds=1, max_retry_after_seconds=5)
+    assert images_fetched.quiet_seconds(settings) == 2 * 2 * (1 + 10 + 30)  # 30: of Crawl-delay
+
+
+def test_what_killed_a_worker_is_left(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    server.answers = {f"/{i}.jpg": (200, picture(i)) for i in range(4)}
+    made = recipe(crawl(tmp_path / "c.warc.gz", *(server.url(path) for path in server.answers)))
+    fetch = images_fetched.fetch
+    hung = [1]
+
+    def suspicious(context: Context, args: Any, suspects: Any, notes: Any) -> Any:
+        assert not suspects
+        layer = f"fetched {args['parts'][0]}"
+        found = [Suspect(layer, 1, 2, -1, "killed by SIGSEGV")]
+        return fetch(context, args, [*found, *[Suspect(layer, 0, 4, -1, "stuck for 300 s")] * hung[0]], notes)
+
+    monkeypatch.setattr(images_fetched, "fetch", suspicious)
+    out = tmp_path / "out"
+    small_run(out, made)
+    of_status = Counter(row["fetched.status"] for row in rows(out, "fetched").values())
+    assert of_status == {"ok": 3, "unreadable": 1}
+    hung[0] = 2
+    small_run(tmp_path / "hung", made)
+    found = list(rows(tmp_path / "hung", "fetched").values())
+    assert Counter(row["fetched.status"] for row in found) == {"not_reached": 3, "unreadable": 1}
+    assert {row["fetched.detail"] for row in found} == {"stuck for 300 s", "killed by SIGSEGV"}
+    hung[0] = 0
+    small_run(tmp_path / "hung", made)  # the next run asks for what may be there
+    assert Counter(row["fetched.status"] for row in rows(tmp_path / "hung", "fetched").values()) == of_status

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -15,10 +15,14 @@ import web2shards
 from core.hashing import ID_TYPE
 from core.images.columns import pixels_of
 from core.scorer import column
+from pipelines import takedown
+from pipelines.layers import Footer, LayerWriter
 from pipelines.recipe import Recipe
 from pipelines.recipe_scorers import installed_scorers
 from pipelines.removal import Takedown
 from pipelines.run_options import RunOptions
+from pipelines.segments import Segments
+from pipelines.store import Store
 from pipelines.takedown import look_up, take_down
 from pipelines.verify import verify
 
@@ -161,8 +165,6 @@ def test_takedowns(tmp_path: Path) -> None:
     data = IMAGES["http://a.example/small.jpg"]
     assert any(data in path.read_bytes() for path in (out / "images/segments").iterdir())
     SEEN.clear()
-    from pipelines import takedown
-
     taken = look_up(str(out), gone)
     assert {match.copy for match in taken.matches} == {"", "image"}
     takedown_recipe = made(crawl)
@@ -177,4 +179,39 @@ def test_takedowns(tmp_path: Path) -> None:
     assert (small["fate.reason"], small["fetched.status"], small["image.captions"]) == ("removed", None, [])
     assert set(samples(out)) <= {"http://a.example/one.jpg", "http://a.example/copy.jpg"}
     assert not SEEN
+    assert not verify(str(out)).problems
+
+
+class Killed(BaseException):
+    """Nobody catches it."""
+
+
+@pytest.mark.parametrize("layer", ["fetched", "shade", "image"])
+def test_a_takedown_that_is_killed_is_done_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, layer: str) -> None:
+    crawl = warc(tmp_path / "c.warc.gz", PAGES, IMAGES)
+    out = tmp_path / "out"
+    small_run(out, made(crawl))
+    taken = look_up(str(out), [Takedown.of("url", "http://a.example/small.jpg")])
+    commit = LayerWriter.commit
+    old = {path.name for path in (out / "images/segments").iterdir()}
+
+    def dies(self: LayerWriter, *args: Any, **named: Any) -> Footer:
+        if self.layer == layer:
+            assert layer != "fetched" or old <= {path.name for path in (out / "images/segments").iterdir()}
+            raise Killed
+        return commit(self, *args, **named)
+
+    recipe_of_run = made(crawl)
+    monkeypatch.setattr(takedown, "recipe_of", lambda out: recipe_of_run)
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(LayerWriter, "commit", dies)
+        take_down(RunOptions(str(out), inline=True), taken)
+    kept = rows(out, "fetched")["http://a.example/one.jpg"]
+    (data,) = Segments(Store(str(out))).read([kept["image.id"]], [kept["fetched.segment"]], [kept["fetched.row"]])
+    assert data.as_py() == IMAGES["http://a.example/one.jpg"]  # what is committed points at what is there
+    small_run(out, made(crawl))
+    small = IMAGES["http://a.example/small.jpg"]
+    assert not any(small in path.read_bytes() for path in (out / "images/segments").iterdir())
+    found = rows(out, "fetched", "fate")["http://a.example/small.jpg"]
+    assert (found["fate.reason"], found["fetched.status"], found["image.captions"]) == ("removed", None, [])
     assert not verify(str(out)).problems

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import io
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
@@ -16,6 +19,14 @@ from warcio.warcwriter import WARCWriter
 
 import web2shards
 from core.errors import RecipeError
+from ingest.image_addresses import ImageOptions
+from ingest.image_references import REFERENCE_SCHEMA
+from pipelines import page_references
+from pipelines.isolate import Limits
+from pipelines.layers import LayerWriter
+from pipelines.lease import Lease
+from pipelines.notes import SilentNotes
+from pipelines.pool import Suspect
 from pipelines.recipe import Recipe, load_recipe
 from pipelines.verify import verify
 
@@ -146,3 +157,52 @@ def test_mistakes_are_told(pages: Path, given: str, told: str) -> None:
     with pytest.raises(RecipeError) as error:
         recipe(pages, references=f"references: {given}")
     assert told in f"{error.value.message} {error.value.mend}"
+
+
+def test_a_page_that_cannot_be_searched_costs_only_its_own(
+    pages: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    search = page_references.references_of
+
+    def fails(documents: pa.RecordBatch, options: ImageOptions) -> pa.RecordBatch:
+        if documents.column("url")[0].as_py() == "http://a.example/two.html":
+            raise RecursionError("too deep")
+        return search(documents, options)
+
+    monkeypatch.setattr(page_references, "references_of", fails)
+    out = tmp_path / "out"
+    result = small_run(out, recipe(pages))
+    found = rows(out)
+    assert [(row["url"], row["reason"]) for row in found if row["position"] is None] == [(None, "error:references")]
+    assert len(found) == 43
+    assert result.stats["references"] == {"total": 43, "reasons": {"error:references": 1, "svg": 1}}
+    assert "error:references" in (out / "report/index.html").read_text()
+
+
+def test_a_page_that_kills_the_search_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    search = page_references.references_of
+
+    def dies(documents: pa.RecordBatch, options: ImageOptions) -> pa.RecordBatch:
+        if b"DIE" in documents.column("content")[0].as_py():
+            os.kill(os.getpid(), signal.SIGSEGV)
+        return search(documents, options)
+
+    monkeypatch.setattr(page_references, "references_of", dies)
+    html = [b"<p>A <img src=a.jpg>", b"<p>DIE <img src=b.jpg>", b"<p>C <img src=c.jpg>"]
+    columns = [[bytes([i]) * 16 for i in range(3)], ["http://a.example/"] * 3, ["html"] * 3, html]
+    types = [pa.binary(16), pa.string(), pa.string(), pa.binary()]
+    documents = pa.RecordBatch.from_arrays(
+        [pa.array(values, type) for values, type in zip(columns, types, strict=True)], names=["id", "url", "form", "content"]
+    )
+    schema = pa.schema(list(REFERENCE_SCHEMA)[1:])
+    with Lease(str(tmp_path)) as lease, LayerWriter(lease.store, "references", "reference", "p", schema) as writer:
+        search_all = page_references.ReferenceWriter(
+            writer, ImageOptions(), [Suspect("references", 0, 3, -1, "killed by SIGSEGV")], Limits(20)
+        )
+        search_all.write(documents, 0, SilentNotes())
+        writer.commit("m")
+    table = pq.read_table(tmp_path / "references/reference/p.parquet", columns=["url", "reason"]).to_pylist()
+    assert table == [
+        {"url": "http://a.example/a.jpg", "reason": None}, {"url": "http://a.example/c.jpg", "reason": None},
+        {"url": None, "reason": "error:references"},
+    ]  # fmt: skip
