@@ -6,6 +6,7 @@ They come as JSON, since a table names and types them as it likes; what each hol
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -24,7 +25,7 @@ class TableColumns:
     `columns` are their names with what they hold (text, number, integer, boolean).
     """
 
-    columns: dict[str, str] = field(default_factory=dict[str, str])
+    columns: Mapping[str, str] = field(default_factory=dict[str, str])
 
     name: ClassVar[str] = "table"
     version: ClassVar[int] = 1

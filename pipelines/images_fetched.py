@@ -9,6 +9,7 @@ import datetime as dt
 import hashlib
 import json
 import time
+import uuid
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -67,7 +68,7 @@ def fetch(context: Context, args: Json, suspects: Sequence[Suspect], notes: Note
             if not args["offline"]:
                 for part in parts:
                     part.record(records, uris, settings.max_bytes)
-                _ask(parts, context.recipe.fetch.web, budget, robots, pulse)
+                _ask(parts, context, budget, robots, pulse)
             tried, ok = tried + sum(part.tried for part in parts), ok + sum(part.write() for part in parts)
             del parts
             give_back()
@@ -198,7 +199,7 @@ class _PartFetch:
             elif len(found.body) > most:
                 self._fail(row, "too_large", False, told)
             else:
-                self._got(row, found.body, told)
+                self._got(row, found.body, {**told, "sha256": hashlib.sha256(found.body).digest()})
             if self._segment is not None and self._segment.bytes >= SEGMENT_BYTES:
                 self.write()
         self._wanted = [row for row in self._wanted if self._places[row][0] is None or self._places[row][0] not in uris]
@@ -222,7 +223,7 @@ class _PartFetch:
             self._fail(row, outcome.status, outcome.retryable, {**told, "detail": outcome.detail or None})
         else:
             when = dt.datetime.fromtimestamp(int(outcome.fetched_at), dt.UTC)
-            self._got(row, outcome.body, {**told, "fetched": when})
+            self._got(row, outcome.body, {**told, "fetched": when, "sha256": bytes.fromhex(outcome.sha256)})
         if self._is_much():
             self.write()
         self._pulse.waiting(self.layer, len(self._rows))
@@ -243,9 +244,8 @@ class _PartFetch:
         if self._segment is None:
             self._segment = SegmentWriter(self._context.store, self._part)
         self._rows[row] = {
-            **dict.fromkeys(FETCHED_SCHEMA.names), **told, "status": "ok", "again": False, "size": len(body),
-            "sha256": hashlib.sha256(body).digest(), "format": format, "width": width, "height": height,
-            "row": self._segment.add(self._ids[row], body),
+            **dict.fromkeys(FETCHED_SCHEMA.names), **told, "status": "ok", "again": False, "size": len(body), "format": format,
+            "width": width, "height": height, "row": self._segment.add(self._ids[row], body),
         }  # fmt: skip
         self._pending.append(row)
         self._done()
@@ -314,13 +314,13 @@ class _PartFetch:
         }  # fmt: skip
 
 
-def _ask(parts: Sequence[_PartFetch], web: bool, budget: _Budget, robots: RobotsCache, pulse: Pulse) -> None:
+def _ask(parts: Sequence[_PartFetch], context: Context, budget: _Budget, robots: RobotsCache, pulse: Pulse) -> None:
     """Asks the web for what the parts still want, for all of them at once: a host that is slow keeps none waiting."""
     from ingest.fetching import Job, fetch_in_thread
 
     settings = budget.left()
     for part in parts:
-        if not web:
+        if not context.recipe.fetch.web:
             part.leave(NOT_IN_INPUT, False, {})
         elif part.hangs or settings is None:
             told = {"source": "web", "detail": part.hangs or "the deadline or the budget came first"}
@@ -328,9 +328,20 @@ def _ask(parts: Sequence[_PartFetch], web: bool, budget: _Budget, robots: Robots
     wanted = [(i, row, url) for i, part in enumerate(parts) for row, url in part.wanted]
     if not wanted or settings is None:
         return
-    pulse.waiting(parts[wanted[0][0]].layer, len(wanted))
+    def waiting() -> None:
+        pulse.waiting(parts[wanted[0][0]].layer, len(wanted))
+
+    waiting()
     jobs = (Job(place, url) for place, (_, _, url) in enumerate(wanted))
-    with closing(fetch_in_thread(jobs, settings, robots=robots, spent=budget.spent)) as outcomes:
+    if context.recipe.fetch.engine == "img2dataset":
+        from ingest.img2dataset import fetch_by_img2dataset
+
+        folder = context.store.local("tmp", f"g{context.store.generation}", f"img2dataset-{uuid.uuid4().hex}")
+        fetching = fetch_by_img2dataset(jobs, settings, folder, waiting)
+        budget.spent.requests += len(wanted)
+    else:
+        fetching = fetch_in_thread(jobs, settings, robots=robots, spent=budget.spent)
+    with closing(fetching) as outcomes:
         for outcome in outcomes:
             i, row, _ = wanted[outcome.index]
             parts[i].take(row, outcome)

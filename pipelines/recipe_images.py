@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from ingest.fetching import FetchSettings
 
 Kind = Literal["caption", "alt", "figcaption", "legend", "title", "before", "after"]
+#: What the fetcher is not told.
+_NOT_SETTINGS = ("web", "engine")
 Seconds = float | None
 Count = int | None
 
@@ -22,6 +25,9 @@ class Fetch(Model):
     """How images are fetched that the input does not hold; what is not said is as `ingest.fetching.FetchSettings` has it."""
 
     web: bool = Field(default=True, description="whether the web is asked at all for what the input does not hold")
+    engine: Literal["web2shards", "img2dataset"] = Field(
+        default="web2shards", description="who asks; img2dataset (extra `img2dataset`) knows no robots.txt, pace or refused address"
+    )
     user_agent: str | None = Field(default=None, description="who asks; its first word is what robots.txt is read for")
     formats: Patterns | None = Field(default=None, description="formats that are wanted, by content")
     max_bytes: Count = Field(default=None, description="of a file")
@@ -56,7 +62,9 @@ class Fetch(Model):
     @classmethod
     def holds(cls, value: Any, info: ValidationInfo) -> Any:
         """What the fetcher says of each."""
-        if value is not None and info.field_name and info.field_name != "web":
+        if info.field_name == "engine" and value == "img2dataset" and find_spec("img2dataset") is None:
+            raise fault("img2dataset is not installed", "pip install 'web2shards[img2dataset]'")
+        if value is not None and info.field_name and info.field_name not in _NOT_SETTINGS:
             from ingest.fetching import FetchSettings
 
             try:
@@ -69,7 +77,7 @@ class Fetch(Model):
         """The fetcher's settings."""
         from ingest.fetching import FetchSettings
 
-        given = {name: _plain(value) for name, value in self if value is not None and name != "web"}
+        given = {name: _plain(value) for name, value in self if value is not None and name not in _NOT_SETTINGS}
         return FetchSettings(**given, seed=seed)
 
 

@@ -175,3 +175,14 @@ def test_a_recipe_reads_back_as_it_is(tmp_path: Path) -> None:
     assert load_recipe(json.dumps(made.canonical(), indent=1)) == made
     (table,) = (use for use in compile_plan(made).layers if use.name == "table")
     assert table.schema.field("similarity").type == pa.float64()
+
+
+def test_img2dataset_may_fetch(server: Server, tmp_path: Path) -> None:
+    """The same shards, but for how the images came."""
+    pytest.importorskip("img2dataset")
+    path = write(tmp_path / "t.parquet", table(server))
+    small_run(tmp_path / "own", recipe(path))
+    small_run(tmp_path / "theirs", recipe(path, "images.fetch.engine=img2dataset"))
+    assert hashes(tmp_path / "own", "shards/pairs") == hashes(tmp_path / "theirs", "shards/pairs")
+    fates = [{url: row["fate.reason"] for url, row in rows(tmp_path / name, "fate").items()} for name in ("own", "theirs")]
+    assert fates[0] == fates[1]
