@@ -334,7 +334,7 @@ def _ask(parts: Sequence[_PartFetch], context: Context, budget: _Budget, robots:
     waiting()
     jobs = (Job(place, url) for place, (_, _, url) in enumerate(wanted))
     if context.recipe.fetch.engine == "img2dataset":
-        from ingest.img2dataset import fetch_by_img2dataset
+        from ingest.img2dataset_engine import fetch_by_img2dataset
 
         folder = context.store.local("tmp", f"g{context.store.generation}", f"img2dataset-{uuid.uuid4().hex}")
         fetching = fetch_by_img2dataset(jobs, settings, folder, waiting)

@@ -16,7 +16,7 @@ import PIL.Image
 import pytest
 
 from core.errors import InputError
-from ingest import img2dataset
+from ingest import img2dataset_engine as engine
 from ingest.fetching import FetchSettings, Job
 from ingest.fetching.outcomes import REASONS
 
@@ -61,7 +61,7 @@ def test_what_it_takes_back(server: str, tmp_path: Path) -> None:
     jobs = [Job(100 + i, f"{server}/{name}") for i, name in enumerate(names)]
     beats: list[None] = []
     folder = tmp_path / "work"
-    found = {o.index - 100: o for o in img2dataset.fetch_by_img2dataset(jobs, settings, folder, lambda: beats.append(None))}
+    found = {o.index - 100: o for o in engine.fetch_by_img2dataset(jobs, settings, folder, lambda: beats.append(None))}
     assert {names[i]: o.status for i, o in found.items() if i >= 20} == {
         "gone": "http_404", "late": "http_503", "page": "not_an_image", "no": "opt_out", "hangs": "timeout",
     }  # fmt: skip
@@ -75,14 +75,14 @@ def test_what_it_takes_back(server: str, tmp_path: Path) -> None:
 def test_its_time_is_bounded(server: str, tmp_path: Path) -> None:
     pytest.importorskip("img2dataset")
     settings = FetchSettings(deadline_seconds=0.5)
-    outcomes = list(img2dataset.fetch_by_img2dataset([Job(0, f"{server}/1"), Job(1, f"{server}/2")], settings, tmp_path / "work"))
+    outcomes = list(engine.fetch_by_img2dataset([Job(0, f"{server}/1"), Job(1, f"{server}/2")], settings, tmp_path / "work"))
     assert [(o.index, o.status, o.retryable) for o in outcomes] == [(0, "not_reached", True), (1, "not_reached", True)]
 
 
 def test_without_it_there_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with pytest.raises(InputError, match="ended with 1"):
-        list(img2dataset.fetch_by_img2dataset([Job(0, "http://a.example/")], FetchSettings(), tmp_path / "work"))
+        list(engine.fetch_by_img2dataset([Job(0, "http://a.example/")], FetchSettings(), tmp_path / "work"))
 
 
 @pytest.mark.parametrize(
@@ -96,5 +96,5 @@ def test_without_it_there_is_an_error(tmp_path: Path, monkeypatch: pytest.Monkey
     ],
 )  # fmt: skip
 def test_its_messages_are_our_reasons(message: str, reason: str) -> None:
-    assert img2dataset.reason_of(message) == reason
+    assert engine.reason_of(message) == reason
     assert reason in REASONS or reason.startswith("http_")
