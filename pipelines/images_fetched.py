@@ -11,7 +11,7 @@ import json
 import time
 import uuid
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,7 @@ from ingest.recorded import Records
 from pipelines.context import Context
 from pipelines.image_layers import FETCHED, FETCHED_SCHEMA, REACHED
 from pipelines.layers import read_footer, read_layer
+from pipelines.made_images import MadeWriter, output_to_make
 from pipelines.memory import give_back
 from pipelines.notes import NoteBook
 from pipelines.plan import fetched_method
@@ -64,12 +65,13 @@ def fetch(context: Context, args: Json, suspects: Sequence[Suspect], notes: Note
     pulse = Pulse(notes, quiet_seconds(settings))
     with Records(context.ingest) as records, meanwhile(pulse.beat, _STROKE_SECONDS, "alive"):
         for start in range(0, len(args["parts"]), OPEN_PARTS):
-            parts = [_PartFetch(context, part, pulse, suspects) for part in args["parts"][start : start + OPEN_PARTS]]
-            if not args["offline"]:
-                for part in parts:
-                    part.record(records, uris, settings.max_bytes)
-                _ask(parts, context, budget, robots, pulse)
-            tried, ok = tried + sum(part.tried for part in parts), ok + sum(part.write() for part in parts)
+            with ExitStack() as stack:
+                parts = [_PartFetch(context, name, pulse, suspects, stack) for name in args["parts"][start : start + OPEN_PARTS]]
+                if not args["offline"]:
+                    for part in parts:
+                        part.record(records, uris, settings.max_bytes)
+                    _ask(parts, context, budget, robots, pulse)
+                tried, ok = tried + sum(part.tried for part in parts), ok + sum(part.write() for part in parts)
             del parts
             give_back()
     if budget.spent.requests:
@@ -147,7 +149,7 @@ class _Budget:
 class _PartFetch:
     """The images of one part: what is known of each, and the segment that is being written."""
 
-    def __init__(self, context: Context, part: str, pulse: Pulse, suspects: Sequence[Suspect]) -> None:
+    def __init__(self, context: Context, part: str, pulse: Pulse, suspects: Sequence[Suspect], stack: ExitStack) -> None:
         self._context, self._part, self._pulse = context, part, pulse
         self.layer = f"{FETCHED} {part}"
         self._suspects = [suspect for suspect in suspects if suspect.layer == self.layer]
@@ -165,6 +167,8 @@ class _PartFetch:
             for row in context.removed(columns).nonzero()[0].tolist():
                 self._reached[row], self._rows[row] = False, blank
         self._wanted = self._left()
+        output = output_to_make(context, context.plan.layers)
+        self._made = stack.enter_context(MadeWriter(context, part, output, "fetch")) if output is not None else None
         self._segment: SegmentWriter | None = None
         self._pending: list[int] = []
         self._written = time.monotonic()
@@ -247,6 +251,8 @@ class _PartFetch:
             **dict.fromkeys(FETCHED_SCHEMA.names), **told, "status": "ok", "again": False, "size": len(body), "format": format,
             "width": width, "height": height, "row": self._segment.add(self._ids[row], body),
         }  # fmt: skip
+        if self._made is not None:  # while others are waited for
+            self._made.make(self._ids[row], body)
         self._pending.append(row)
         self._done()
 

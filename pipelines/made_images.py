@@ -1,4 +1,4 @@
-"""Images in the size of an output, made where they are decoded to tell whether they can be: each is then decoded once.
+"""Images in the size of an output, made as they come or where it is told whether they can be decoded: each is decoded once.
 
 They are scratch, a file a part: what is not there is made when samples are, to the same bytes. Only where one machine does all.
 """
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pyarrow as pa
 import pyarrow.ipc as ipc
@@ -26,6 +26,8 @@ from pipelines.tables import DECODED
 if TYPE_CHECKING:
     from core.images import Encoded
 
+#: Images that are written at a time.
+_BATCH = 32
 _SCHEMA = pa.schema([
     pa.field("id", ID_TYPE), pa.field("data", pa.large_binary()), pa.field("width", pa.int32()), pa.field("height", pa.int32()),
 ])  # fmt: skip
@@ -42,12 +44,15 @@ def output_to_make(context: Context, layers: Sequence[Layer]) -> Output | None:
 
 
 class MadeWriter:
-    """Makes the images of a part, and writes them; a context manager, after which they are there, or not if it failed."""
+    """Makes images of a part, and writes them; a context manager, after which they are there, or not if it failed. `stage` is
+    who makes them: the fetch, and after it the pass that scores, which makes those that the fetch did not."""
 
-    def __init__(self, context: Context, part: str, output: Output) -> None:
-        self._path = _path(context, part)
+    def __init__(self, context: Context, part: str, output: Output, stage: Literal["fetch", "score"]) -> None:
+        self._path = _path(context, part, stage)
+        self._known = MadeImages(_path(context, part, "fetch")) if stage == "score" else None
         self._draft = context.store.temporary(self._path.name)
         self._file = image_file(output.resize, output.encode)
+        self._rows: list[tuple[bytes, bytes, int, int]] = []
         with storage_errors(self._draft):
             self._sink = pa.OSFile(str(self._draft), "wb")
             self._writer = ipc.new_file(self._sink, _SCHEMA)
@@ -57,6 +62,7 @@ class MadeWriter:
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None) -> None:
         with storage_errors(self._draft):
+            self._flush()
             self._writer.close()
             self._sink.close()
             if kind is None:
@@ -64,42 +70,60 @@ class MadeWriter:
                 os.replace(self._draft, self._path)
         self._draft.unlink(missing_ok=True)
 
-    def decoded(self, ids: pa.Array, files: pa.Array) -> pa.Array:
-        """`image.decoded` of files without their pixels: whether there are any."""
+    def known(self, id: bytes) -> bool:
+        """Whether an image was made by the fetch."""
+        return self._known is not None and self._known.has(id)
+
+    def make(self, id: bytes, file: bytes) -> bool:
+        """Makes an image; False if it cannot be."""
         from core.images import ImageError, convert
+
+        try:
+            _, (one,) = convert(file, [self._file])
+        except ImageError:
+            return False
+        self._rows.append((id, one.data, one.width, one.height))
+        if len(self._rows) >= _BATCH:
+            self._flush()
+        return True
+
+    def decoded(self, ids: pa.Array, files: Sequence[bytes | None]) -> pa.Array:
+        """`image.decoded` of files without their pixels: whether there are any. None: of those that are known."""
         from core.images import columns as image_columns
 
-        made: list[tuple[bytes, bytes, int, int]] = []
-        rows: list[pa.Array] = []
         good = pa.array([{"error": None}], image_columns.DECODED)
-        for id, file in zip(ids.to_pylist(), files.to_pylist(), strict=True):
-            try:
-                _, (one,) = convert(file, [self._file])
-            except ImageError:  # it may be the size that cannot be made
-                rows.append(image_columns.decoded(pa.array([file], pa.large_binary())))
-            else:
-                made.append((id, one.data, one.width, one.height))
-                rows.append(good)
-        if made:
+        return pa.concat_arrays([
+            good if file is None or self.make(id, file)
+            else image_columns.decoded(pa.array([file], pa.large_binary()))  # it may be the size that cannot be made
+            for id, file in zip(ids.to_pylist(), files, strict=True)
+        ])  # fmt: skip
+
+    def _flush(self) -> None:
+        if self._rows:
+            columns = zip(zip(*self._rows, strict=True), _SCHEMA, strict=True)
+            batch = pa.RecordBatch.from_arrays([pa.array(values, f.type) for values, f in columns], schema=_SCHEMA)
+            self._rows = []
             with storage_errors(self._draft):
-                self._writer.write_batch(pa.RecordBatch.from_arrays(
-                    [pa.array(values, f.type) for values, f in zip(zip(*made, strict=True), _SCHEMA, strict=True)], schema=_SCHEMA
-                ))  # fmt: skip
-        return pa.concat_arrays(rows)
+                self._writer.write_batch(batch)
 
 
 class MadeImages:
     """The images of a part that were made, by id."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, *paths: Path) -> None:
         self._batches: list[pa.RecordBatch] = []
         self._places: dict[bytes, tuple[int, int]] = {}
-        if path.exists():
-            with pa.memory_map(str(path)) as source, ipc.open_file(source) as reader:
-                self._batches = [reader.get_batch(i) for i in range(reader.num_record_batches)]
+        for path in paths:
+            if path.exists():
+                with pa.memory_map(str(path)) as source, ipc.open_file(source) as reader:
+                    self._batches += [reader.get_batch(i) for i in range(reader.num_record_batches)]
         for number, batch in enumerate(self._batches):
             for row, id in enumerate(batch.column("id").to_pylist()):
                 self._places[id] = number, row
+
+    def has(self, id: bytes) -> bool:
+        """Whether an image is there."""
+        return id in self._places
 
     def get(self, id: bytes) -> Encoded | None:
         """An image; None if it was not made."""
@@ -113,16 +137,16 @@ class MadeImages:
         return Encoded(data, width, height)
 
 
-@lru_cache(maxsize=2)
-def made_images(path: Path) -> MadeImages:
-    """The images that were made of a part."""
-    return MadeImages(path)
-
-
 def made_of(context: Context, segment: str) -> MadeImages:
     """Those of the part that a segment is of."""
-    return made_images(_path(context, segment.rpartition("-")[0]))
+    part = segment.rpartition("-")[0]
+    return _made(_path(context, part, "fetch"), _path(context, part, "score"))
 
 
-def _path(context: Context, part: str) -> Path:
-    return context.store.scratch("made", f"{part}.arrow")
+@lru_cache(maxsize=2)
+def _made(*paths: Path) -> MadeImages:
+    return MadeImages(*paths)
+
+
+def _path(context: Context, part: str, stage: str) -> Path:
+    return context.store.scratch("made", f"{part}-{stage}.arrow")

@@ -84,7 +84,7 @@ def map_part(context: Context, args: dict[str, Any], suspects: Sequence[Suspect]
             layers = [context.plan.by_name[name] for name in args["layers"]]
             targets = _targets(context, part, layers, args, suspects, stack)
             output = output_to_make(context, layers)
-            made = stack.enter_context(MadeWriter(context, part.name, output)) if output is not None else None
+            made = stack.enter_context(MadeWriter(context, part.name, output, "score")) if output is not None else None
             rows = _rescore(context, part, args, targets, notes, made)
         for target in targets:
             layer = target.layer

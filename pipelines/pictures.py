@@ -69,8 +69,13 @@ class Pictures:
     def _pixels(self, columns: Columns, rows: Bools) -> pa.Array:
         from core.images.columns import decoded
 
-        files = self.column(BYTES, columns, rows)
-        return decoded(files) if self._made is None else self._made.decoded(columns["id"].filter(pa.array(rows)), files)
+        if self._made is None:
+            return decoded(self.column(BYTES, columns, rows))
+        ids = columns["id"].filter(pa.array(rows))
+        new = rows.copy()
+        new[rows] = [not self._made.known(id) for id in ids.to_pylist()]
+        files = iter(self.column(BYTES, columns, new).to_pylist() if new.any() else ())
+        return self._made.decoded(ids, [next(files) if fresh else None for fresh in new[rows].tolist()])
 
 
 class _Held:
