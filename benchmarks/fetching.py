@@ -3,7 +3,8 @@
 `python benchmarks/fetching.py [IMAGES] [RUNS]`: 300 hosts at addresses of their own (`fetching_server.py`: delays, errors, slow
 hosts, and one in a hundred that never answers), 256 requests at a time, of one host no more than it answers at a time, a
 longer side of 256 pixels, JPEG at quality 95, the bytes' sha256. Both are measured from the start of their command to its end,
-the servers aside; each run is on a folder of its own, and one goes before that compiles kernels. Then web2shards again with no host that hangs: what hanging costs.
+the servers aside; each run is on a folder of its own, and one goes before that compiles kernels. Then web2shards again with no
+host that hangs: what hanging costs.
 """
 
 from __future__ import annotations
