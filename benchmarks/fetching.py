@@ -53,7 +53,6 @@ images:
     retries: 0
     connect_seconds: {timeout}
     read_seconds: {timeout}
-    host_deadline_seconds: {timeout}
     host_failures: 1
     robots: false
     open_networks: 127.0.0.0/8
