@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import shutil
 import tarfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,8 +16,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+import core.images
 import web2shards
 from core.errors import InputError, RecipeError
+from pipelines import images_fetched, map_pass
 from pipelines.plan import compile_plan
 from pipelines.recipe import Recipe, load_recipe
 from pipelines.verify import verify
@@ -142,6 +145,38 @@ def test_how_a_table_is_cut_changes_no_byte(server: Server, tmp_path: Path) -> N
         write(folder / f"{i:02d}.jsonl", values[i : i + 2])
     small_run(cut, recipe(folder / "*.jsonl"))
     assert hashes(whole, "shards") == hashes(cut, "shards")
+
+
+def test_each_image_is_made_once_and_to_the_same_bytes(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it comes; or by the pass that scores, where it was there already; or when samples are written."""
+    server.answers["/7.jpg"] = (200, picture(7)[:1500])  # its header is whole, its pixels are not
+    path = write(tmp_path / "t.jsonl", table(server))
+    calls: list[int] = []
+    convert = core.images.convert
+
+    def counted(data: bytes, *args: Any, **options: Any) -> Any:
+        calls.append(len(data))
+        return convert(data, *args, **options)
+
+    monkeypatch.setattr(core.images, "convert", counted)
+    made = recipe(path, "input.table.verify_hash=null")
+    small_run(tmp_path / "fetch", made)
+    assert len(calls) == 7  # and the damaged one again, to see what is wrong with it
+    fates = {url.rpartition("/")[2]: row["fate.reason"] for url, row in rows(tmp_path / "fetch", "fate").items()}
+    assert fates["7.jpg"] == "truncated"
+
+    shutil.copytree(tmp_path / "fetch", tmp_path / "score")
+    for folder in ("images/readable", "images/fate", "shards"):
+        shutil.rmtree(tmp_path / "score" / folder)
+    calls.clear()
+    small_run(tmp_path / "score", made)
+    assert len(calls) == 6
+    monkeypatch.setattr(images_fetched, "output_to_make", lambda *_: None)
+    monkeypatch.setattr(map_pass, "output_to_make", lambda *_: None)
+    calls.clear()
+    small_run(tmp_path / "write", made)
+    assert len(calls) == 5
+    assert hashes(tmp_path / "fetch", "shards") == hashes(tmp_path / "score", "shards") == hashes(tmp_path / "write", "shards")
 
 
 def test_images_without_captions(server: Server, tmp_path: Path) -> None:
