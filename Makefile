@@ -14,7 +14,8 @@ EDITABLE = PYTHONWARNINGS=ignore $(PIP) install --no-deps --no-build-isolation -
 PEERS := benchmarks/.data/venv
 # The peers that the steps named need.
 BENCH_PEERS = $(if $(BENCH),$(sort $(if $(filter peers dev all minhash filters quality pii paragraphs,$(BENCH)),datatrove) \
-	$(if $(filter minhash,$(BENCH)),minhash) $(if $(filter filters pii,$(BENCH)),datajuicer)),datatrove minhash datajuicer)
+	$(if $(filter minhash,$(BENCH)),minhash) $(if $(filter filters pii,$(BENCH)),datajuicer) \
+	$(if $(filter fetching,$(BENCH)),img2dataset)),datatrove minhash datajuicer img2dataset)
 
 .PHONY: demo test test-engines test-storage engines check bench bench-engines lock clean
 

@@ -1,7 +1,7 @@
 """All benchmarks against peers, one after the other, and the README's tables made from them: what `make bench` runs.
 
-`python benchmarks/bench.py [inputs|long|peers|dev|all|minhash|scale|filters|quality|pii|paragraphs|near|table]…`: all, or the
-steps named. Each writes its raw figures to results/, and waits before that until the machine is idle, two minutes at most
+`python benchmarks/bench.py [inputs|long|peers|dev|all|minhash|scale|filters|quality|pii|paragraphs|near|fetching|table]…`: all,
+or the steps named. Each writes its raw figures to results/, and waits before that until the machine is idle, two minutes at most
 (machine.begin). A step that fails does not keep the others from being done, but for the one that makes their input.
 """
 
@@ -27,6 +27,7 @@ STEPS: dict[str, tuple[str, ...]] = {
     "pii": ("pii.py", "--peers"),
     "paragraphs": ("paragraphs.py", "--peers"),
     "near": ("near_duplicates.py",),
+    "fetching": ("fetching.py",),
     "table": ("table.py",),
 }
 

@@ -20,6 +20,7 @@ PACKAGES = {
     "datatrove": ("datatrove", "fasttext-numpy2-wheel", "lxml", "numpy", "resiliparse", "spacy", "trafilatura", "warcio", "xxhash"),
     "minhash": ("daft", "datasketch", "numpy", "rensa"),
     "datajuicer": ("numpy", "py-data-juicer", "regex"),
+    "img2dataset": ("albumentations", "img2dataset", "numpy", "opencv-python-headless", "webdataset"),
 }
 
 

@@ -47,7 +47,8 @@ PAGE_SCHEMA = pa.schema(
         column("length", pa.int64(), "stored length of its record", unit="bytes"),
         column("truncated", pa.bool_(), "it was cut, here at the stated size or by the crawler"),
         column("rights", pa.string(), "what its HTTP header says may be done with it, `name: value` a line; empty if nothing"),
-        column("content", pa.string(), "decoded HTML or text"),
+        column("extra", pa.string(), "further columns of a table of images, as a JSON object; null if there are none"),
+        column("content", pa.string(), "decoded HTML or text, or an image's caption"),
     ]
 )
 

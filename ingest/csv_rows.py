@@ -15,7 +15,7 @@ from ingest.lines import Line, blocks, is_packed, lines, unpacked
 from ingest.members import Damaged
 from ingest.options import IngestOptions
 from ingest.parts import Part
-from ingest.rows import ColumnNames, RawRow, Row, make_row, no_text_column
+from ingest.rows import ColumnNames, RawRow, Row, make_row
 
 #: Lines read again after unclosed quotes, in records of the greatest size; then the lines of such a row go with it.
 _READ_AGAIN = 4
@@ -69,6 +69,7 @@ class CsvRows:
 
     def __init__(self, part: Part, options: IngestOptions) -> None:
         self._part, self._options = part, options
+        self._columns = ColumnNames.of(options)
         self._source = ByteSource(part.uri, part.start, part.stop)
         self._names: list[str] = []
         self._places: list[int | None] = []
@@ -126,23 +127,20 @@ class CsvRows:
         if feed.size > _MAX_HEADER:
             raise InputError(f"{self._part.uri}: its first row is longer than a megabyte", "the first row names the columns")
         self._names = names = [name.strip() for name in names]
-        columns = ColumnNames.of(self._options)
-        if columns.text not in names:
-            raise no_text_column(self._part.uri, columns.text, names)
-        wanted = (columns.text, columns.url, columns.id, columns.date)
-        self._places = [names.index(name) if name in names else None for name in wanted]
+        self._columns.require(self._part.uri, names)
+        self._places = [names.index(name) if name in names else None for name in self._columns.all]
         return delimiter
 
     def read(self, raw: RawRow) -> Row:
         fields: list[str] = raw.data
         if len(fields) != len(self._names):
             return Row(reason="bad_csv", detail=f"{len(fields):,} fields, the first row has {len(self._names):,}")
-        text, url, key, date = (None if place is None else fields[place] for place in self._places)
+        values = [None if place is None else fields[place] for place in self._places]
         try:
-            (text or "").encode()
+            (values[0] or "").encode()
         except UnicodeEncodeError:  # what was no UTF-8 came through as lone surrogates
             return Row(reason="bad_utf8", detail="the text is no UTF-8")
-        return make_row(text, url, key, date)
+        return make_row(self._columns, values)
 
     def digest(self) -> str:
         return self._source.digest()

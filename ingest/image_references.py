@@ -1,6 +1,9 @@
-"""The table `references`: one row an image that a page shows, with what the page says of it."""
+"""The table `references`: one row an image that a page shows, with what the page says of it, or a row of a table of images."""
 
 from __future__ import annotations
+
+import json
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -9,14 +12,15 @@ import xxhash
 from core.hashing import ID_TYPE
 from core.scorer import column
 from ingest.cut import cut_utf8
-from ingest.image_addresses import ImageOptions
+from ingest.image_addresses import BAD_ADDRESS, ImageOptions, resolve
+from ingest.options import HASHES
 
 REFERENCE_SCHEMA = pa.schema(
     [
         column("id", ID_TYPE, "xxh3-128 of the document's id and the position"),
         column("document_id", ID_TYPE, "the page that shows it"),
         column("position", pa.int32(), "its place among the page's images, from 0", low=0),
-        column("kind", pa.string(), "`img`, of <img> and <picture>, or `shared`, the page's og:image"),
+        column("kind", pa.string(), "`img`, of <img> and <picture>, `shared`, the page's og:image, or `row`, of a table"),
         column("url", pa.string(), "absolute address, of the largest of several sizes"),
         column("reason", pa.string(), "why it is not to be fetched; null if it is"),
         column("alt", pa.string(), "alternative text"),
@@ -25,9 +29,15 @@ REFERENCE_SCHEMA = pa.schema(
         column("title", pa.string(), "its title"),
         column("before", pa.string(), "the text before it", unit="characters, at most 200"),
         column("after", pa.string(), "the text after it", unit="characters, at most 200"),
+        column("caption", pa.string(), "caption in a table"),
+        column("extra", pa.string(), "further columns of its row in a table, as a JSON object"),
+        column("expected", pa.string(), "the digest that a table says its bytes have, `sha256:…`"),
     ]
 )
 _TEXTS = ("alt", "figcaption", "legend", "title", "before", "after")
+_OF_TABLES = ("caption", "extra", "expected")
+#: Characters that are kept of what is no address.
+_SHOWN = 200
 
 
 def references_of(documents: pa.RecordBatch, options: ImageOptions) -> pa.RecordBatch:
@@ -51,4 +61,36 @@ def references_of(documents: pa.RecordBatch, options: ImageOptions) -> pa.Record
             columns["reason"].append(found.reason or None)
             for name in _TEXTS:
                 columns[name].append(getattr(found, name))
+            for name in _OF_TABLES:
+                columns[name].append(None)
+    return _batch(columns)
+
+
+def pairs_of(documents: pa.RecordBatch, options: ImageOptions, hash: tuple[str, str] | None = None) -> pa.RecordBatch:
+    """The references (REFERENCE_SCHEMA) of rows of a table of images, a batch with `id`, `url`, `extra` and `content`, which is
+    the caption. `hash` is the further column with a digest of the bytes, and which digest."""
+    columns: dict[str, list[object]] = {name: [] for name in REFERENCE_SCHEMA.names}
+    rows = (documents.column(name).to_pylist() for name in ("id", "url", "content", "extra"))
+    for id, address, caption, extra in zip(*rows, strict=True):
+        url, reason = resolve("", address.strip(), options)
+        told: dict[str, Any] = json.loads(extra) if extra else {}
+        values: dict[str, object] = {
+            "id": xxhash.xxh3_128_digest(id + bytes(4)), "document_id": id, "position": 0, "kind": "row",
+            "url": url or address[:_SHOWN], "reason": reason or (None if url else BAD_ADDRESS),
+            "caption": caption or None, "extra": extra,
+        }  # fmt: skip
+        if hash is not None and (digest := _digest(told.get(hash[0]), hash[1])):
+            values["expected"] = digest
+        for name in columns:
+            columns[name].append(values.get(name))
+    return _batch(columns)
+
+
+def _digest(value: Any, kind: str) -> str:
+    """A digest as references have it; empty if the value is none, as tables have rows without."""
+    text = value.strip().lower() if isinstance(value, str) else ""
+    return f"{kind}:{text}" if len(text) == HASHES[kind] and not set(text) - set("0123456789abcdef") else ""
+
+
+def _batch(columns: dict[str, list[object]]) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays([pa.array(columns[f.name], f.type) for f in REFERENCE_SCHEMA], schema=REFERENCE_SCHEMA)

@@ -17,9 +17,9 @@ from ingest.lines import blocks, is_packed, line_start, lines, unpacked
 from ingest.members import Damaged
 from ingest.options import IngestOptions
 from ingest.parts import Part
-from ingest.rows import ColumnNames, RawRow, Row, make_row, no_text_column
+from ingest.rows import ColumnNames, RawRow, Row, make_row
 
-#: A file in whose first rows (within the first bytes) no text column stands has none.
+#: A file in whose first rows (within the first bytes) a column does not stand has none.
 _HEAD_ROWS = 100
 _HEAD_BYTES = 1 << 20
 
@@ -32,7 +32,7 @@ class JsonRows:
         self._columns = ColumnNames.of(options)
         self._source = ByteSource(part.uri, part.start, part.stop)
         self._packed = is_packed(self._source)
-        self._has_text = False
+        self._has_key = False
         self.first_offset = self.next_offset = part.start
 
     def __iter__(self) -> Iterator[RawRow]:
@@ -72,9 +72,9 @@ class JsonRows:
             self._check_array(data, raw.offset)
             return Row(reason="bad_json", detail="the line is no JSON object")
         names = self._columns
-        if names.text not in value:
+        if names.key not in value:
             self._check_column()
-        return make_row(value.get(names.text), value.get(names.url), value.get(names.id), value.get(names.date))
+        return make_row(names, [value.get(name) for name in names.all])
 
     def digest(self) -> str:
         return self._source.digest()
@@ -100,18 +100,18 @@ class JsonRows:
             source.close()
 
     def _check_column(self) -> None:
-        """Whether the file has the text column at all; asked when a row lacks it."""
-        if self._has_text:
+        """Whether the file has the column at all that each row must have; asked when a row lacks it."""
+        if self._has_key:
             return
         seen: dict[str, None] = {}
         for value in self._first_objects():
-            if self._columns.text in value:
-                self._has_text = True
+            if self._columns.key in value:
+                self._has_key = True
                 return
             seen |= dict.fromkeys(value)
         if seen:
-            raise no_text_column(self._part.uri, self._columns.text, list(seen))
-        self._has_text = True
+            raise self._columns.missing(self._part.uri, self._columns.key, list(seen))
+        self._has_key = True
 
     def _first_objects(self) -> Iterator[dict[str, Any]]:
         source = ByteSource(self._part.uri, 0, 0)

@@ -9,6 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 TABLE_COLUMNS = ("text", "url", "id", "date")
+#: What a further column of a table may hold.
+COLUMN_KINDS = ("text", "number", "integer", "boolean")
+#: Digests by which a table may say what an image's bytes are: hexadecimal digits of each.
+HASHES = {"md5": 32, "sha256": 64, "sha512": 128}
 
 
 @dataclass(frozen=True)
@@ -19,6 +23,9 @@ class IngestOptions:
     `max_page`: bytes of a page's decoded content, in UTF-8; what is longer is cut there and marked `truncated`.
     `batch_documents`, `batch_bytes`, `batch_records`: a batch ends at whichever is reached first.
     `columns`: for tables, which column holds `text`, `url`, `id`, `date`; missing keys mean the same name.
+    `pairs`: the rows are images (`url`) with captions (`text`, of which a row may have none; "": no column has them).
+    `extra`: further columns of such a table, with what they hold (one of COLUMN_KINDS).
+    `hash`: the column with a digest of the image's bytes, and which (one of HASHES).
     """
 
     max_record: int = 64 << 20
@@ -27,6 +34,9 @@ class IngestOptions:
     batch_bytes: int = 16 << 20
     batch_records: int = 8192
     columns: Mapping[str, str] = field(default_factory=dict[str, str])
+    pairs: bool = False
+    extra: Mapping[str, str] = field(default_factory=dict[str, str])
+    hash: tuple[str, str] | None = None
 
     def __post_init__(self) -> None:
         for name in ("max_record", "max_page", "batch_documents", "batch_bytes", "batch_records"):
@@ -37,3 +47,8 @@ class IngestOptions:
         for key in self.columns:
             if key not in TABLE_COLUMNS:
                 raise ValueError(f"columns: {key!r} is not one of {', '.join(TABLE_COLUMNS)}")
+        for name, kind in self.extra.items():
+            if kind not in COLUMN_KINDS:
+                raise ValueError(f"extra: {name!r} holds one of {', '.join(COLUMN_KINDS)}, not {kind!r}")
+        if self.hash is not None and self.hash[1] not in HASHES:
+            raise ValueError(f"hash: one of {', '.join(HASHES)}, not {self.hash[1]!r}")

@@ -19,7 +19,7 @@ from ingest.batches import TIMESTAMP
 from ingest.files import BLOCK, ByteSource, parquet_source
 from ingest.options import IngestOptions
 from ingest.parts import Part
-from ingest.rows import ColumnNames, RawRow, Row, make_row, no_text_column
+from ingest.rows import ColumnNames, RawRow, Row, make_row
 
 #: Rows decoded at a time. Values of a dictionary can each be as large as the whole column's stored data, so the
 #: larger that is, the fewer; 4 rows a time still decode 800 MB/s.
@@ -42,7 +42,8 @@ class ParquetRows:
         self._source = parquet_source(part.uri)
         self._file = _open(part.uri, self._source)
         try:
-            self._columns = self._choose(ColumnNames.of(options))
+            self._names = ColumnNames.of(options)
+            self._columns = self._choose(self._names)
         except BaseException:
             self._file.close(force=True)
             raise
@@ -72,7 +73,8 @@ class ParquetRows:
                 batch = next(batches, None)
                 if batch is None:
                     return
-                values = [_values(batch, name) for name in self._columns]
+                values = [_values(batch, name) for name in self._columns[:4]]
+                values += [_any_values(batch, name) for name in self._columns[4:]]
                 for row in zip(*values, strict=True):
                     yield RawRow(at, len(row[0] or b""), f"row at {at:,}", row)
                     at += 1
@@ -84,7 +86,7 @@ class ParquetRows:
         return RawRow(at, 0, f"row at {at:,}", None, reason, f"row group {group}, {rows:,} rows are lost: {why}", True)
 
     def read(self, raw: RawRow) -> Row:
-        return make_row(*raw.data)
+        return make_row(self._names, raw.data)
 
     def digest(self) -> str:
         digest = parquet_digest(self._part, self._file.metadata)
@@ -104,21 +106,21 @@ class ParquetRows:
         return min(_MOST_ROWS, max(_FEWEST_ROWS, _DECODED_BYTES // max(largest, 1)))
 
     def _choose(self, wanted: ColumnNames) -> list[str | None]:
-        """The columns of text, url, id and date, None where there is none. InputError: no text."""
+        """The columns that are wanted, None where there is none. InputError: one is missing that must be there."""
         schema = self._file.schema_arrow
-        if wanted.text not in schema.names:
-            raise no_text_column(self._part.uri, wanted.text, schema.names)
-        for name in (wanted.text, wanted.url, wanted.id, wanted.date):
+        wanted.require(self._part.uri, schema.names)
+        for name in wanted.all:
             if schema.names.count(name) > 1:
                 raise InputError(f"{self._part.uri} has several columns {name!r}", "rename one", self._part.uri)
-        type = schema.field(wanted.text).type
-        if not _is_text(type):
-            texts = [f.name for f in schema if _is_text(f.type)]
-            raise InputError(
-                f"{self._part.uri}: the column {wanted.text!r} holds {type}, not text",
-                f"name a column of text ({', '.join(texts[:50]) or 'there is none'})", self._part.uri,
-            )  # fmt: skip
-        return [name if name in schema.names else None for name in (wanted.text, wanted.url, wanted.id, wanted.date)]
+        for name in {wanted.key, wanted.text or wanted.key}:
+            type = schema.field(name).type
+            if not _is_text(type):
+                texts = [f.name for f in schema if _is_text(f.type)]
+                raise InputError(
+                    f"{self._part.uri}: the column {name!r} holds {type}, not text",
+                    f"name a column of text ({', '.join(texts[:50]) or 'there is none'})", self._part.uri,
+                )  # fmt: skip
+        return [name if name in schema.names else None for name in wanted.all]
 
 
 def parquet_digest(part: Part, metadata: pq.FileMetaData | None = None) -> str:
@@ -183,6 +185,15 @@ def _values(batch: pa.RecordBatch, name: str | None) -> Iterator[Any] | list[Any
     if pa.types.is_date(type) or pa.types.is_integer(type):
         return _dates(column)
     return itertools.repeat(None, len(batch))
+
+
+def _any_values(batch: pa.RecordBatch, name: str | None) -> list[Any]:
+    """A column of any type; strings as bytes, which are not trusted to be UTF-8."""
+    assert name is not None  # it was asked for
+    column = batch.column(name)
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    return list(_values(batch, name)) if _is_text(column.type) else _dates(column)
 
 
 def _dates(column: pa.Array) -> list[Any]:

@@ -1,6 +1,7 @@
 """A part of a table (Parquet, JSONL or CSV) as batches of records and documents.
 
-Every row gives one row of `records`; a row with text gives a document of form `text` as well. Blank lines are no rows.
+Every row gives one row of `records`; a row with text gives a document of form `text` as well, and so does one with the address
+of an image, where the table is one of pairs: its text is the caption, which may be empty. Blank lines are no rows.
 """
 
 from __future__ import annotations
@@ -80,7 +81,10 @@ class TableReader:
         if raw.offset in self._skip:
             return Row(reason="error:ingest", detail="reading it failed before")
         row = source.read(raw)
-        if row.text is not None and not row.text.strip(b" \t\r\n\x00"):
+        if self.options.pairs:
+            if row.text is not None and not row.url:
+                row.text, row.reason = None, "no_address"
+        elif row.text is not None and not row.text.strip(b" \t\r\n\x00"):
             row.text, row.reason = None, "empty_body"
         return row
 
@@ -102,5 +106,5 @@ class TableReader:
         if content is not None:
             builder.document(
                 row_id, row.url, row.date, None, _TYPE, "utf-8", "text", self._path, raw.offset, raw.length, truncated, "",
-                content,
+                row.extra, content,
             )  # fmt: skip

@@ -36,8 +36,8 @@ Json = dict[str, Any]
 NAME = "gather images"
 #: Groups of hosts, of so many references each, and images of one part of a group: a later run may double both, and never
 #: goes back.
-FEWEST_GROUPS, MOST_GROUPS, GROUP_REFERENCES = 8, 4096, 20_000
-PART_ROWS = 20_000
+FEWEST_GROUPS, MOST_GROUPS, GROUP_REFERENCES = 2, 4096, 20_000
+PART_ROWS = 2_500
 #: A caption is cut at so many characters; of an image a document part sends so many times as many as are kept.
 MOST_CHARACTERS, SENT = 4096, 4
 #: What a row of ITEMS is if it is no caption: how often an image stands there, and a record that holds it.
@@ -45,7 +45,7 @@ _SHOWN, _RECORD = -1, -2
 ITEMS = pa.schema([
     ("key", pa.uint64()), ("url", pa.string()), ("kind", pa.int8()), ("text", pa.string()), ("document_id", ID_TYPE),
     ("count", pa.int64()), ("kept", pa.bool_()), ("date", TIMESTAMP), ("warc", pa.string()), ("offset", pa.int64()),
-    ("length", pa.int64()),
+    ("length", pa.int64()), ("extra", pa.string()), ("expected", pa.string()),
 ])  # fmt: skip
 _ROWS = 1 << 13
 #: Keys that are sorted at a time, to count images.
@@ -97,6 +97,13 @@ class _Seen:
     captions: dict[tuple[int, str], tuple[int, bytes, bool]] = field(default_factory=dict[tuple[int, str], tuple[int, bytes, bool]])
     #: Of the record that holds it: its date, file, offset and length.
     record: tuple[str, str, int, int] | None = None
+    #: What a table has beside of it, and the digest that it says its bytes have: the smallest that is said.
+    extra: str | None = None
+    expected: str | None = None
+
+    def tell(self, extra: str | None, expected: str | None) -> None:
+        self.extra = min((one for one in (self.extra, extra) if one is not None), default=None)
+        self.expected = min((one for one in (self.expected, expected) if one is not None), default=None)
 
     def say(self, kind: int, text: str, count: int, document: bytes, kept: bool) -> None:
         before, other, was = self.captions.get((kind, text), (0, document, False))
@@ -136,12 +143,13 @@ def _of_part(context: Context, part: str) -> dict[str, _Seen]:
             kept.update(batch["id"].filter(batch[f"{FATE}.kept"]).to_pylist())
     seen: dict[str, _Seen] = {}
     path = layer_path(context.store, "references", "reference", part)
-    reader = RowReader(path, ["document_id", "url", "reason", *kinds])
+    reader = RowReader(path, ["document_id", "url", "extra", "expected", "reason", *kinds])
     try:
         for batch in reader.batches(_ROWS):
             batch = batch.filter(pc.is_null(batch.column("reason")))
             texts = [batch.column(kind).to_pylist() for kind in kinds]
-            for row, (document, url) in enumerate(zip(*(batch.column(i).to_pylist() for i in (0, 1)), strict=True)):
+            first = (batch.column(i).to_pylist() for i in range(4))
+            for row, (document, url, extra, expected) in enumerate(zip(*first, strict=True)):
                 if not url:
                     continue
                 one = seen.get(url)
@@ -150,6 +158,7 @@ def _of_part(context: Context, part: str) -> dict[str, _Seen]:
                 is_kept = document in kept
                 one.count += 1
                 one.kept |= is_kept
+                one.tell(extra, expected)
                 for kind, column in enumerate(texts):
                     text = (column[row] or "").strip()[:MOST_CHARACTERS]
                     if text:
@@ -162,7 +171,7 @@ def _of_part(context: Context, part: str) -> dict[str, _Seen]:
 def _items(seen: Mapping[str, _Seen], most: int, groups: int) -> Iterator[Json]:
     for url, one in seen.items():
         common = {"key": _key(url, groups), "url": url}
-        yield {**common, "kind": _SHOWN, "count": one.count, "kept": one.kept}
+        yield {**common, "kind": _SHOWN, "count": one.count, "kept": one.kept, "extra": one.extra, "expected": one.expected}
         for kind, text, count, document, kept in one.best(most):
             yield {**common, "kind": kind, "text": text, "document_id": document, "count": count, "kept": kept}
 
@@ -248,6 +257,7 @@ def _merged(context: Context, batches: Iterable[pa.RecordBatch]) -> dict[str, _S
         if row["kind"] == _SHOWN:
             one.count += row["count"]
             one.kept |= row["kept"]
+            one.tell(row["extra"], row["expected"])
         elif row["kind"] == _RECORD:
             date = row["date"].isoformat() if row["date"] else _NO_DATE
             record = date, row["warc"], row["offset"], row["length"]
@@ -273,6 +283,7 @@ def _write_part(context: Context, part: str, seen: Mapping[str, _Seen], method: 
         _, warc, offset, length = (None if removed else one.record) or ("", None, None, None)
         rows.append({
             "url": url, "references": min(one.count, np.iinfo(np.int32).max), "warc": warc, "offset": offset, "length": length,
+            "extra": None if removed else one.extra, "expected": one.expected,
             "captions": [
                 {"text": text, "kind": kinds[kind], "document_id": document, "count": min(count, np.iinfo(np.int32).max)}
                 for kind, text, count, document, _ in captions

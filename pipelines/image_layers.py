@@ -11,10 +11,10 @@ from core.hashing import ID_TYPE
 from core.scorer import column
 from ingest.batches import TIMESTAMP
 
-#: The texts that a page has with an image, in the order in which they stand; those of which its caption is chosen, by
-#: preference, unless a recipe says otherwise.
-KINDS = ("alt", "figcaption", "legend", "title", "before", "after")
-PREFERRED = ("alt", "figcaption", "title")
+#: The texts that a page or a table has with an image, in the order in which they stand; those of which its caption is chosen,
+#: by preference, unless a recipe says otherwise.
+KINDS = ("caption", "alt", "figcaption", "legend", "title", "before", "after")
+PREFERRED = ("caption", "alt", "figcaption", "title")
 CAPTIONS = pa.list_(pa.struct([
     pa.field("text", pa.string()), pa.field("kind", pa.string()), pa.field("document_id", ID_TYPE), pa.field("count", pa.int32()),
 ]))  # fmt: skip
@@ -23,6 +23,8 @@ IMAGE_SCHEMA = pa.schema([
     column("url", pa.string(), "absolute address"),
     column("references", pa.int32(), "how often pages show it", low=1, high=100),
     column("captions", CAPTIONS, "what pages say of it: distinct texts by kind, the commonest first, with a page and how often"),
+    column("extra", pa.string(), "further columns of its row in a table, as a JSON object; of several rows the smallest"),
+    column("expected", pa.string(), "the digest that a table says its bytes have, `sha256:…`"),
     column("warc", pa.string(), "the file of the input that holds the image; null if none does"),
     column("offset", pa.int64(), "where its record begins in that file", unit="bytes"),
     column("length", pa.int64(), "stored length of its record", unit="bytes"),

@@ -12,11 +12,13 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from filters.table_columns import TableColumns, from_json
 from pipelines.context import Context
 from pipelines.fates import Verdicts
 from pipelines.image_layers import FETCHED
+from pipelines.made_images import made_of
 from pipelines.plan import DUPLICATES, EDITED
-from pipelines.recipe import Output
+from pipelines.recipe import Output, Recipe
 from pipelines.recipe_images import Encoding, image_file
 from pipelines.segments import Segments
 from pipelines.slabs import chosen_rows, in_slabs
@@ -34,6 +36,8 @@ TOLD = pa.schema([
 TEXT, IMAGE = "text", "image"
 #: Where an image's bytes are, and what a sample says of it.
 _PLACES = (f"{FETCHED}.segment", f"{FETCHED}.row")
+#: The further columns of a table, as it has them.
+_EXTRA = "image.extra"
 #: The captions of the other images of a cluster, in the layer of the election and in a sample.
 _ALTERNATES = f"{DUPLICATES}.alternates"
 ALTERNATES = pa.field("captions_alternate", pa.list_(pa.string()))
@@ -45,6 +49,11 @@ _ROWS = 16
 def members(output: Output) -> dict[str, str]:
     """The members of a sample: extension → column."""
     return {"txt": TEXT, (output.encode or Encoding()).extension: IMAGE}
+
+
+def told_by_tables(recipe: Recipe) -> pa.Schema:
+    """The further columns of a table of images, which its samples have under their own names."""
+    return pa.schema([]) if recipe.input.table is None else TableColumns(recipe.input.table.columns).schema
 
 
 def without_impossible(context: Context, verdicts: Verdicts, batch: Columns) -> Verdicts:
@@ -72,13 +81,14 @@ def payload(
 ) -> Iterator[pa.Table]:  # fmt: skip
     """Members and metadata of the rows (sorted) of parts, with their places in a column `place`, `slab` bytes or so at a
     time."""
-    scores = [name for name, _ in metadata if name not in (*TOLD.names, ALTERNATES.name)]
+    told = {*TOLD.names, ALTERNATES.name, *told_by_tables(context.recipe).names}
+    scores = [name for name, _ in metadata if name not in told]
     maker = _Maker(context, output)
 
     def made() -> Iterator[pa.RecordBatch]:
         edits = [layer for layer in context.plan.layers if layer.edits]
         others = [_ALTERNATES] if context.plan.dedup_layers else []
-        for batch, wanted, start in chosen_rows(context, parts, [*_PLACES, *_SAID, *others, *scores], rows, edits):
+        for batch, wanted, start in chosen_rows(context, parts, [*_PLACES, *_SAID, _EXTRA, *others, *scores], rows, edits):
             for first in range(0, len(wanted), _ROWS):
                 some = wanted[first : first + _ROWS]
                 yield maker.make({n: c.take(pa.array(some)) for n, c in batch.items()}, scores, place, some + start)
@@ -90,37 +100,44 @@ class _Maker:
     """Makes samples of images for an output."""
 
     def __init__(self, context: Context, output: Output) -> None:
-        self._segments = Segments(context.store)
+        self._context, self._segments = context, Segments(context.store)
+        self._extra = told_by_tables(context.recipe)
         self._file = image_file(output.resize, output.encode)
 
     def make(self, columns: Columns, scores: Sequence[str], place: str, places: I64) -> pa.RecordBatch:
         """The samples of some rows, whose places go with them."""
-        files = self._segments.read(*(columns[n].to_pylist() for n in ("id", *_PLACES)))
+        places_of = zip(*(columns[n].to_pylist() for n in ("id", *_PLACES)), strict=True)
         images: list[bytes] = []
         told: list[dict[str, Any]] = []
-        for file, url, caption, sha256, width, height in zip(files, *(columns[n].to_pylist() for n in _SAID), strict=True):
-            made, about = self._convert(memoryview(file.as_buffer()).tobytes())
+        for place_of, url, caption, sha256, width, height in zip(
+            places_of, *(columns[name].to_pylist() for name in _SAID), strict=True
+        ):
+            made, about = self._convert(*place_of)
             images.append(made)
             told.append({
                 "url": url, "caption": caption or "", **about, "original_width": width, "original_height": height,
                 "sha256": sha256.hex(), "exif": "{}",
             })  # fmt: skip
         about = pa.RecordBatch.from_pylist(told, schema=TOLD)
+        extra = from_json(columns[_EXTRA], self._extra)
         made = {
             TEXT: about.column("caption"), IMAGE: pa.array(images, pa.large_binary()), "id": columns["id"],
-            **dict(zip(TOLD.names, about.columns, strict=True)),
+            **dict(zip(TOLD.names, about.columns, strict=True)), **dict(zip(self._extra.names, extra.columns, strict=True)),
             **({ALTERNATES.name: columns[_ALTERNATES]} if _ALTERNATES in columns else {}),
             **{name: columns[name] for name in scores}, place: pa.array(places),
         }  # fmt: skip
         return pa.RecordBatch.from_arrays(list(made.values()), names=list(made))
 
-    def _convert(self, file: bytes) -> tuple[bytes, Mapping[str, Any]]:
+    def _convert(self, id: bytes, segment: str, row: int) -> tuple[bytes, Mapping[str, Any]]:
         """The image in its size, and what became of it. One that could be decoded before may fail now, as it is decoded at
         another scale: it says so, and has no bytes."""
         from core.images import ImageError, convert
 
+        made = made_of(self._context, segment).get(id)
         try:
-            _, (made,) = convert(file, [self._file])
+            if made is None:
+                file = self._segments.read([id], [segment], [row])[0]
+                _, (made,) = convert(memoryview(file.as_buffer()).tobytes(), [self._file])
         except ImageError as error:
             return b"", {"status": "failed_to_resize", "error_message": str(error)}
         return made.data, {"status": "success", "width": made.width, "height": made.height}

@@ -9,8 +9,9 @@ import datetime as dt
 import hashlib
 import json
 import time
+import uuid
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ from ingest.recorded import Records
 from pipelines.context import Context
 from pipelines.image_layers import FETCHED, FETCHED_SCHEMA, REACHED
 from pipelines.layers import read_footer, read_layer
+from pipelines.made_images import MadeWriter, output_to_make
 from pipelines.memory import give_back
 from pipelines.notes import NoteBook
 from pipelines.plan import fetched_method
@@ -38,6 +40,8 @@ Json = dict[str, Any]
 NAME = "fetch images"
 #: A segment ends at so many bytes and what is known of the part is written; of the web also after so many seconds.
 SEGMENT_BYTES, WRITE_SECONDS = 64 << 20, 30.0
+#: Parts that are asked for at a time: what is known of their rows is held, and how long they take hangs on their slowest host.
+OPEN_PARTS = 16
 #: What a file of the input is, by its path: a scratch file.
 INPUTS = "image-inputs.json"
 #: Why there is no image where the web is not asked.
@@ -60,12 +64,18 @@ def fetch(context: Context, args: Json, suspects: Sequence[Suspect], notes: Note
     tried = ok = 0
     pulse = Pulse(notes, quiet_seconds(settings))
     with Records(context.ingest) as records, meanwhile(pulse.beat, _STROKE_SECONDS, "alive"):
-        for part in args["parts"]:
-            one = _PartFetch(context, part, args["older"].get(part, ()), pulse, suspects)
-            if not args["offline"]:
-                one.record(records, uris, settings)
-                one.ask(budget, robots)
-            tried, ok = tried + one.tried, ok + one.write()
+        for start in range(0, len(args["parts"]), OPEN_PARTS):
+            with ExitStack() as stack:
+                parts = [
+                    _PartFetch(context, name, args["older"].get(name, ()), pulse, suspects, stack)
+                    for name in args["parts"][start : start + OPEN_PARTS]
+                ]
+                if not args["offline"]:
+                    for part in parts:
+                        part.record(records, uris, settings)
+                    _ask(parts, context, budget, robots, pulse)
+                tried, ok = tried + sum(part.tried for part in parts), ok + sum(part.write() for part in parts)
+            del parts
             give_back()
     if budget.spent.requests:
         _write_robots(context, args["group"], robots)
@@ -143,16 +153,17 @@ class _PartFetch:
     """The images of one part: what is known of each, and the segment that is being written."""
 
     def __init__(
-        self, context: Context, part: str, older: Sequence[str], pulse: Pulse, suspects: Sequence[Suspect]
+        self, context: Context, part: str, older: Sequence[str], pulse: Pulse, suspects: Sequence[Suspect], stack: ExitStack
     ) -> None:  # fmt: skip
         self._context, self._part, self._pulse = context, part, pulse
-        self._layer = f"{FETCHED} {part}"
-        self._suspects = [suspect for suspect in suspects if suspect.layer == self._layer]
-        images = read_layer(context.path(context.table.first, part), ["id", "url", "warc", "offset"]).combine_chunks()
+        self.layer = f"{FETCHED} {part}"
+        self._suspects = [suspect for suspect in suspects if suspect.layer == self.layer]
+        images = read_layer(context.path(context.table.first, part), ["id", "url", "warc", "offset", "expected"]).combine_chunks()
         self._reached = read_layer(context.path(REACHED, part), ["reached"]).column(0).to_pylist()
         self._ids: list[bytes] = images.column("id").to_pylist()
         self._urls: list[str] = images.column("url").to_pylist()
         self._places = list(zip(images.column("warc").to_pylist(), images.column("offset").to_pylist(), strict=True))
+        self._expected: list[str | None] = images.column("expected").to_pylist()
         names = [part] if context.path(FETCHED, part).exists() else [part, *older]
         known = {id: row for name in names for id, row in self._known(name).items()}
         blank = dict.fromkeys(FETCHED_SCHEMA.names)
@@ -162,6 +173,8 @@ class _PartFetch:
             for row in context.removed(columns).nonzero()[0].tolist():
                 self._reached[row], self._rows[row] = False, blank
         self._wanted = self._left()
+        output = output_to_make(context, context.plan.layers)
+        self._made = stack.enter_context(MadeWriter(context, part, output, "fetch")) if output is not None else None
         self._segment: SegmentWriter | None = None
         self._pending: list[int] = []
         self._written = time.monotonic()
@@ -177,9 +190,10 @@ class _PartFetch:
         self._wanted = [row for row in self._wanted if row not in died]
 
     @property
-    def _hangs(self) -> bool:
-        """Whether the fetcher hung more than once over this part."""
-        return sum(suspect.stop != suspect.start + 1 for suspect in self._suspects) > 1
+    def hangs(self) -> str:
+        """Of a part over which the fetcher hung more than once, what was seen of it; else empty."""
+        over = sum(suspect.stop != suspect.start + 1 for suspect in self._suspects)
+        return self._suspects[-1].why if over > 1 else ""
 
     def record(self, records: Records, uris: Mapping[str, str], settings: FetchSettings) -> None:
         """Takes the images that the input holds; an opt-out in the header that a crawl has kept is one as from the web."""
@@ -190,7 +204,7 @@ class _PartFetch:
             warc, offset = self._places[row]
             if warc is None or warc not in uris:
                 continue
-            self._pulse.reading(self._layer, row)
+            self._pulse.reading(self.layer, row)
             found = records.body(uris[warc], offset, self._urls[row], most + 1)
             told: Json = {"source": "warc", "fetched": found.date}
             if found.problem:
@@ -200,50 +214,43 @@ class _PartFetch:
             elif len(found.body) > most:
                 self._fail(row, "too_large", False, told)
             else:
-                self._got(row, found.body, told)
+                self._got(row, found.body, {**told, "sha256": hashlib.sha256(found.body).digest()})
             if self._segment is not None and self._segment.bytes >= SEGMENT_BYTES:
                 self.write()
         self._wanted = [row for row in self._wanted if self._places[row][0] is None or self._places[row][0] not in uris]
 
-    def ask(self, budget: _Budget, robots: RobotsCache) -> None:
-        """Fetches the others."""
-        from ingest.fetching import Job, fetch_in_thread
+    @property
+    def wanted(self) -> list[tuple[int, str]]:
+        """The others: rows, with their addresses."""
+        return [(row, self._urls[row]) for row in self._wanted]
 
-        if not self._wanted:
-            return
-        if not self._context.recipe.fetch.web:
-            for row in self._wanted:
-                self._fail(row, NOT_IN_INPUT, False, {})
-            return
-        settings = None if self._hangs else budget.left()
-        if settings is None:
-            why = self._suspects[-1].why if self._hangs else "the deadline or the budget came first"
-            for row in self._wanted:
-                self._fail(row, NOT_REACHED, True, {"source": "web", "detail": why})
-            return
-        jobs = (Job(row, self._urls[row]) for row in self._wanted)
-        self._written = time.monotonic()
-        self._pulse.waiting(self._layer, len(self._rows))
-        with closing(fetch_in_thread(jobs, settings, robots=robots, spent=budget.spent)) as outcomes:
-            for outcome in outcomes:
-                self._pulse.reading(self._layer, outcome.index)
-                self._take(outcome)
-                if self._is_much():
-                    self.write()
-                self._pulse.waiting(self._layer, len(self._rows))
+    def leave(self, why: str, again: bool, told: Json) -> None:
+        """None of them is asked for."""
+        for row in self._wanted:
+            self._fail(row, why, again, told)
+        self._wanted = []
 
-    def _take(self, outcome: Outcome) -> None:
+    def take(self, row: int, outcome: Outcome) -> None:
+        """What came of asking for one."""
+        self._pulse.reading(self.layer, row)
         told: Json = {"source": "web", "http_status": outcome.http_status, "final_url": outcome.final_url or None}
         if outcome.body is None:
-            self._fail(outcome.index, outcome.status, outcome.retryable, {**told, "detail": outcome.detail or None})
+            self._fail(row, outcome.status, outcome.retryable, {**told, "detail": outcome.detail or None})
         else:
             when = dt.datetime.fromtimestamp(int(outcome.fetched_at), dt.UTC)
-            self._got(outcome.index, outcome.body, {**told, "fetched": when})
+            self._got(row, outcome.body, {**told, "fetched": when, "sha256": bytes.fromhex(outcome.sha256)})
+        if self._is_much():
+            self.write()
+        self._pulse.waiting(self.layer, len(self._rows))
 
     def _got(self, row: int, body: bytes, told: Json) -> None:
         from core.images import ImageError
         from core.images.headers import measure
 
+        kind, _, digest = (self._expected[row] or "").partition(":")
+        if digest and hashlib.new(kind, body, usedforsecurity=False).hexdigest() != digest:
+            self._fail(row, "hash_mismatch", False, told)
+            return
         try:
             format, width, height = measure(body)
         except ImageError as error:
@@ -252,10 +259,11 @@ class _PartFetch:
         if self._segment is None:
             self._segment = SegmentWriter(self._context.store, self._part)
         self._rows[row] = {
-            **dict.fromkeys(FETCHED_SCHEMA.names), **told, "status": "ok", "again": False, "size": len(body),
-            "sha256": hashlib.sha256(body).digest(), "format": format, "width": width, "height": height,
-            "row": self._segment.add(self._ids[row], body),
+            **dict.fromkeys(FETCHED_SCHEMA.names), **told, "status": "ok", "again": False, "size": len(body), "format": format,
+            "width": width, "height": height, "row": self._segment.add(self._ids[row], body),
         }  # fmt: skip
+        if self._made is not None:  # while others are waited for
+            self._made.make(self._ids[row], body)
         self._pending.append(row)
         self._done()
 
@@ -321,6 +329,39 @@ class _PartFetch:
             for row in table.to_pylist()
             if row["status"] not in unknown and (row["segment"] is None or row["segment"] in there)
         }  # fmt: skip
+
+
+def _ask(parts: Sequence[_PartFetch], context: Context, budget: _Budget, robots: RobotsCache, pulse: Pulse) -> None:
+    """Asks the web for what the parts still want, for all of them at once: a host that is slow keeps none waiting."""
+    from ingest.fetching import Job, fetch_in_thread
+
+    settings = budget.left()
+    for part in parts:
+        if not context.recipe.fetch.web:
+            part.leave(NOT_IN_INPUT, False, {})
+        elif part.hangs or settings is None:
+            told = {"source": "web", "detail": part.hangs or "the deadline or the budget came first"}
+            part.leave(NOT_REACHED, True, told)
+    wanted = [(i, row, url) for i, part in enumerate(parts) for row, url in part.wanted]
+    if not wanted or settings is None:
+        return
+    def waiting() -> None:
+        pulse.waiting(parts[wanted[0][0]].layer, len(wanted))
+
+    waiting()
+    jobs = (Job(place, url) for place, (_, _, url) in enumerate(wanted))
+    if context.recipe.fetch.engine == "img2dataset":
+        from ingest.img2dataset_engine import fetch_by_img2dataset
+
+        folder = context.store.local("tmp", f"g{context.store.generation}", f"img2dataset-{uuid.uuid4().hex}")
+        fetching = fetch_by_img2dataset(jobs, settings, folder, waiting)
+        budget.spent.requests += len(wanted)
+    else:
+        fetching = fetch_in_thread(jobs, settings, robots=robots, spent=budget.spent)
+    with closing(fetching) as outcomes:
+        for outcome in outcomes:
+            i, row, _ = wanted[outcome.index]
+            parts[i].take(row, outcome)
 
 
 def _digest(values: Iterator[bytes] | Generator[bytes]) -> str:

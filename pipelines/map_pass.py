@@ -30,6 +30,7 @@ from pipelines.context import Context
 from pipelines.fates import judge
 from pipelines.image_layers import FETCHED, REACHED
 from pipelines.layers import ID, SCORED, LayerWriter, read_footer, read_layer
+from pipelines.made_images import MadeWriter, output_to_make
 from pipelines.memory import give_back
 from pipelines.notes import NoteBook
 from pipelines.page_references import ReferenceWriter
@@ -83,7 +84,9 @@ def map_part(context: Context, args: dict[str, Any], suspects: Sequence[Suspect]
         else:
             layers = [context.plan.by_name[name] for name in args["layers"]]
             targets = _targets(context, part, layers, args, suspects, stack)
-            rows = _rescore(context, part, args, targets, notes)
+            output = output_to_make(context, layers)
+            made = stack.enter_context(MadeWriter(context, part.name, output, "score")) if output is not None else None
+            rows = _rescore(context, part, args, targets, notes, made)
         for target in targets:
             layer = target.layer
             extra = {"reads": args["reads"][layer.name]}
@@ -185,7 +188,11 @@ def _ingest(
         pages.write(ids, pa.RecordBatch.from_arrays([columns[f"page.{f.name}"] for f in page_schema], schema=page_schema))
         if search is not None:
             gone = context.removed(columns)
-            search.write(documents.filter(pa.array(~gone)) if gone.any() else documents, rows, notes)
+            left = documents.filter(pa.array(~gone)) if gone.any() else documents
+            if context.ingest.pairs:
+                search.write_pairs(left, context.ingest.hash)
+            else:
+                search.write(left, rows, notes)
         del batch, documents
         _score_batch(context, columns, targets, rows, args, notes)
         rows += len(ids)
@@ -203,7 +210,9 @@ def _ingest(
     return rows
 
 
-def _rescore(context: Context, part: Part, args: dict[str, Any], targets: list[_Target], notes: NoteBook) -> int:
+def _rescore(
+    context: Context, part: Part, args: dict[str, Any], targets: list[_Target], notes: NoteBook, made_for: MadeWriter | None
+) -> int:  # fmt: skip
     """Streams stored columns through the targets."""
     made = {t.layer.name for t in targets}
     last = max((t.layer.position for t in targets), default=-1)
@@ -223,7 +232,7 @@ def _rescore(context: Context, part: Part, args: dict[str, Any], targets: list[_
         wanted |= needs
     stored = {c for c in wanted if c.partition(".")[0] not in made}
     rows = 0
-    pictures = Pictures(context.store) if any({BYTES, DECODED} & {*t.layer.scorer.inputs} for t in targets) else None
+    pictures = Pictures(context.store, made_for) if any({BYTES, DECODED} & {*t.layer.scorer.inputs} for t in targets) else None
     with context.joined(part.name, stored, edits) as view:
         for columns in view.batches(BATCH_ROWS) if pictures is None else pictures.batches(view):
             _score_batch(context, columns, targets, rows, args, notes, pictures)

@@ -15,7 +15,7 @@ import pyarrow as pa
 import xxhash
 
 from ingest.image_addresses import ImageOptions
-from ingest.image_references import REFERENCE_SCHEMA, references_of
+from ingest.image_references import REFERENCE_SCHEMA, pairs_of, references_of
 from pipelines import isolate
 from pipelines.isolate import Limits
 from pipelines.layers import LayerWriter
@@ -55,7 +55,7 @@ class ReferenceWriter:
     """Writes the references of a part's pages, some at a time; `suspects` are what killed workers that did it before."""
 
     def __init__(self, writer: LayerWriter, options: ImageOptions, suspects: Sequence[Suspect], limits: Limits) -> None:
-        self._writer, self._limits = writer, limits
+        self._writer, self._options, self._limits = writer, options, limits
         # It has all that is asked of a scorer here.
         self._scorer = cast("Scorer", PageReferences(options))
         self._suspects = [suspect for suspect in suspects if suspect.layer == LAYER]
@@ -68,9 +68,15 @@ class ReferenceWriter:
             some = pages.slice(low, _ROWS)
             scored = self._search(some, start + low, notes)
             found = pa.concat_arrays([scored.columns.column(0).flatten(), _failures(some.column("id"), scored.errors)])
-            rows = pa.RecordBatch.from_struct_array(found)
-            self.reasons.update(reasons_of([rows]))
-            self._writer.write(rows.column(0), pa.RecordBatch.from_arrays(rows.columns[1:], schema=_REST))
+            self._add(pa.RecordBatch.from_struct_array(found))
+
+    def write_pairs(self, rows: pa.RecordBatch, hash: tuple[str, str] | None) -> None:
+        """Adds the references that rows of a table of images are; `hash` as `ingest.image_references.pairs_of` has it."""
+        self._add(pairs_of(rows, self._options, hash))
+
+    def _add(self, rows: pa.RecordBatch) -> None:
+        self.reasons.update(reasons_of([rows]))
+        self._writer.write(rows.column(0), pa.RecordBatch.from_arrays(rows.columns[1:], schema=_REST))
 
     def _search(self, pages: pa.RecordBatch, start: int, notes: NoteBook) -> isolate.Scored:
         stop = start + len(pages)

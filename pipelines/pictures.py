@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from core.scorer import Scorer
 from pipelines.image_layers import FETCHED
+from pipelines.made_images import MadeWriter
 from pipelines.segments import Segments
 from pipelines.store import Store
 from pipelines.tables import BYTES, DECODED
@@ -32,8 +33,10 @@ _PLACED = 1 << 12
 class Pictures:
     """Makes `image.bytes` and `image.decoded` of a part, batch by batch."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, made: MadeWriter | None = None) -> None:
+        """`made`: who makes an output's images of them, where nobody else looks at their pixels."""
         self._segments = Segments(store)
+        self._made = made
         self._batch: Columns = {}
         self._held: dict[str, _Held] = {}
 
@@ -66,7 +69,13 @@ class Pictures:
     def _pixels(self, columns: Columns, rows: Bools) -> pa.Array:
         from core.images.columns import decoded
 
-        return decoded(self.column(BYTES, columns, rows))
+        if self._made is None:
+            return decoded(self.column(BYTES, columns, rows))
+        ids = columns["id"].filter(pa.array(rows))
+        new = rows.copy()
+        new[rows] = [not self._made.known(id) for id in ids.to_pylist()]
+        files = iter(self.column(BYTES, columns, new).to_pylist() if new.any() else ())
+        return self._made.decoded(ids, [next(files) if fresh else None for fresh in new[rows].tolist()])
 
 
 class _Held:

@@ -20,6 +20,7 @@ from core.scorer import CUT, MASK, Scorer
 from dedup.paragraphs import Paragraphs, Repeated
 from filters.readable import Readable
 from filters.rules import Rule
+from filters.table_columns import TableColumns
 from pipelines.image_layers import FETCHED, REACHED
 from pipelines.layers import ERROR, SCORED, Footer
 from pipelines.recipe import Recipe, Scored, ScorerUse
@@ -265,7 +266,7 @@ def compile_plan(recipe: Recipe, table: Table = DOCUMENTS) -> Plan:
         captions = recipe.captions.model_dump(mode="json", exclude={"prefer"})
         ingest_method = fingerprint("images", IMAGES_VERSION, references, captions)
     layers: list[Layer] = []
-    uses = (*([_readable()] if table is IMAGES else []), *section.uses)
+    uses = (*_own(recipe, table), *section.uses)
     duplicates_at = max((i for i, use in enumerate(uses) if getattr(use.scorer, "dedup", False)), default=-1) + 0.5
     places = {use.layer: float(i) for i, use in enumerate(uses)}
     repeats = {repeated_layer(use.layer): i + 0.5 for i, use in enumerate(uses) if isinstance(use.scorer, Paragraphs)}
@@ -317,10 +318,20 @@ def _references_method(recipe: Recipe, ingest_method: str) -> str:
     return "" if options is None else fingerprint("references", REFERENCES_VERSION, asdict(options), ingest_method)
 
 
-def _readable() -> ScorerUse:
-    """What is asked of every image before a recipe's scorers see it."""
-    scorer = Readable()
-    return ScorerUse(READABLE, READABLE, scorer, entry_of(type(scorer)), parameters_of(scorer))
+def _own(recipe: Recipe, table: Table) -> list[ScorerUse]:
+    """What comes before a recipe's scorers: whether an image can be read; of a table of images its further columns, and its
+    captions if the recipe says nothing of them."""
+    scorers: list[Scorer] = []
+    if table is IMAGES:
+        scorers.append(Readable())
+    elif recipe.pairs and recipe.input.table is not None:
+        if recipe.input.table.columns:
+            scorers.append(TableColumns(recipe.input.table.columns))
+        if not any(use.layer == "text" for use in recipe.documents.uses):
+            from ingest.text import Text
+
+            scorers.append(Text())
+    return [ScorerUse(one.name, one.name, one, entry_of(type(one)), parameters_of(one)) for one in scorers]
 
 
 def _position(rule: Rule, positions: Mapping[str, float], duplicates_at: float) -> float:

@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from core.errors import RecipeError
+from core.scorer import CUT, MASK
 from filters.rules import Rule
 from ingest.image_addresses import ImageOptions
 from ingest.options import IngestOptions
@@ -64,8 +65,17 @@ class Recipe:
     def ingest_options(self) -> IngestOptions:
         """How the input is read: the limits, and which column of a table is what."""
         table = self.input.table
-        names = {} if table is None else {key: getattr(table, key) for key in ("text", "url", "id", "date")}
-        return IngestOptions(columns={key: name for key, name in names.items() if name is not None})
+        if table is None:
+            return IngestOptions()
+        names = {key: getattr(table, key) for key in ("text", "url", "id", "date")}
+        names["text"] = table.text if table.caption is None else table.caption
+        columns = {key: name for key, name in names.items() if name is not None}
+        return IngestOptions(columns=columns, pairs=self.pairs, extra=table.columns, hash=table.verify_hash)
+
+    @property
+    def pairs(self) -> bool:
+        """Whether the input is a table of images."""
+        return self.input.table is not None and self.input.table.caption is not None
 
     def canonical(self) -> dict[str, Any]:
         """The recipe with every default filled in, JSON-able; it is a recipe itself, equal to this one when read."""
@@ -140,7 +150,8 @@ def _resolve(source: Source, scorers: Mapping[str, type]) -> tuple[Recipe | None
         model = RecipeModel.model_validate(source.value)
     except ValidationError as error:
         problems.extend(problems_of(error, source))
-    section = Section(source, "documents", scorers)
+    table = None if model is None else model.input.table
+    section = Section(source, "documents", scorers, {} if table is None else table.columns)
     section.resolve()
     problems.extend(section.problems)
     if model is not None and not any(use.dedup for use in section.uses) and not section.broken:
@@ -159,6 +170,8 @@ def _resolve(source: Source, scorers: Mapping[str, type]) -> tuple[Recipe | None
     problems.extend(pictures.problems)
     if model is not None:
         problems.extend(_image_problems(model, source))
+    if table is not None and table.caption is not None:
+        problems.extend(_caption_problems(section))
     if model is None or problems:
         return None, sorted(problems, key=_line)
     documents = Scored(
@@ -177,14 +190,30 @@ def _resolve(source: Source, scorers: Mapping[str, type]) -> tuple[Recipe | None
 
 def _image_problems(model: RecipeModel, source: Source) -> Iterator[Problem]:
     """What does not fit together in what is said of images."""
+    pairs = model.input.table is not None and model.input.table.caption is not None
     for section in ("references", "images"):
-        if getattr(model, section) is not None and model.input.warcs is None:
-            message = "are found in the HTML of pages, which only WARCs have"
-            yield Problem(source.place((section,)), section, message, "leave the section out, or read `input: {warcs: …}`")
+        if getattr(model, section) is not None and model.input.warcs is None and not pairs:
+            message = "are found in the HTML of pages, which only WARCs have, or in a table that says so"
+            mend = "read `input: {warcs: …}`, name the captions of a table (`input.table.caption`), or leave the section out"
+            yield Problem(source.place((section,)), section, message, mend)
+    if pairs:
+        for name, output in model.output.items():
+            if output.from_ == "documents":
+                message = "is made of texts, and the rows of the input are images"
+                yield Problem(source.place(("output", name, "from")), f"output.{name}.from", message, "write `from: images`")
     for name, output in model.output.items():
         if output.from_ == "images" and model.images is None:
             message = "is made of images, and the recipe has no section `images`"
             yield Problem(source.place(("output", name, "from")), f"output.{name}.from", message, "add `images: {}`")
+
+
+def _caption_problems(section: Section) -> Iterator[Problem]:
+    """Scorers of rows that cut or mask their texts, which samples do not follow: a caption is chosen of all rows of an image."""
+    for use in section.uses:
+        if any(f.type in (CUT, MASK) for f in use.scorer.schema):
+            place = f"{section.source.name}:{use.line}" if use.line else section.source.name
+            message = f"{use.layer} edits the texts of rows, and samples have the captions of images"
+            yield Problem(place, "documents.score", message, "put it under images.score, where captions are edited")
 
 
 def _line(problem: Problem) -> int:

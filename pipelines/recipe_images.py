@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
@@ -14,7 +15,9 @@ if TYPE_CHECKING:
     from core.images import Output as ImageFile
     from ingest.fetching import FetchSettings
 
-Kind = Literal["alt", "figcaption", "legend", "title", "before", "after"]
+Kind = Literal["caption", "alt", "figcaption", "legend", "title", "before", "after"]
+#: What the fetcher is not told.
+_NOT_SETTINGS = ("web", "engine")
 Seconds = float | None
 Count = int | None
 
@@ -23,6 +26,9 @@ class Fetch(Model):
     """How images are fetched that the input does not hold; what is not said is as `ingest.fetching.FetchSettings` has it."""
 
     web: bool = Field(default=True, description="whether the web is asked at all for what the input does not hold")
+    engine: Literal["web2shards", "img2dataset"] = Field(
+        default="web2shards", description="who asks; img2dataset (extra `img2dataset`) knows no robots.txt, pace or refused address"
+    )
     user_agent: str | None = Field(default=None, description="who asks; its first word is what robots.txt is read for")
     formats: Patterns | None = Field(default=None, description="formats that are wanted, by content")
     max_bytes: Count = Field(default=None, description="of a file")
@@ -57,7 +63,9 @@ class Fetch(Model):
     @classmethod
     def holds(cls, value: Any, info: ValidationInfo) -> Any:
         """What the fetcher says of each."""
-        if value is not None and info.field_name and info.field_name != "web":
+        if info.field_name == "engine" and value == "img2dataset" and find_spec("img2dataset") is None:
+            raise fault("img2dataset is not installed", "pip install 'web2shards[img2dataset]'")
+        if value is not None and info.field_name and info.field_name not in _NOT_SETTINGS:
             from ingest.fetching import FetchSettings
 
             try:
@@ -70,7 +78,7 @@ class Fetch(Model):
         """The fetcher's settings."""
         from ingest.fetching import FetchSettings
 
-        given = {name: _plain(value) for name, value in self if value is not None and name != "web"}
+        given = {name: _plain(value) for name, value in self if value is not None and name not in _NOT_SETTINGS}
         return FetchSettings(**given, seed=seed)
 
 
@@ -85,7 +93,8 @@ class Captions(Model):
     most: int = Field(default=16, ge=1, le=1024, description="different texts of an image at most")
     prefer: list[Kind] | None = Field(
         default=None, min_length=1,
-        description="the caption of an image is the first of these that a page that is kept says (alt, figcaption, title)",
+        description="the caption of an image is the first of these that a page or row that is kept says (caption, alt, "
+        "figcaption, title)",
     )
 
     @field_validator("kinds", "prefer")

@@ -24,6 +24,12 @@ from pipelines.recipe_yaml import Path, Source, dotted
 LATER = ("records", "nodes", "interleaved")
 #: Problems that one error lists.
 SHOWN = 20
+#: How a rule may name a column of a table; what samples of images tell of themselves, in lower case.
+COLUMN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
+_TAKEN = frozenset({
+    "key", "id", "url", "caption", "status", "error_message", "width", "height", "original_width", "original_height", "sha256",
+    "exif", "error", "text", "image",
+})  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -54,14 +60,39 @@ Repeats = Annotated[int, Field(ge=1, le=1000)]
 
 
 class TableInput(Model):
-    """Rows of text that are no web pages."""
+    """Rows of text that are no web pages, or addresses of images with captions."""
 
-    path: Paths = Field(description="Parquet, JSONL or CSV files; globs and URIs are allowed")
+    path: Paths = Field(description="Parquet, JSONL, CSV or TSV files; globs and URIs are allowed")
     format: Literal["parquet", "jsonl", "csv"] | None = Field(default=None, description="by the file's name if not set")
     text: str | None = Field(default=None, description="the column that holds the text (`text` if not given)")
-    url: str | None = Field(default=None, description="the column that holds the URL (`url`)")
+    url: str | None = Field(default=None, description="the column that holds the URL (`url`), of images that of the image")
+    caption: str | None = Field(
+        default=None, description="the column that holds captions (`\"\"`: none does); it says that the rows are images"
+    )
+    columns: dict[str, Literal["text", "number", "integer", "boolean"]] = Field(
+        default_factory=dict[str, Any],
+        description="of images: further columns, with what they hold; rules read them as `table.<name>`, samples have them",
+    )
+    verify_hash: tuple[str, Literal["md5", "sha256", "sha512"]] | None = Field(
+        default=None, description="of images: the column with a digest that the bytes must have, and which: `[SHA256, sha256]`"
+    )
     id: str | None = Field(default=None, description="the column that holds an id (`id`)")
     date: str | None = Field(default=None, description="the column that holds the date (`date`)")
+
+    @model_validator(mode="after")
+    def of_one_kind(self) -> TableInput:
+        if self.caption is None:
+            for name in ("columns", "verify_hash"):
+                if getattr(self, name):
+                    raise fault(f"{name}: is said of tables of images", "name their captions: `caption: TEXT`, or `caption: ''`")
+        elif self.text is not None:
+            raise fault("text and caption are both given", "keep `caption` where rows are images, else `text`")
+        for name in self.columns:
+            if not COLUMN_NAME.fullmatch(name):
+                raise fault(f"columns: `{name}` cannot be named in a rule", "its letters, digits and _ begin with a letter")
+            if name.lower() in _TAKEN:
+                raise fault(f"columns: samples have another `{name}`", "leave it out, or rename the column")
+        return self
 
 
 class Input(Model):

@@ -20,6 +20,7 @@ from dedup.election import DUPLICATES
 from dedup.paragraphs import Paragraphs
 from filters.rule_check import column_problems
 from filters.rules import RESERVED_REASONS, Rule, parse_rule, unique_reasons
+from filters.table_columns import TYPES, TableColumns
 from pipelines.recipe_model import Problem, near, problems_of
 from pipelines.recipe_scorers import OTHER_NAMES, build_scorer, entry_of, parameter_names, parameters_of
 from pipelines.recipe_yaml import QUOTE_RULE, Path, Source, dotted
@@ -28,7 +29,7 @@ from pipelines.tables import TABLES
 #: Layers that the pipeline writes itself.
 RESERVED_LAYERS = frozenset({
     "page", "record", "records", "reference", "image", "reached", "fetched", "segments", "readable", "duplicates", "fate",
-    "identity", "errors",
+    "identity", "errors", TableColumns.name,
 })  # fmt: skip
 
 _LAYER = re.compile(r"[a-z][a-z0-9_]{0,39}")
@@ -62,10 +63,12 @@ class ScorerUse:
 class Section:
     """Builds the scorers and rules of one table's section of a recipe, and gathers what is wrong with them."""
 
-    def __init__(self, source: Source, table: str, scorers: Mapping[str, type]) -> None:
+    def __init__(self, source: Source, table: str, scorers: Mapping[str, type], columns: Mapping[str, str] | None = None) -> None:
+        """`columns` are the further ones of a table of images."""
         self.source = source
         self.table = table
         self.scorers = scorers
+        self.columns = columns or {}
         self.problems: list[Problem] = []
         self.uses: list[ScorerUse] = []
         self.rules: list[Rule] = []
@@ -180,6 +183,7 @@ class Section:
     def known(self) -> dict[str, pa.DataType]:
         """The columns that rules can read, by full name."""
         found = TABLES[self.table].columns()
+        found |= {f"{TableColumns.name}.{name}": TYPES[kind] for name, kind in self.columns.items()}
         for use in self.uses:
             found |= {f"{use.layer}.{column.name}": column.type for column in use.scorer.schema}
             if isinstance(use.scorer, Paragraphs):

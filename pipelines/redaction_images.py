@@ -110,7 +110,7 @@ def _rewrite_first(store: Store, part: _Part, documents: pa.Array) -> int:
     rows = image.to_pylist()
     for row, removed in zip(rows, part.gone, strict=True):
         if removed:
-            row |= {"captions": [], "warc": None, "offset": None, "length": None}
+            row |= {"captions": [], "extra": None, "warc": None, "offset": None, "length": None}
         else:
             row["captions"] = [caption for caption in row["captions"] if caption["document_id"] not in out]
     schema = pa.schema([f for f in image.schema if f.name != ID.name])

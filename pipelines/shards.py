@@ -12,7 +12,7 @@ import pyarrow as pa
 from core.hashing import ID_TYPE
 from ingest.parts import Part
 from pipelines.context import Context
-from pipelines.image_samples import ALTERNATES, IMAGE, TOLD
+from pipelines.image_samples import ALTERNATES, IMAGE, TOLD, told_by_tables
 from pipelines.image_samples import members as image_members
 from pipelines.plan import DUPLICATES, EDITED_TITLE, READABLE, Plan, fingerprint
 from pipelines.tables import DOCUMENTS
@@ -26,7 +26,8 @@ def metadata_columns(plan: Plan) -> list[tuple[str, pa.DataType]]:
     """What a sample tells of itself beside its text: where it is from, and every score that is one value."""
     columns: list[tuple[str, pa.DataType]] = [("page.url", pa.string()), ("page.date", pa.timestamp("us", "UTC"))]
     if plan.table is not DOCUMENTS:
-        columns = [(f.name, f.type) for f in (*TOLD, *([ALTERNATES] if plan.dedup_layers else []))]
+        alternates = [ALTERNATES] if plan.dedup_layers else []
+        columns = [(f.name, f.type) for f in (*TOLD, *told_by_tables(plan.recipe), *alternates)]
     title = EDITED_TITLE if title_edits(layer for layer in plan.layers if layer.edits) else TITLE
     for layer in plan.layers:
         for f in layer.scorer.schema:

@@ -190,6 +190,8 @@ def _count_records(context: Context, part: str) -> RecordCounts:
 
 def _as_samples(context: Context, verdicts: Verdicts, batch: Columns) -> Verdicts:
     """Without what is no sample though no rule drops it: texts of white space, images that an output cannot make."""
+    if context.recipe.pairs and context.table is DOCUMENTS:  # an image may have no caption
+        return verdicts
     if context.table is DOCUMENTS:
         return without_blank(verdicts, batch["text.text"], batch[EDITED])
     from pipelines.image_samples import without_impossible

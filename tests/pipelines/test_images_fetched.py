@@ -119,20 +119,20 @@ def test_a_run_that_was_killed_asks_for_what_is_missing_only(
     made = recipe(crawl(tmp_path / "c.warc.gz", *(server.url(path) for path in server.answers)), "images.fetch.per_host=1")
     out = tmp_path / "out"
     monkeypatch.setattr(images_fetched, "WRITE_SECONDS", 0.0)
-    take, taken = images_fetched._PartFetch._take, Counter[str]()  # pyright: ignore[reportPrivateUsage]
+    take, taken = images_fetched._PartFetch.take, Counter[str]()  # pyright: ignore[reportPrivateUsage]
 
-    def die(self: Any, outcome: Any) -> None:
+    def die(self: Any, row: int, outcome: Any) -> None:
         taken["all"] += 1
         if taken["all"] == 20:
             raise MemoryError("killed")
-        take(self, outcome)
+        take(self, row, outcome)
 
-    monkeypatch.setattr(images_fetched._PartFetch, "_take", die)  # pyright: ignore[reportPrivateUsage]
+    monkeypatch.setattr(images_fetched._PartFetch, "take", die)  # pyright: ignore[reportPrivateUsage]
     with pytest.raises(Exception, match="killed"):
         small_run(out, made)
     written = {url for url, row in rows(out, "fetched").items() if row["fetched.status"] == "ok"}
     assert len(written) == 19
-    monkeypatch.setattr(images_fetched._PartFetch, "_take", take)  # pyright: ignore[reportPrivateUsage]
+    monkeypatch.setattr(images_fetched._PartFetch, "take", take)  # pyright: ignore[reportPrivateUsage]
     server.asked.clear()
     small_run(out, made)
     assert not {server.url(path) for path in server.asked} & written

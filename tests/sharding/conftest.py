@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import PIL.Image
 import pyarrow as pa
 import pytest
 
@@ -51,6 +53,37 @@ def _write_output(
     )
     write_index(folder, index)
     return index
+
+
+def _write_pairs(folder: Path, samples: int = 65, each: int = 10) -> Index:
+    """An output of image–text pairs, the images of one colour each: pixel (i, 2 i, 3 i) for the caption `image i`."""
+    order = samples_of(pa.array([i.to_bytes(16, "big") for i in range(samples)], pa.binary(16)), None, 1)
+    images: list[bytes] = []
+    for i in range(samples):
+        out = io.BytesIO()
+        PIL.Image.new("RGB", (32, 24), (i, 2 * i, 3 * i)).save(out, "JPEG", quality=95)
+        images.append(out.getvalue())
+    captions = pa.array([f"image {i}" for i in range(samples)])
+    batch = pa.RecordBatch.from_pydict({
+        "key": pa.array(order.keys, pa.string()), "text": captions, "image": pa.array(images, pa.large_binary()),
+        "url": pa.array([f"https://h.example/{i}.jpg" for i in range(samples)]), "caption": captions,
+        "status": pa.array(["success"] * samples), "error_message": pa.nulls(samples, pa.string()),
+        "width": pa.array([32] * samples, pa.int32()), "height": pa.array([24] * samples, pa.int32()),
+    })  # fmt: skip
+    members = {"jpg": "image", "txt": "text"}
+    shards: list[ShardInfo] = []
+    for number in range(-(-samples // each)):
+        with ShardWriter(folder, "train", number, members=members, keyed=True) as shard:
+            shard.write(batch.slice(number * each, each))
+        shards.append(shard.info)
+    index = make_index("webdataset", each, 1, shards, features=features_of(batch.schema, members, True), about={"recipe": "test"})
+    write_index(folder, index)
+    return index
+
+
+@pytest.fixture(scope="session")
+def write_pairs() -> Callable[..., Index]:
+    return _write_pairs
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
+import json
 import re
+import tarfile
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -44,7 +47,10 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "out" / "demo" / "shards"
 
 
-@pytest.mark.parametrize("title", ["webdataset", "Hugging Face datasets", "Parquet", "JSON Lines"])
+@pytest.mark.parametrize("title", [
+    "webdataset", "Hugging Face datasets", "Parquet", "JSON Lines", "Image–text pairs", "Image–text pairs with datasets",
+    "open_clip", "img2dataset's tools",
+])
 def test_a_loader_is_ten_lines(title: str) -> None:
     assert len([line for line in block(title).splitlines() if line.strip()]) <= 10
 
@@ -104,6 +110,90 @@ def test_tables_are_read_in_order(
 ) -> None:
     write_output(here / name, format, train=25, validation=0)
     assert [sample[0] for sample in run(title)] == make_samples(25).column("text").to_pylist()
+
+
+@pytest.fixture
+def pairs(here: Path) -> Path:
+    return here.parents[1] / "demo-images" / "shards" / "pairs"
+
+
+def is_of(image: Any, caption: str) -> bool:
+    """Whether an image is the one of its caption (`conftest._write_pairs`); JPEG leaves colours a little off."""
+    i = int(caption.removeprefix("image "))
+    seen = image.convert("RGB").getpixel((5, 5))
+    return all(abs(one - wanted) <= 3 for one, wanted in zip(seen, (i, 2 * i, 3 * i), strict=True))
+
+
+@pytest.mark.parametrize(("nodes", "workers"), [(1, 1), (2, 3), (4, 4)])
+def test_each_pair_comes_once_an_epoch(
+    pairs: Path, monkeypatch: pytest.MonkeyPatch, nodes: int, workers: int, write_pairs: WriteOutput
+) -> None:
+    pytest.importorskip("webdataset")
+    write_pairs(pairs)
+    seen: list[tuple[Any, ...]] = []
+    for node in range(nodes):
+        for worker in range(workers):
+            for name, value in (("RANK", node), ("WORLD_SIZE", nodes), ("WORKER", worker), ("NUM_WORKERS", workers)):
+                monkeypatch.setenv(name, str(value))
+            seen += run("Image–text pairs")
+    assert Counter(caption for _, caption in seen) == Counter(f"image {i}" for i in range(65))
+    assert all(is_of(image, caption) for image, caption in seen)
+
+
+def test_datasets_reads_pairs(pairs: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, write_pairs: WriteOutput) -> None:
+    datasets = pytest.importorskip("datasets")
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
+    write_pairs(pairs, 12, 5)
+    seen = run("Image–text pairs with datasets")
+    assert [caption for _, caption in seen] == [f"image {i}" for i in range(12)]
+    assert all(is_of(image, caption) for image, caption in seen)
+
+
+def test_the_sidecar_is_as_img2dataset_has_it(pairs: Path, write_pairs: WriteOutput) -> None:
+    """The same rows and keys as the members of the tar, which `clip-retrieval` joins them by."""
+    write_pairs(pairs, 12, 5)
+    seen = run("img2dataset's tools")
+    assert [row[2:] for row in seen] == [(f"image {i}", 32, 24, "success") for i in range(12)]
+    keys: list[str] = []
+    for path in sorted(pairs.glob("*.tar")):
+        with tarfile.open(path) as tar:
+            for member in tar:
+                key, _, extension = member.name.partition(".")
+                keys += [key] * (extension == "jpg")
+                if extension == "json":
+                    file = tar.extractfile(member)
+                    assert file is not None
+                    assert json.load(file)["key"] == key
+    assert [row[0] for row in seen] == keys
+
+
+def test_open_clip_is_told_how_many_samples_there_are(
+    pairs: Path, write_pairs: WriteOutput, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_pairs(pairs)
+    run("open_clip")
+    assert sum(json.loads((pairs / "sizes.json").read_text()).values()) == 65
+    assert "train-{000000..000006}.tar" in capsys.readouterr().out
+
+
+@pytest.mark.models
+def test_open_clip_loads_pairs(pairs: Path, write_pairs: WriteOutput, capsys: pytest.CaptureFixture[str]) -> None:
+    """With open_clip's own loader, in an environment that has torch: `pip install open-clip-torch torchvision`."""
+    data = pytest.importorskip("open_clip_train.data")
+    import numpy as np
+
+    write_pairs(pairs)
+    run("open_clip")
+    urls = capsys.readouterr().out.split()[1]
+    assert data.get_dataset_size(urls) == (65, 7)
+    told = argparse.Namespace(
+        train_data=urls, train_data_upsampling_factors=None, train_num_samples=65, val_data=None, val_num_samples=None,
+        dataset_resampled=False, seed=0, batch_size=5, workers=1, world_size=1,
+    )  # fmt: skip
+    loader = data.get_wds_dataset(told, np.asarray, True, tokenizer=lambda caption: int(caption.removeprefix("image ")))
+    seen = [int(number) for _, numbers in loader.dataloader for number in numbers]
+    assert sorted(set(seen)) == list(range(65))
 
 
 def test_features_name_types_as_the_json_has_them() -> None:

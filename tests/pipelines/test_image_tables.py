@@ -1,0 +1,223 @@
+"""Tables of images as input: rows become references and pairs in shards, with their further columns, and digests are asked."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import shutil
+import tarfile
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import core.images
+import web2shards
+from core.errors import InputError, RecipeError
+from pipelines import images_fetched, map_pass
+from pipelines.plan import compile_plan
+from pipelines.recipe import Recipe, load_recipe
+from pipelines.verify import verify
+
+from .image_runs import picture, rows
+from .runs import hashes, small_run
+from .test_images_fetched import Server
+
+RECIPE = """
+name: pairs
+input:
+  table:
+    path: {path}
+    url: URL
+    caption: TEXT
+    columns: {{similarity: number, LICENSE: text, n: integer, ok: boolean}}
+    verify_hash: [MD5, md5]
+documents:
+  score: [text]
+  keep: ["text.characters >= 5", "table.similarity >= 0.3"]
+images:
+  fetch: {{retries: 0, host_interval_seconds: 0, open_networks: 127.0.0.0/8, ports: [], robots: false}}
+output:
+  pairs: {{from: images, samples: 4, resize: {{size: 32}}}}
+"""
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with Server() as found:
+        threading.Thread(target=found.serve_forever, daemon=True).start()
+        found.answers = {f"/{i}.jpg": (200, picture(i)) for i in range(8)}
+        yield found
+        found.shutdown()
+
+
+def table(server: Server) -> list[dict[str, Any]]:
+    """Eight images, the first twice; the third's caption is short, the fourth's score low, the fifth's digest another's."""
+    found: list[dict[str, Any]] = [
+        {"URL": server.url(f"/{i}.jpg"), "TEXT": f"caption {i}", "similarity": 0.3 + i / 100, "LICENSE": "?" if i % 2 else None,
+         "n": i, "ok": i % 2 == 0, "MD5": hashlib.md5(picture(i)).hexdigest()}
+        for i in range(8)
+    ]  # fmt: skip
+    found[2]["TEXT"], found[3]["similarity"], found[4]["MD5"] = "no", 0.1, "0" * 32
+    found[5]["MD5"] = None
+    return [*found, {**found[0], "TEXT": "the first again"}, {**found[1], "URL": None}, {**found[1], "URL": "ftp://a.example/x.jpg"}]
+
+
+def write(path: Path, values: Sequence[Mapping[str, Any]]) -> Path:
+    names = list(values[0])
+    if path.suffix == ".parquet":
+        pq.write_table(pa.Table.from_pylist(list(values)), path, row_group_size=3)
+    elif path.suffix == ".jsonl":
+        path.write_text("".join(json.dumps(row) + "\n" for row in values))
+    else:
+        with path.open("w", newline="") as file:
+            writer = csv.DictWriter(file, names, delimiter="\t" if path.suffix == ".tsv" else ",")
+            writer.writeheader()
+            writer.writerows(values)
+    return path
+
+
+def recipe(path: Path, *settings: str) -> Recipe:
+    return load_recipe(RECIPE.format(path=path), settings)
+
+
+def samples(out: Path) -> dict[str, tuple[bytes, str, dict[str, Any]]]:
+    """Image, caption and metadata of the samples, by the file name in their address."""
+    members: dict[str, dict[str, bytes]] = {}
+    for path in sorted((out / "shards" / "pairs").glob("*.tar")):
+        with tarfile.open(path) as tar:
+            for member in tar:
+                key, _, extension = member.name.partition(".")
+                file = tar.extractfile(member)
+                assert file is not None
+                members.setdefault(key, {})[extension] = file.read()
+    found = {key: (one["jpg"], one["txt"].decode(), json.loads(one["json"])) for key, one in members.items()}
+    return {told["url"].rpartition("/")[2]: (image, text, told) for image, text, told in found.values()}
+
+
+@pytest.mark.parametrize("name", ["t.parquet", "t.csv", "t.tsv", "t.jsonl"])
+def test_a_table_becomes_pairs(server: Server, tmp_path: Path, name: str) -> None:
+    out = tmp_path / "out"
+    made = recipe(write(tmp_path / name, table(server)))
+    result = small_run(out, made)
+    found = {url.rpartition("/")[2]: row for url, row in rows(out, "reached", "fetched", "fate").items()}
+    assert {name: row["fate.reason"] for name, row in found.items()} == {
+        "0.jpg": "", "1.jpg": "", "2.jpg": "document", "3.jpg": "document", "4.jpg": "hash_mismatch", "5.jpg": "", "6.jpg": "",
+        "7.jpg": "",
+    }  # fmt: skip
+    assert set(server.asked) == {f"/{i}.jpg" for i in (0, 1, 4, 5, 6, 7)}  # nothing is asked that the rules dropped
+    pairs = samples(out)
+    assert set(pairs) == {f"{i}.jpg" for i in (0, 1, 5, 6, 7)}
+    for i in (1, 5, 6, 7):
+        _, text, told = pairs[f"{i}.jpg"]
+        assert text == told["caption"] == f"caption {i}"
+        values = (told["similarity"], told["LICENSE"] or None, told["n"], told["ok"])  # a CSV has no null texts
+        assert values == (pytest.approx(0.3 + i / 100), "?" if i % 2 else None, i, i % 2 == 0)
+        assert told["sha256"] == hashlib.sha256(picture(i)).hexdigest()
+    assert [c["text"] for c in found["0.jpg"]["image.captions"]] == ["caption 0", "the first again"]
+    reasons = next(t for t in result.stats["tables"] if t["name"] == "documents")["reasons"]
+    assert (reasons["text_characters"], reasons["table_similarity"]) == (1, 1)
+    assert web2shards.open(out).records.to_table(["record.reason"]).to_pylist().count({"record.reason": "no_address"}) == 1
+    references = web2shards.open(out).references.to_table().to_pylist()
+    assert {r["reference.url"]: r["reference.reason"] for r in references if r["reference.reason"]} == {
+        "ftp://a.example/x.jpg": "scheme"
+    }
+    verify(str(out))
+
+    server.asked.clear()
+    before = hashes(out, "shards", "images", "documents")
+    assert not small_run(out, made).passes
+    assert hashes(out, "shards", "images", "documents") == before
+
+
+def test_how_a_table_is_cut_changes_no_byte(server: Server, tmp_path: Path) -> None:
+    values = table(server)
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    small_run(whole, recipe(write(tmp_path / "t.jsonl", values)))
+    folder = tmp_path / "several"
+    folder.mkdir()
+    for i in range(0, len(values), 2):
+        write(folder / f"{i:02d}.jsonl", values[i : i + 2])
+    small_run(cut, recipe(folder / "*.jsonl"))
+    assert hashes(whole, "shards") == hashes(cut, "shards")
+
+
+def test_each_image_is_made_once_and_to_the_same_bytes(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it comes; or by the pass that scores, where it was there already; or when samples are written."""
+    server.answers["/7.jpg"] = (200, picture(7)[:1500])  # its header is whole, its pixels are not
+    path = write(tmp_path / "t.jsonl", table(server))
+    calls: list[int] = []
+    convert = core.images.convert
+
+    def counted(data: bytes, *args: Any, **options: Any) -> Any:
+        calls.append(len(data))
+        return convert(data, *args, **options)
+
+    monkeypatch.setattr(core.images, "convert", counted)
+    made = recipe(path, "input.table.verify_hash=null")
+    small_run(tmp_path / "fetch", made)
+    assert len(calls) == 7  # and the damaged one again, to see what is wrong with it
+    fates = {url.rpartition("/")[2]: row["fate.reason"] for url, row in rows(tmp_path / "fetch", "fate").items()}
+    assert fates["7.jpg"] == "truncated"
+
+    shutil.copytree(tmp_path / "fetch", tmp_path / "score")
+    for folder in ("images/readable", "images/fate", "shards"):
+        shutil.rmtree(tmp_path / "score" / folder)
+    calls.clear()
+    small_run(tmp_path / "score", made)
+    assert len(calls) == 6
+    monkeypatch.setattr(images_fetched, "output_to_make", lambda *_: None)
+    monkeypatch.setattr(map_pass, "output_to_make", lambda *_: None)
+    calls.clear()
+    small_run(tmp_path / "write", made)
+    assert len(calls) == 5
+    assert hashes(tmp_path / "fetch", "shards") == hashes(tmp_path / "score", "shards") == hashes(tmp_path / "write", "shards")
+
+
+def test_images_without_captions(server: Server, tmp_path: Path) -> None:
+    path = write(tmp_path / "t.csv", [{"url": server.url(f"/{i}.jpg")} for i in range(3)])
+    text = f"name: bare\ninput: {{table: {{path: {path}, caption: ''}}}}\n" + RECIPE[RECIPE.index("images:") :].format()
+    out = tmp_path / "out"
+    small_run(out, load_recipe(text))
+    assert {name: caption for name, (_, caption, _) in samples(out).items()} == {f"{i}.jpg": "" for i in range(3)}
+
+
+def test_what_is_wrong_with_a_table_is_said(tmp_path: Path) -> None:
+    path = write(tmp_path / "t.csv", [{"URL": "http://a.example/x.jpg", "similarity": 1}])
+    with pytest.raises(InputError, match="has no column 'TEXT'"):
+        small_run(tmp_path / "out", recipe(path))
+    with pytest.raises(InputError, match=r"(?s)has no column 'MD5'.*verify_hash"):
+        small_run(tmp_path / "out2", recipe(path, "input.table.caption=URL"))
+    with pytest.raises(InputError, match=r"(?s)which of them holds the images' addresses.*url: URL"):
+        small_run(tmp_path / "out3", recipe(path, "input.table.url=link"))
+    with pytest.raises(RecipeError, match="samples have another `sha256`"):
+        recipe(path, "input.table.columns={sha256: text}")
+    with pytest.raises(RecipeError, match="edits the texts of rows"):
+        recipe(path, "documents.score=[text, language, pii]")
+    with pytest.raises(RecipeError, match="the rows of the input are images"):
+        recipe(path, "output.pairs.from=documents", "output.pairs.resize=null")
+    with pytest.raises(RecipeError, match="is said of tables of images"):
+        load_recipe("name: a\ninput: {table: {path: a.csv, columns: {a: text}}}\ndocuments: {score: [text]}\n")
+
+
+def test_a_recipe_reads_back_as_it_is(tmp_path: Path) -> None:
+    made = recipe(tmp_path / "t.csv")
+    assert load_recipe(json.dumps(made.canonical(), indent=1)) == made
+    (table,) = (use for use in compile_plan(made).layers if use.name == "table")
+    assert table.schema.field("similarity").type == pa.float64()
+
+
+def test_img2dataset_may_fetch(server: Server, tmp_path: Path) -> None:
+    """The same shards, but for how the images came."""
+    pytest.importorskip("img2dataset")
+    path = write(tmp_path / "t.parquet", table(server))
+    small_run(tmp_path / "own", recipe(path))
+    small_run(tmp_path / "theirs", recipe(path, "images.fetch.engine=img2dataset"))
+    assert hashes(tmp_path / "own", "shards/pairs") == hashes(tmp_path / "theirs", "shards/pairs")
+    fates = [{url: row["fate.reason"] for url, row in rows(tmp_path / name, "fate").items()} for name in ("own", "theirs")]
+    assert fates[0] == fates[1]
