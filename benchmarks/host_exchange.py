@@ -65,7 +65,7 @@ def main() -> None:
     result = {
         **began, "references": stats["references"]["total"], "images": images["total"], "workers": WORKERS,
         "seconds": seconds["gather images"], "seconds_by_pass": seconds, "peak_pss_mb": usage.peak_pss_mb,
-        "wall_seconds": usage.wall_seconds, "versions": versions(("apache-beam", "numpy", "pyarrow")),
+        "peak_at_seconds": usage.peak_at_seconds, "peak_by_process": usage.peak_by_process, "wall_seconds": usage.wall_seconds, "versions": versions(("apache-beam", "numpy", "pyarrow")),
     }  # fmt: skip
     save("host_exchange", result)
     print({name: result[name] for name in ("references", "images", "seconds", "peak_pss_mb", "seconds_by_pass")})

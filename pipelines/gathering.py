@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from typing import Any
 
 import numpy as np
@@ -97,12 +98,13 @@ class _Seen:
     captions: dict[tuple[int, str], tuple[int, bytes, bool]] = field(default_factory=dict[tuple[int, str], tuple[int, bytes, bool]])
     #: Of the record that holds it: its date, file, offset and length.
     record: tuple[str, str, int, int] | None = None
-    #: What a table has beside of it, and the digest that it says its bytes have: the smallest that is said.
-    extra: str | None = None
+    #: What a table has beside of it, with the row that has it, and the digest that it says its bytes have: the smallest.
+    extra: tuple[str, bytes] | None = None
     expected: str | None = None
 
-    def tell(self, extra: str | None, expected: str | None) -> None:
-        self.extra = min((one for one in (self.extra, extra) if one is not None), default=None)
+    def tell(self, extra: str | None, document: bytes | None, expected: str | None) -> None:
+        told = None if extra is None or document is None else (extra, document)
+        self.extra = min((one for one in (self.extra, told) if one is not None), default=None)
         self.expected = min((one for one in (self.expected, expected) if one is not None), default=None)
 
     def say(self, kind: int, text: str, count: int, document: bytes, kept: bool) -> None:
@@ -124,13 +126,20 @@ def collect(context: Context, args: Json) -> Json:
     for number, (part, _) in enumerate(source.of_parts):
         seen = _of_part(context, part)
         references += sum(one.count for one in seen.values())
-        batch = pa.RecordBatch.from_pylist([
-            *_items(seen, context.recipe.captions.most * SENT, groups), *_records(context, part, groups)
-        ], schema=ITEMS)  # fmt: skip
+        batch = _packed(chain(_items(seen, context.recipe.captions.most * SENT, groups), _records(context, part, groups)))
+        del seen
         batch = batch.take(pa.array(np.argsort(batch.column("key").to_numpy(), kind="stable")))
         chunks = chunks_by(batch, partition_of(batch.column("key").to_numpy(), groups), groups // receivers)
         emit += send(context, f"images-{ordinal:08d}-{number:06d}", ["images"], chunks, ITEMS)
     return {"rows": references, "emit": emit}
+
+
+def _packed(items: Iterator[Json]) -> pa.RecordBatch:
+    """Items as one batch (ITEMS); few of them are rows of Python at a time."""
+    some = [pa.RecordBatch.from_pylist([], schema=ITEMS)]
+    while rows := list(islice(items, _ROWS)):
+        some.append(pa.RecordBatch.from_pylist(rows, schema=ITEMS))
+    return pa.concat_batches(some)
 
 
 def _of_part(context: Context, part: str) -> dict[str, _Seen]:
@@ -158,7 +167,7 @@ def _of_part(context: Context, part: str) -> dict[str, _Seen]:
                 is_kept = document in kept
                 one.count += 1
                 one.kept |= is_kept
-                one.tell(extra, expected)
+                one.tell(extra, document, expected)
                 for kind, column in enumerate(texts):
                     text = (column[row] or "").strip()[:MOST_CHARACTERS]
                     if text:
@@ -171,7 +180,9 @@ def _of_part(context: Context, part: str) -> dict[str, _Seen]:
 def _items(seen: Mapping[str, _Seen], most: int, groups: int) -> Iterator[Json]:
     for url, one in seen.items():
         common = {"key": _key(url, groups), "url": url}
-        yield {**common, "kind": _SHOWN, "count": one.count, "kept": one.kept, "extra": one.extra, "expected": one.expected}
+        extra, document = one.extra or (None, None)
+        told = {"extra": extra, "document_id": document, "expected": one.expected}
+        yield {**common, "kind": _SHOWN, "count": one.count, "kept": one.kept, **told}
         for kind, text, count, document, kept in one.best(most):
             yield {**common, "kind": kind, "text": text, "document_id": document, "count": count, "kept": kept}
 
@@ -257,7 +268,7 @@ def _merged(context: Context, batches: Iterable[pa.RecordBatch]) -> dict[str, _S
         if row["kind"] == _SHOWN:
             one.count += row["count"]
             one.kept |= row["kept"]
-            one.tell(row["extra"], row["expected"])
+            one.tell(row["extra"], row["document_id"], row["expected"])
         elif row["kind"] == _RECORD:
             date = row["date"].isoformat() if row["date"] else _NO_DATE
             record = date, row["warc"], row["offset"], row["length"]
@@ -281,9 +292,10 @@ def _write_part(context: Context, part: str, seen: Mapping[str, _Seen], method: 
     for (url, one), removed in zip(images, gone, strict=True):
         captions = [] if removed else one.best(most)
         _, warc, offset, length = (None if removed else one.record) or ("", None, None, None)
+        extra, document_id = (None if removed else one.extra) or (None, None)
         rows.append({
             "url": url, "references": min(one.count, np.iinfo(np.int32).max), "warc": warc, "offset": offset, "length": length,
-            "extra": None if removed else one.extra, "expected": one.expected,
+            "extra": extra, "document_id": document_id, "expected": one.expected,
             "captions": [
                 {"text": text, "kind": kinds[kind], "document_id": document, "count": min(count, np.iinfo(np.int32).max)}
                 for kind, text, count, document, _ in captions

@@ -24,6 +24,7 @@ IMAGE_SCHEMA = pa.schema([
     column("references", pa.int32(), "how often pages show it", low=1, high=100),
     column("captions", CAPTIONS, "what pages say of it: distinct texts by kind, the commonest first, with a page and how often"),
     column("extra", pa.string(), "further columns of its row in a table, as a JSON object; of several rows the smallest"),
+    column("document_id", ID_TYPE, "that row"),
     column("expected", pa.string(), "the digest that a table says its bytes have, `sha256:…`"),
     column("warc", pa.string(), "the file of the input that holds the image; null if none does"),
     column("offset", pa.int64(), "where its record begins in that file", unit="bytes"),

@@ -30,10 +30,10 @@ from pipelines.tables import BYTES, CAPTION, DECODED, DOCUMENTS, IMAGES, Table
 from reports.statistics import VERSION as STATISTICS_VERSION
 
 #: Bumped when reading an input gives other records or documents; and when pages give other references.
-INGEST_VERSION = 4
+INGEST_VERSION = 5
 REFERENCES_VERSION = 2
 #: Bumped when references give other images, and when what is known of a fetched image changes.
-IMAGES_VERSION = 2
+IMAGES_VERSION = 3
 FETCHED_VERSION = 1
 #: Columns that are not stored: derived while reading.
 EDITED = "text.edited"

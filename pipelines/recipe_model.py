@@ -28,7 +28,7 @@ SHOWN = 20
 COLUMN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 _TAKEN = frozenset({
     "key", "id", "url", "caption", "status", "error_message", "width", "height", "original_width", "original_height", "sha256",
-    "exif", "error", "text", "image",
+    "exif", "error", "text", "image", "captions_alternate",
 })  # fmt: skip
 
 

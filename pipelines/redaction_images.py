@@ -26,6 +26,10 @@ from pipelines.store import Store
 
 Bools = npt.NDArray[np.bool_]
 TABLE, FIRST = "images", "image"
+#: What the first layer says of an image beside its captions.
+_TOLD = ("extra", "document_id", "warc", "offset", "length")
+#: Layers that are deleted where something is to go, and made anew.
+_ANEW = (REACHED, FATE, IDENTITY, DUPLICATES)
 
 
 def redact_images(store: Store, removals: Removals, documents: pa.Array) -> tuple[list[bytes], int]:
@@ -47,17 +51,17 @@ def redact_images(store: Store, removals: Removals, documents: pa.Array) -> tupl
             continue
         ids, urls = (image.column(name).combine_chunks() for name in ("id", "url"))
         gone = removals.mask(ids, urls)
-        said = _rows_that_say(image.column("captions").combine_chunks(), documents)
+        said = _rows_that_say(image, documents)
         lost += [id for id, hit in zip(ids.to_pylist(), gone | said, strict=True) if hit]
-        if (gone | said).any() and not _is_clean(image, gone, said):
+        if (gone | said).any() and not _is_clean(store, path.stem, image, gone, said):
             work.append(_Part(path.stem, gone))
     files += _clean_bytes(store, work)
     for part in work:
         store.check_lease()
-        files += _delete(store, part.name, [REACHED, FATE, IDENTITY, DUPLICATES])
+        files += _delete(store, part.name, _ANEW)
         store.path("statistics", TABLE, f"{part.name}.json").unlink(missing_ok=True)
         for layer in _layers(store):
-            if layer not in (FIRST, FETCHED, REACHED, FATE, IDENTITY, DUPLICATES):
+            if layer not in (FIRST, FETCHED, *_ANEW):
                 files += _rewrite(store, layer, part, {})
         files += _rewrite_first(store, part, documents)
     return lost, files
@@ -83,21 +87,43 @@ def _delete(store: Store, part: str, layers: Collection[str]) -> int:
     return len(there)
 
 
-def _rows_that_say(captions: pa.Array, documents: pa.Array) -> Bools:
-    """The images that have a caption of one of these pages."""
+def _rows_that_say(image: pa.Table, documents: pa.Array) -> Bools:
+    """The images that have a caption, or further columns, of one of these pages or rows."""
+    captions = image.column("captions").combine_chunks()
     found = np.zeros(len(captions), bool)
+    if "document_id" in image.column_names:  # those of earlier versions have none
+        found |= pc.is_in(image.column("document_id"), value_set=documents).to_numpy()
     flat = pc.struct_field(captions.flatten(), "document_id")
     rows = np.asarray(pc.list_parent_indices(captions))
     found[rows[np.asarray(pc.is_in(flat, value_set=documents))]] = True
     return found
 
 
-def _is_clean(image: pa.Table, gone: Bools, said: Bools) -> bool:
-    """Whether only removed images are meant, and they are blank already."""
-    lengths = pc.list_value_length(image.column("captions").combine_chunks()).fill_null(0).to_numpy(zero_copy_only=False)
-    return not (said & ~gone).any() and not lengths[gone].any() and image.column("warc").combine_chunks().filter(
-        pa.array(gone)
-    ).null_count == int(gone.sum())  # fmt: skip
+def _is_clean(store: Store, part: str, image: pa.Table, gone: Bools, said: Bools) -> bool:
+    """Whether only removed images are meant, and they are blank already. (Of one without a caption, of the web, the first layer
+    was blank from the beginning.)"""
+    if (said & ~gone).any():
+        return False
+    removed = image.filter(pa.array(gone))
+    lengths = pc.list_value_length(removed.column("captions")).fill_null(0).to_numpy()
+    if lengths.any() or any(removed.column(name).null_count < len(removed) for name in _TOLD if name in removed.column_names):
+        return False
+    return all(_is_blank(store, layer, part, gone) for layer in _layers(store) if layer not in (FIRST, *_ANEW))
+
+
+def _is_blank(store: Store, layer: str, part: str, gone: Bools) -> bool:
+    """Whether a layer knows nothing of the removed rows."""
+    path = layer_path(store, TABLE, layer, part)
+    if not path.exists():
+        return True
+    try:
+        table = read_layer(path)
+    except StorageError:
+        return False
+    if len(table) != len(gone):
+        return False
+    removed = table.filter(pa.array(gone))
+    return all(removed.column(f.name).null_count == len(removed) for f in table.schema if f.name not in (ID.name, SCORED.name))
 
 
 def _rewrite_first(store: Store, part: _Part, documents: pa.Array) -> int:
@@ -110,8 +136,10 @@ def _rewrite_first(store: Store, part: _Part, documents: pa.Array) -> int:
     rows = image.to_pylist()
     for row, removed in zip(rows, part.gone, strict=True):
         if removed:
-            row |= {"captions": [], "extra": None, "warc": None, "offset": None, "length": None}
+            row |= {"captions": [], **dict.fromkeys(_TOLD)}
         else:
+            if row.get("document_id") in out:
+                row |= {"extra": None, "document_id": None}
             row["captions"] = [caption for caption in row["captions"] if caption["document_id"] not in out]
     schema = pa.schema([f for f in image.schema if f.name != ID.name])
     with LayerWriter(store, TABLE, FIRST, part.name, schema) as writer:

@@ -19,9 +19,12 @@ import pytest
 import core.images
 import web2shards
 from core.errors import InputError, RecipeError
-from pipelines import images_fetched, map_pass
+from pipelines import gathering, images_fetched, map_pass
+from pipelines.lease import Lease
 from pipelines.plan import compile_plan
 from pipelines.recipe import Recipe, load_recipe
+from pipelines.redaction import settle
+from pipelines.removal import Takedown, add_takedowns
 from pipelines.verify import verify
 
 from .image_runs import picture, rows
@@ -177,6 +180,66 @@ def test_each_image_is_made_once_and_to_the_same_bytes(server: Server, tmp_path:
     small_run(tmp_path / "write", made)
     assert len(calls) == 5
     assert hashes(tmp_path / "fetch", "shards") == hashes(tmp_path / "score", "shards") == hashes(tmp_path / "write", "shards")
+
+
+def test_captions_are_edited_and_duplicates_bring_theirs(server: Server, tmp_path: Path) -> None:
+    """A caption of a row is that of its image: scorers of `images` edit it, and the sample of a cluster has the others' beside the
+    further columns of its own row."""
+    values = table(server)[5:8]
+    server.answers["/7.jpg"] = server.answers["/6.jpg"]
+    values[1]["TEXT"], values[2]["TEXT"] = "write to jane.doe@example.org", "or to john.doe@example.org"
+    values[2]["MD5"] = None
+    made = recipe(
+        write(tmp_path / "t.jsonl", values), "images.score=[pii: {regions: []}, perceptual: {}]", "images.keep=[duplicates.kept]"
+    )
+    small_run(tmp_path / "out", made)
+    pairs = samples(tmp_path / "out")
+    assert set(pairs) in ({"5.jpg", "6.jpg"}, {"5.jpg", "7.jpg"})
+    (kept,) = set(pairs) - {"5.jpg"}
+    _, text, told = pairs[kept]
+    (other,) = told["captions_alternate"]
+    assert text == told["caption"]
+    assert {text.partition(" ")[0], other.partition(" ")[0]} == {"write", "or"}
+    assert "doe" not in text + other
+    assert told["n"] == int(kept[0])
+    assert pairs["5.jpg"][2]["captions_alternate"] == []
+
+
+def test_further_columns_are_carried_as_groups_grow(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    values = table(server)
+    path = write(tmp_path / "t.jsonl", values)
+    small_run(tmp_path / "out", recipe(path))
+    before = samples(tmp_path / "out")
+    monkeypatch.setattr(gathering, "PART_ROWS", 2)
+    monkeypatch.setattr(images_fetched, "OPEN_PARTS", 2)
+    write(path, [*values, {**values[0], "URL": server.url("/new.jpg"), "TEXT": "not there"}])
+    server.asked.clear()
+    small_run(tmp_path / "out", recipe(path))
+    assert set(server.asked) == {"/new.jpg"}  # what was got is carried over, what the digest denied too
+    assert len(list((tmp_path / "out/images/image").iterdir())) > 3
+    assert samples(tmp_path / "out") == before
+    verify(str(tmp_path / "out"))
+
+
+def test_a_takedown_leaves_nothing_of_a_row(server: Server, tmp_path: Path) -> None:
+    """Neither its further columns, where another row has its image too, nor bytes of an image without a caption."""
+    path, out = tmp_path / "t.jsonl", tmp_path / "out"
+    first = {"URL": server.url("/0.jpg"), "TEXT": "", "secret": "a first secret"}
+    write(path, [first, {**first, "TEXT": "another", "secret": "bees"}, {**first, "URL": server.url("/1.jpg"), "secret": "cats"}])
+    settings = ("input.table.columns={secret: text}", "input.table.verify_hash=null", "documents.keep=[]")
+    small_run(out, recipe(path, *settings))
+    assert samples(out)["0.jpg"][2]["secret"] == "a first secret"
+    documents = web2shards.open(out).documents.to_table(["id", "table.secret"]).to_pylist()
+    (row,) = (document["id"].hex() for document in documents if document["table.secret"] == "a first secret")
+    with Lease(str(out)) as lease:
+        add_takedowns(lease.store, [Takedown("id", row), Takedown.of("url", server.url("/1.jpg"))])
+        settle(lease.store)
+    extra = {url.rpartition("/")[2]: row["image.extra"] for url, row in rows(out).items()}
+    assert extra == {"0.jpg": None, "1.jpg": None}
+    assert not any(picture(1) in path.read_bytes() for path in (out / "images/segments").iterdir())
+    small_run(out, recipe(path, *settings))
+    (pair,) = samples(out).values()
+    assert (pair[1], pair[2]["secret"]) == ("another", "bees")
 
 
 def test_images_without_captions(server: Server, tmp_path: Path) -> None:
