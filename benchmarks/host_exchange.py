@@ -64,11 +64,11 @@ def main() -> None:
     images = next(table for table in stats["tables"] if table["name"] == "images")
     result = {
         **began, "references": stats["references"]["total"], "images": images["total"], "workers": WORKERS,
-        "seconds": seconds["gather images"], "seconds_by_pass": seconds, "peak_pss_mb": usage.peak_pss_mb,
-        "peak_at_seconds": usage.peak_at_seconds, "peak_by_process": usage.peak_by_process, "wall_seconds": usage.wall_seconds, "versions": versions(("apache-beam", "numpy", "pyarrow")),
-    }  # fmt: skip
+        "seconds": seconds["gather images"], "seconds_by_pass": seconds, **usage.json(),
+        "versions": versions(("apache-beam", "numpy", "pyarrow")),
+    }
     save("host_exchange", result)
-    print({name: result[name] for name in ("references", "images", "seconds", "peak_pss_mb", "seconds_by_pass")})
+    print({name: result[name] for name in ("references", "images", "seconds", "peak_pss_mb", "peak_by_process", "seconds_by_pass")})
 
 
 if __name__ == "__main__":
