@@ -19,7 +19,7 @@ import pytest
 import core.images
 import web2shards
 from core.errors import InputError, RecipeError
-from pipelines import gathering, images_fetched, map_pass
+from pipelines import fetched_part, gathering, images_fetched, map_pass
 from pipelines.lease import Lease
 from pipelines.plan import compile_plan
 from pipelines.recipe import Recipe, load_recipe
@@ -174,7 +174,7 @@ def test_each_image_is_made_once_and_to_the_same_bytes(server: Server, tmp_path:
     calls.clear()
     small_run(tmp_path / "score", made)
     assert len(calls) == 6
-    monkeypatch.setattr(images_fetched, "output_to_make", lambda *_: None)
+    monkeypatch.setattr(fetched_part, "output_to_make", lambda *_: None)
     monkeypatch.setattr(map_pass, "output_to_make", lambda *_: None)
     calls.clear()
     small_run(tmp_path / "write", made)

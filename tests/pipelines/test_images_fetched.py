@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ingest.fetching import FetchSettings
-from pipelines import images_fetched
+from pipelines import fetched_part, images_fetched, pulse
 from pipelines.context import Context
 from pipelines.notes import SilentNotes
 from pipelines.pool import Suspect
@@ -118,8 +118,8 @@ def test_a_run_that_was_killed_asks_for_what_is_missing_only(
     server.answers = {f"/{i}.jpg": (200, picture(i)) for i in range(60)}
     made = recipe(crawl(tmp_path / "c.warc.gz", *(server.url(path) for path in server.answers)), "images.fetch.per_host=1")
     out = tmp_path / "out"
-    monkeypatch.setattr(images_fetched, "WRITE_SECONDS", 0.0)
-    take, taken = images_fetched._PartFetch.take, Counter[str]()  # pyright: ignore[reportPrivateUsage]
+    monkeypatch.setattr(fetched_part, "WRITE_SECONDS", 0.0)
+    take, taken = fetched_part.FetchedPart.take, Counter[str]()
 
     def die(self: Any, row: int, outcome: Any) -> None:
         taken["all"] += 1
@@ -127,12 +127,12 @@ def test_a_run_that_was_killed_asks_for_what_is_missing_only(
             raise MemoryError("killed")
         take(self, row, outcome)
 
-    monkeypatch.setattr(images_fetched._PartFetch, "take", die)  # pyright: ignore[reportPrivateUsage]
+    monkeypatch.setattr(fetched_part.FetchedPart, "take", die)
     with pytest.raises(Exception, match="killed"):
         small_run(out, made)
     written = {url for url, row in rows(out, "fetched").items() if row["fetched.status"] == "ok"}
     assert len(written) == 19
-    monkeypatch.setattr(images_fetched._PartFetch, "take", take)  # pyright: ignore[reportPrivateUsage]
+    monkeypatch.setattr(fetched_part.FetchedPart, "take", take)
     server.asked.clear()
     small_run(out, made)
     assert not {server.url(path) for path in server.asked} & written
@@ -152,25 +152,27 @@ class Told(SilentNotes):
 
 def test_a_fetcher_that_is_silent_for_too_long_is_seen_as_stuck(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [1000.0]
-    monkeypatch.setattr(images_fetched.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(pulse.time, "monotonic", lambda: now[0])
     notes = Told()
-    pulse = images_fetched.Pulse(notes, 60)
-    pulse.beat()
+    clock = pulse.Pulse(notes, 60)
+    clock.beat()
     assert not notes.told  # nothing is at hand
-    pulse.waiting("fetched p", 9)
+    clock.waiting("fetched p", 9)
     now[0] += 59
-    pulse.beat()
+    clock.beat()
     assert notes.told == [("fetched p", 0, 9)] * 2
     now[0] += 2
-    pulse.beat()
+    clock.beat()
     assert len(notes.told) == 2  # the clock stands
-    pulse.waiting("fetched p", 9)
-    pulse.beat()
-    pulse.reading("fetched p", 4)
-    pulse.beat()  # who reads an image is not waiting
+    clock.waiting("fetched p", 9)
+    clock.beat()
+    clock.reading("fetched p", 4)
+    clock.beat()  # who reads an image is not waiting
     assert notes.told[2:] == [("fetched p", 0, 9)] * 2 + [("fetched p", 4, 5)]
+    clock.waiting("fetched p", 1)
+    assert notes.told[-1] == ("fetched p", 0, 2)  # which is not the first row, being read
     settings = FetchSettings(retries=1, dns_seconds=1, total_seconds=10, longest_pause_seconds=1, max_retry_after_seconds=5)
-    assert images_fetched.quiet_seconds(settings) == 2 * 2 * (1 + 10 + 30)  # 30: of Crawl-delay
+    assert pulse.quiet_seconds(settings) == 2 * 2 * (1 + 10 + 30)  # 30: of Crawl-delay
 
 
 def test_what_killed_a_worker_is_left(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
