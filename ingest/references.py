@@ -32,13 +32,18 @@ def _short(match: re.Match[str]) -> str:
     return f"&#{match[1]}{number if len(number) < 8 else 'ffffff' if match[1] else '9999999'}{rest}"
 
 
-def with_letters(page: bytes) -> bytes:
+def with_letters(page: bytes | memoryview) -> bytes | memoryview:
     """A page in UTF-8 in which references of letters that are not Latin are those letters, if it has more than a few.
 
     Pages of another age are written so from their first letter to their last; a scanner takes a reference for a sign. Latin
-    words have other letters beside, and the extractor was trained on their references as they stand.
+    words have other letters beside, and the extractor was trained on their references as they stand. A page without them is
+    given back as it is, not a copy.
     """
-    return _REFERENCE.sub(lambda match: _letter(match[0]), page) if page.count(b"&") >= _FEW else page
+    found = _REFERENCE.findall(page)
+    if len(found) < _FEW:
+        return page
+    letters = {reference: letter for reference in set(found) if (letter := _letter(reference)) != reference}
+    return _REFERENCE.sub(lambda match: letters.get(match[0], match[0]), page) if letters else page
 
 
 @lru_cache(maxsize=4096)

@@ -6,7 +6,7 @@ https://html.spec.whatwg.org/multipage/links.html; `<meta name=robots>` as devel
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urldefrag, urljoin
 
 from resiliparse.parse.html import HTMLTree, NodeType  # pyright: ignore[reportMissingImports]
@@ -32,8 +32,7 @@ def links_of(body: bytes, content_type: str, url: str, *, nofollow: bool = True,
     if document is None:
         return []
     base, hrefs = "", list[str]()
-    nodes: Iterable[Any] = document
-    for node in nodes:  # once: a collection by name is searched for anew at each of its items
+    for node in cast("Iterable[Any]", document):  # once: a collection by name is searched for anew at each of its items
         if node.type != NodeType.ELEMENT:
             continue
         if node.tag in ("a", "area"):

@@ -53,7 +53,7 @@ def extract(
     `fast`: with one small model in place of two. `main`: if not, all blocks are kept, without a confidence. `structure`: the
     text is Markdown, with headings, lists, tables and code.
     """
-    data = np.frombuffer(with_letters(data.tobytes()), np.uint8)
+    data = np.frombuffer(with_letters(data.data), np.uint8)
     tables = scan(data)
     count = int(tables.state[at.N_BLOCKS])
     title = _title(data, tables)
