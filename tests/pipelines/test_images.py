@@ -91,8 +91,8 @@ def test_a_plan_foresees_the_images(crawl: Path, tmp_path: Path) -> None:
     made = recipe(crawl, "images.fetch.user_agent=mybot/1.0 (+https://a.example/bot)")
     first = preview(made, options)
     assert {work.name: work.todo for work in first.passes[3:]} == {
-        "gather images": first.parts, "fetch images": 8, "score images": 8, "find duplicates of images": 8,
-        "decide fates of images": 8, "write pairs": 8,
+        "gather images": first.parts, "fetch images": 2, "score images": 2, "find duplicates of images": 2,
+        "decide fates of images": 2, "write pairs": 2,
     }  # fmt: skip
     assert "the rest is asked for as mybot/1.0, 2 at a time of a host" in first.images
     assert [pipeline.passes for pipeline in first.pipelines][2:5] == [("gather images",), ("fetch images",), ("score images",)]
