@@ -37,6 +37,7 @@ def begin_block(first: Int, t: Tables) -> None:
         row[at.B_IMAGES] = s[at.IMAGES]
         row[at.B_LINKS] = s[at.OPEN_LINKS] > 0
         s[at.IN_BLOCK] = 1
+        s[at.BEGUN] += 1
         s[at.LEAD_END] = 0
         if s[at.OPEN_PRES] > 0:
             while s[at.INDENT] > 0:
@@ -88,6 +89,12 @@ def end_word(t: Tables) -> None:
 
 
 @helper
+def block_here(t: Tables) -> Int:
+    """The block that text from here on stands in, by how many begin before it: the open one, or else the next."""
+    return t.state[at.BEGUN] + (t.state[at.IN_BLOCK] == 0)
+
+
+@helper
 def may_say(e: Int, t: Tables) -> Truth:
     """Whether signs in an element may say something: in a cell, also in one paragraph of it, an item, or code."""
     within = 0
@@ -125,8 +132,11 @@ def _keep_block(n: Int, t: Tables) -> None:
     row = t.blocks[n]
     s[at.INDENT] = 0
     if row[at.B_WORDS] > 0:
-        while t.text[s[at.N_TEXT] - 1] <= 32:  # of a <pre>
+        while s[at.N_TEXT] > row[at.B_START] and t.text[s[at.N_TEXT] - 1] <= 32:  # of a <pre>
             s[at.N_TEXT] -= 1
+        if s[at.N_TEXT] == row[at.B_START]:
+            s[at.N_WORDS] = row[at.B_WORD]
+            return
         row[at.B_END] = s[at.N_TEXT]
         row[at.B_WORD_END] = s[at.N_WORDS]
         s[at.N_BLOCKS] = n + 1

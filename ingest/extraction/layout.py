@@ -43,15 +43,15 @@ S_ELEMENT, S_START, S_END = range(3)
 
 #: Where the scanner is: how much of each table is filled, the block and the word that it is in, the page's title, its <base>,
 #: the address of the image that it is shared with (og:image), whether the last tag ended with `/>`, where the text stood when
-#: the last link and the last aside of a heading began, rows of signs and codes, how far a block begins with what is no text of it,
-#: and a hash of the last hreflang.
+#: the last link and the last aside of a heading began and in which block that was (`blocks.block_here`), rows of signs and codes,
+#: how far a block begins with what is no text of it, a hash of the last hreflang, and how many blocks have begun, dropped ones too.
 (
     N_ELEMENTS, N_BLOCKS, N_TEXT, N_WORDS, N_NAMES, DEPTH, OPEN_LINKS, IMAGES, IN_BLOCK, SPACE_DUE, IN_WORD, WORD_HASH,
     WORD_BYTES, WORD_LINKED, WORD_DIGIT, WORD_UPPER, TITLE_START, TITLE_END, META_KIND, META_START, META_END, N_TITLE,
     N_DESCRIPTION, INNER_LINK, OPEN_PRES, INDENT, BASE_START, BASE_END, IMAGE_ROWS, SHARED_START, SHARED_END,
-    SELF_CLOSED, LINK_TEXT, ASIDE_DEPTH, ASIDE_TEXT, ASIDE_BLOCK, N_SIGNS, N_CODES, LEAD_END, LAST_LANGUAGE,
-) = range(40)  # fmt: skip
-STATE_SIZE = 40
+    SELF_CLOSED, LINK_TEXT, LINK_BLOCK, ASIDE_DEPTH, ASIDE_TEXT, ASIDE_BLOCK, N_SIGNS, N_CODES, LEAD_END, LAST_LANGUAGE, BEGUN,
+) = range(42)  # fmt: skip
+STATE_SIZE = 42
 
 #: Browsers stop nesting at 512 elements (Blink, WebKit); past MAX_ELEMENTS and MAX_BLOCKS the text goes on in the last;
 #: images past MAX_IMAGES rows are counted and not described.

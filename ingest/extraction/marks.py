@@ -92,9 +92,9 @@ def drop_mark(t: Tables) -> None:
     """At the end of a link into this page: takes it back if it is a mark alone, as the `¶` that names the section of a heading."""
     s = t.state
     i, n = s[at.LINK_TEXT], s[at.N_TEXT]
-    if s[at.OPEN_LINKS] == 0 or s[at.OPEN_PRES] > 0 or n - i > _LONGEST_MARK or s[at.IN_BLOCK] == 0:
+    if s[at.OPEN_LINKS] == 0 or s[at.OPEN_PRES] > 0 or n - i > _LONGEST_MARK or s[at.LINK_BLOCK] != s[at.BEGUN]:
         return
-    if i >= t.blocks[s[at.N_BLOCKS], at.B_START] and _is_mark(t, i, n):
+    if _is_mark(t, i, n):
         _take(i, t)
 
 
@@ -102,6 +102,6 @@ def drop_mark(t: Tables) -> None:
 def drop_aside(t: Tables) -> None:
     """At the end of an aside of a heading: takes it back, if it stands in one block. Its words are counted still."""
     s = t.state
-    if s[at.ASIDE_BLOCK] == s[at.N_BLOCKS]:
+    if s[at.ASIDE_BLOCK] == s[at.BEGUN]:
         _take(s[at.ASIDE_TEXT], t)
     s[at.ASIDE_DEPTH] = 0

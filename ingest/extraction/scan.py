@@ -15,7 +15,7 @@ from core.kernels import helper
 from ingest.extraction import layout as at
 from ingest.extraction import names as el
 from ingest.extraction.attributes import read_attributes
-from ingest.extraction.blocks import add_ascii, add_character, add_sign, add_space, end_block, end_page
+from ingest.extraction.blocks import add_ascii, add_character, add_sign, add_space, block_here, end_block, end_page
 from ingest.extraction.characters import LETTER, SIGN, SPACE, is_letter, is_space, kind_of
 from ingest.extraction.hints import add_hints, add_meta
 from ingest.extraction.layout import TABLES_TYPE, Tables, new_tables
@@ -54,7 +54,7 @@ def _push(name: Int, e: Int, t: Tables) -> None:
     t.stack[s[at.DEPTH], 1] = name
     s[at.DEPTH] += 1
     if name == el.A:
-        s[at.LINK_TEXT] = s[at.N_TEXT]
+        s[at.LINK_TEXT], s[at.LINK_BLOCK] = s[at.N_TEXT], block_here(t)
         s[at.OPEN_LINKS] += 1
         if s[at.IN_BLOCK] != 0:
             t.blocks[s[at.N_BLOCKS], at.B_LINKS] += 1
@@ -62,7 +62,7 @@ def _push(name: Int, e: Int, t: Tables) -> None:
         s[at.OPEN_PRES] += 1
         s[at.INDENT] = 0
     elif name != 0 and (t.classes[e] == el.ASIDES[0] or t.classes[e] == el.ASIDES[1]):
-        s[at.ASIDE_DEPTH], s[at.ASIDE_TEXT], s[at.ASIDE_BLOCK] = s[at.DEPTH], s[at.N_TEXT], s[at.N_BLOCKS]
+        s[at.ASIDE_DEPTH], s[at.ASIDE_TEXT], s[at.ASIDE_BLOCK] = s[at.DEPTH], s[at.N_TEXT], block_here(t)
 
 
 @helper
@@ -111,10 +111,12 @@ def _tag(data: Bytes, i: Int, flags: npt.NDArray[np.int32], t: Tables) -> Int:
     if name == el.CODED and t.state[at.OPEN_PRES] > 0 and _follows_code(data, start - 1):
         end_block(t)
     close_implied(name, flags, t)
+    if t.state[at.DEPTH] < t.state[at.ASIDE_DEPTH]:
+        drop_aside(t)
     e = _open(name, name_hash, t)
     if name == el.A:
         t.state[at.INNER_LINK] = 0
-    elif name == el.IMG or name == el.SOURCE:
+    elif e >= 0 and (name == el.IMG or name == el.SOURCE):
         _add_image(e, t)
     t.state[at.SELF_CLOSED] = 0
     i = read_attributes(data, i, e, t)
@@ -122,7 +124,7 @@ def _tag(data: Bytes, i: Int, flags: npt.NDArray[np.int32], t: Tables) -> Int:
         add_meta(data, t)
     if own & el.VOID:
         t.state[at.IMAGES] += name == el.IMG
-        t.state[at.IMAGE_ROWS] += name == el.IMG or name == el.SOURCE
+        t.state[at.IMAGE_ROWS] += e >= 0 and (name == el.IMG or name == el.SOURCE)
         return i
     if own & el.FOREIGN and t.state[at.SELF_CLOSED] != 0:
         return i

@@ -13,6 +13,7 @@ from core.characters import Bytes, Int
 from core.kernels import helper
 from ingest.extraction import layout as at
 from ingest.extraction import names as el
+from ingest.extraction.characters import is_space
 from ingest.extraction.layout import Tables
 from ingest.extraction.names import same_name
 
@@ -50,8 +51,13 @@ def skip_content(data: Bytes, i: Int, name: Int, length: Int) -> tuple[Int, Int]
     n = len(data)
     j = i
     while j + 1 + length < n:
-        if data[j] == 60 and data[j + 1] == 47 and same_name(data, j + 2, name, length):
-            end = j + 2 + length
+        end = j + 2 + length
+        if (
+            data[j] == 60
+            and data[j + 1] == 47
+            and same_name(data, j + 2, name, length)
+            and (end == n or data[end] == 62 or data[end] == 47 or is_space(data[end]))
+        ):
             while end < n and data[end] != 62:
                 end += 1
             return j, min(end + 1, n)

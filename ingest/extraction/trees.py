@@ -48,7 +48,7 @@ MASKS_TYPE = types.NamedTuple((types.int32[::1], types.float32[::1], types.int32
 
 
 def check_trees(trees: Trees, n_features: int) -> Trees:
-    """The trees, contiguous, if no walk can leave the arrays and each ends at a leaf; else ValueError."""
+    """The trees, contiguous, if each node but a root is below one of its tree, and each way down ends; else ValueError."""
     parts: list[Any] = [np.ascontiguousarray(part) for part in trees]
     trees = Trees(*parts)
     nodes = len(trees.feature)
@@ -65,6 +65,10 @@ def check_trees(trees: Trees, n_features: int) -> Trees:
     sound &= bool(trees.root[0] == 0 and (np.diff(trees.root) > 0).all())
     first, last = (np.searchsorted(trees.root, which, "right") for which in (np.flatnonzero(~leaf), below + 1))
     sound &= np.array_equal(first, last)  # a node's children are of its tree
+    level = np.zeros(nodes, np.int32)
+    for _ in range(LEAVES if sound else 0):
+        level[below] = level[below + 1] = level[~leaf] + 1
+    sound &= bool((np.maximum.reduceat(level, trees.root) <= trees.depth).all()) if sound else False
     if not sound:
         raise ValueError("trees: a node points outside")
     if int(np.add.reduceat(leaf, trees.root, dtype=np.int64).max()) > LEAVES:

@@ -88,7 +88,7 @@ def test_trees_are_walked_to_their_leaves(n: int) -> None:
     ("field", "index", "value"),
     [
         ("feature", 0, 5), ("feature", 0, -1), ("child", 0, 10**6), ("child", 0, -1), ("root", 0, -1), ("root", 0, 10**6),
-        ("depth", 0, 65), ("value", 0, np.nan), ("child", 0, 3), ("threshold", 0, np.nan), ("root", 1, 2),
+        ("depth", 0, 65), ("depth", 0, 0), ("value", 0, np.nan), ("child", 0, 3), ("threshold", 0, np.nan), ("root", 1, 2),
     ],
 )  # fmt: skip
 def test_unsound_trees_are_refused(field: str, index: int, value: Any) -> None:
