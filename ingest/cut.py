@@ -1,4 +1,4 @@
-"""How much of a page is read: its first characters, up to the last whole tag."""
+"""How much of a page is read: its first characters, without a last tag that would not be whole."""
 
 from __future__ import annotations
 
