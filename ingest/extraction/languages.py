@@ -38,7 +38,8 @@ NAMES = (
 )
 #: What stands beside a language's name (`pt-br`, `Español (España)`) and is none.
 REGIONS = (
-    "br cn tw hk us gb mx hans hant Brasil Brasileiro Portugal España México América Latinoamérica Indonesia Azərbaycan 日本 台灣 香港"
+    "br cn tw hk us gb mx hans hant Brasil Brasileiro Portugal España México América Latinoamérica Indonesia "
+    "Azərbaycan 日本 台灣 香港"
 )
 #: What such a row may be called.
 LABELS = (

@@ -77,7 +77,8 @@ def links(texts: tuple[str, ...], *, marked: bool) -> list[str]:
         "<p>Sprachen: <a href=x title=English>en</a> | <a href=y hreflang=fr>fr</a></p>",
         f"<p>Available Languages: {' | '.join(links(('de', 'en', 'es', 'fr', 'ja', 'ko', 'pt-br', 'tr'), marked=False))}</p>",
         f"<div><h2>Choose your language</h2><ul><li>{'<li>'.join(links(('it', 'es', 'no', 'id'), marked=False))}</ul></div>",
-        "<ul><li>English<li><a href=x>Portugu\u00eas (Brasil)</a><li><a href=y>Espa\u00f1ol (Espa\u00f1a)</a><li><a href=z>it</a></ul>",
+        "<ul><li>English<li><a href=x>Portugu\u00eas (Brasil)</a><li><a href=y>Espa\u00f1ol (Espa\u00f1a)</a>"
+        "<li><a href=z>it</a></ul>",
     ],
 )
 def test_rows_that_name_languages_are_left_out(row: str) -> None:
