@@ -6,6 +6,7 @@ The signs and words are the project's own; `rule_parser` has the grammar.
 from __future__ import annotations
 
 import re
+import string
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -61,7 +62,7 @@ def tokens(text: str) -> list[Token]:
     while not found or found[-1].kind != "end":
         match = TOKEN.match(text, place)
         if match is None:
-            _no_token(text, place + len(text[place:]) - len(text[place:].lstrip()))
+            _no_token(text, place + len(text[place:]) - len(text[place:].lstrip(string.whitespace)))
         kind = match.lastgroup or ""
         found.append(Token(kind, match[kind], match.start(kind), match.end(kind)))
         place = match.end()
@@ -70,6 +71,8 @@ def tokens(text: str) -> list[Token]:
 
 def _no_token(text: str, place: int) -> NoReturn:
     sign = text[place]
+    if sign.isspace():
+        fail(text, place, place + 1, f"a space of another kind (U+{ord(sign):04X}) stands here", "write a plain space")
     if sign in "\"'":
         fail(text, place, place + 1, "the quoted text has no end", f"close it with {sign}")
     if sign == "/":

@@ -60,7 +60,7 @@ class Resiliparse:
 
 
 def tamed(html: str, max_characters: int, raw: npt.NDArray[np.uint8] | None = None) -> str:
-    """`html` cut at `max_characters`, at the last whole tag, and without nesting that no parser should meet.
+    """`html` cut at `max_characters` (`ingest.cut`), and without nesting that no parser should meet.
 
     `raw`: its bytes in UTF-8, for a caller that has them.
     """

@@ -26,7 +26,7 @@ class ImageOptions:
 
     `side`: of several sizes, the largest of at most so many pixels (1 or more). `svg`: drawings too, which are no pixels.
     `shared`: the image that the page is shared with (og:image), if the page shows it nowhere. `max_html`: characters of HTML that
-    are read, as of the scorer `text`; a longer page is cut there, at the last whole tag.
+    are read, as of the scorer `text`; a longer page is cut there, before a tag that is not whole.
     """
 
     side: int = 4096

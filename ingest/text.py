@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from core.columns import utf8_view
 from core.scorer import column
 from ingest.cleaning import clean
-from ingest.cut import MAX_HTML, check_max_html, cut_utf8
+from ingest.cut import MAX_HTML, check_max_html, cut, cut_utf8
 from ingest.engines import MODULES, RsTrafilatura, Trafilatura, require
 from ingest.html import Extracted, Extractor, Resiliparse, tamed
 
@@ -32,8 +32,8 @@ class Text:
     `engine`: who extracts; web2shards is better, and web2shards-fast faster, than resiliparse; trafilatura and rs-trafilatura
     are installed apart. `format`: plain text, a line a block, or Markdown with headings, lists, tables and code, which resiliparse
     does not make. `main`: only the main content, without navigation and footers; trafilatura and rs-trafilatura know no other.
-    `max_html`: characters of HTML that are read; a longer page is cut there, at the last whole tag. A row of a text table or a
-    WET file is passed through.
+    `max_html`: characters of HTML that are read; a longer page is cut there, before a tag that is not whole, and `cut` says so. A
+    row of a text table or a WET file is passed through.
     """
 
     engine: Literal["web2shards", "web2shards-fast", "resiliparse", "trafilatura", "rs-trafilatura"] = "web2shards"
@@ -42,7 +42,7 @@ class Text:
     max_html: int = MAX_HTML
 
     name: ClassVar[str] = "text"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     costly: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
@@ -70,6 +70,7 @@ class Text:
                 column("text", pa.string(), "main text: blocks parted by newlines, no trailing spaces"),
                 column("characters", pa.int32(), "length of the text", unit="characters", low=0, high=20000),
                 column("confidence", pa.float32(), "F1 the engine expects of its text; null if it does not say", low=0, high=1),
+                column("cut", pa.bool_(), "the HTML was longer than max_html and was cut"),
             ]
         )
 
@@ -98,7 +99,9 @@ class Text:
         title, text = (clean([None if row is None else getattr(row, name) for row in rows]) for name in ("title", "text"))
         confidence = pa.array([None if row is None else row.confidence for row in rows], pa.float32())
         characters = pc.utf8_length(text).cast(pa.int32())
-        return pa.RecordBatch.from_arrays([title, text, characters, confidence], schema=self.schema)
+        longer = pc.greater(pc.utf8_length(content), pa.scalar(self.max_html, pa.int64()))
+        was_cut = pc.and_(longer, pc.fill_null(pc.not_equal(form, "text"), True))
+        return pa.RecordBatch.from_arrays([title, text, characters, confidence, was_cut], schema=self.schema)
 
     def _extractor(self) -> Extractor:
         markdown = self.format == "markdown"
@@ -113,7 +116,10 @@ class Text:
         content = page.decode()
         if form == "text":
             return Extracted("", content)
-        html = tamed(content.replace("\x00", ""), self.max_html) if b"\x00" in page else tamed(content, self.max_html, raw)
+        if b"\x00" in page:
+            html = tamed(cut(content, self.max_html).replace("\x00", ""), self.max_html)
+        else:
+            html = tamed(content, self.max_html, raw)
         found = extractor.extract(html, url)
         return found if self.engine == "resiliparse" else replace(found, title=self._title(page))
 

@@ -82,7 +82,7 @@ def select(tables: Tables, probability: npt.NDArray[np.float32], title: str = ""
     kept = np.zeros(len(probability), np.bool_)
     confidence = float(choose(tables, probability, kept))
     keep_headings(tables, probability, kept)
-    drop_languages(tables, kept)
+    drop_languages(tables, probability, kept)
     if title:
         keep_title(tables, title, kept)
     drop_repeats(tables, kept)

@@ -25,7 +25,8 @@ _MARKUP = re.compile(r"^(?=#{1,6}(?:\s|$)|[-+*](?:\s|$)|>|```|~~~|(?:[-*_]\s*){3
 _NUMBER = re.compile(r"^(\d{1,9})([.)])(?=\s|$)", re.MULTILINE)
 #: A table is one of data if it has as many rows and columns, and no cell of more words.
 _ROWS, _COLUMNS, _CELL_WORDS = 2, 2, 60
-_DEEPEST_LIST = 8
+#: Marks of list items and quotations that a line begins with at most, as it would grow with the depth of the page.
+_MOST_MARKS = 8
 #: What Markdown is made of, and how many of them around a block count.
 _LISTS = (el.UL, el.OL, el.MENU)
 _HOLDERS = frozenset(
@@ -134,9 +135,11 @@ class _Writer:
         """Adds a text, with the marks of the list items and quotations of its chain."""
         prefix, first, holders = "", "", list[int]()
         for e in reversed(chain):
+            if len(holders) == _MOST_MARKS:
+                break
             if self.names[e] == el.NUMBER["blockquote"]:
                 prefix, first = prefix + "> ", first + "> "
-            elif self.names[e] == el.LI and len(holders) < _DEEPEST_LIST:
+            elif self.names[e] == el.LI:
                 mark, of = "- ", self.lists[e]
                 if of and self.names[of] == el.OL:
                     if e not in self.begun:

@@ -57,7 +57,9 @@ def test_pools_of_a_small_table() -> None:
     assert found.scores.tolist() == pytest.approx([0.1, 0.25, 0.9])
     assert found.probabilities.tolist() == pytest.approx([0.5 / 3, 1.5 / 3, 2.5 / 3])
     assert found(np.array([0.0, 0.175, 1.0])).tolist() == pytest.approx([1 / 6, 1 / 3, 5 / 6])
-    assert Calibration.from_json(found.to_json()) is not None
+    again = Calibration.from_json(found.to_json())
+    assert again.scores.tolist() == found.scores.tolist()
+    assert again.probabilities.tolist() == found.probabilities.tolist()
 
 
 @settings(deadline=None, max_examples=100)

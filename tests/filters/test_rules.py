@@ -273,6 +273,15 @@ def test_errors_show_the_place(text: str, message: str | None, place: int | None
         assert lines[-2] == text
 
 
+@pytest.mark.parametrize(
+    ("text", "code", "place"), [("a.b > 1\xa0", "U+00A0", 7), ("0\u3000", "U+3000", 1), ("a.b \x1f> 1", "U+001F", 4)]
+)
+def test_spaces_of_other_kinds_are_named(text: str, code: str, place: int) -> None:
+    with pytest.raises(RecipeError, match=re.escape(code)) as caught:
+        parse_rule(text)
+    assert caught.value.message.split("\n")[-1] == " " * place + "^"
+
+
 def test_a_caret_far_inside_a_long_rule() -> None:
     text = " and ".join(["gopher.words >= 5"] * 50) + " and gopher.words >> 5 and " + " and ".join(["a.b"] * 50)
     with pytest.raises(RecipeError) as caught:

@@ -63,6 +63,17 @@ def test_long_pages_are_cut_at_a_tag() -> None:
     assert (row["text"] or "").endswith("word")
 
 
+@pytest.mark.parametrize("engine", ["web2shards", "web2shards-fast", "resiliparse"])
+def test_a_page_that_was_cut_says_so(engine: Any) -> None:
+    html = "<p>" + "\u00e9" * 1021  # 1,024 characters, and more bytes
+    scorer = Text(engine=engine, max_html=1024)
+    rows = texts(html, html + "e", html[:-1] + "\x00e", None, scorer=scorer)
+    assert [row["cut"] for row in rows] == [False, True, True, None]
+    assert [len(row["text"] or "") for row in rows[:2]] == [1021, 1021]
+    (row,) = texts(html + "e", form="text", scorer=scorer)
+    assert (row["cut"], row["characters"]) == (False, 1025)
+
+
 def test_parameters_are_checked() -> None:
     with pytest.raises(ValueError, match="max_html"):
         Text(max_html=5)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -632,7 +633,18 @@ def test_installed_scorers_load_when_they_are_asked_for(monkeypatch: pytest.Monk
 @settings(deadline=None, max_examples=100)
 def test_any_text_is_read_or_refused(text: str) -> None:
     for whole in (text + "\n", f"name: a\ninput: {{warcs: x}}\ndocuments:\n  keep:\n    - {text}\n"):
-        assert isinstance(check(whole), list)
+        problems = check(whole)
+        lines = len(whole.splitlines()) + 1
+        for problem in problems:
+            place = re.fullmatch(r"recipe(?::(\d+))?", problem.place)
+            assert place is not None, problem
+            assert 1 <= int(place[1] or 1) <= lines
+            assert problem.message
+        if problems:  # whoever loads it is told the same
+            with pytest.raises(RecipeError, match=re.escape(problems[0].message.split("\n")[0])):
+                load(whole)
+        else:
+            load(whole)
 
 
 keys = st.text(alphabet="abno1.-: ", min_size=1, max_size=6)

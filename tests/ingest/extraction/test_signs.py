@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from ingest.extraction import extract_text
@@ -74,6 +75,10 @@ def links(texts: tuple[str, ...], *, marked: bool) -> list[str]:
         f"<p>Langues : {' | '.join(links(('en', 'fr'), marked=False))}</p>",
         "<p><a href=x hreflang=de>Allemand</a>, <a href=y hreflang=it>Italien</a>, <a href=z>Fran\u00e7ais</a></p>",
         "<p>Sprachen: <a href=x title=English>en</a> | <a href=y hreflang=fr>fr</a></p>",
+        f"<p>Available Languages: {' | '.join(links(('de', 'en', 'es', 'fr', 'ja', 'ko', 'pt-br', 'tr'), marked=False))}</p>",
+        f"<div><h2>Choose your language</h2><ul><li>{'<li>'.join(links(('it', 'es', 'no', 'id'), marked=False))}</ul></div>",
+        "<ul><li>English<li><a href=x>Portugu\u00eas (Brasil)</a><li><a href=y>Espa\u00f1ol (Espa\u00f1a)</a>"
+        "<li><a href=z>it</a></ul>",
     ],
 )
 def test_rows_that_name_languages_are_left_out(row: str) -> None:
@@ -90,18 +95,36 @@ def test_rows_that_name_languages_are_left_out(row: str) -> None:
         "<p>See <a href=/a hreflang=en>the report of the council of last year on the bridge</a>.</p>",
         "<div><h2>Bridges</h2><p>Text of it.</p><p>More <a href=/x hreflang=de>hier</a></p></div>",
         "<p>Es ist <a href=/a>de</a> <a href=/b>la</a> <a href=/c>casa</a></p>",
+        "<ul><li><a href=/1>Espa\u00f1a</a><li><a href=/2>Portugal</a><li><a href=/3>Brasil</a></ul>",
+        "<p>See <a href=/1>us</a>, <a href=/2>my</a>, <a href=/3>it</a>.",
+        "<p>Sprachen: <a href=/1>us</a>, <a href=/2>mx</a>, <a href=/3>gb</a>.",  # countries
+        "<dl><dt><a href=#1>br</a><dt><a href=#2>th</a><dt><a href=#3>tr</a><dt><a href=#4>hr</a></dl>",
+        "<p><a href=/1>be</a> <a href=/2>is</a> <a href=/3>it</a> <a href=/4>no</a></p>",
+        "<p><a href=/1>Latina</a>, <a href=/2>Espa\u00f1ol</a> and <a href=/3>Portugu\u00eas</a> are Romance languages</p>",
+        "<p>The languages <a href=/2>Espa\u00f1ol</a> and <a href=/3>Portugu\u00eas</a></p>",
+        "<p>Language: <a href=/1>English</a></p>",  # of a book
+        "<p>It is no <a href=/1 hreflang=de>house</a></p>",
+        "<p>It is us: my <a href=/1 hreflang=de>house</a> or his <a href=/2 hreflang=fr>one</a>. He is no be.</p>",
     ],
 )
 def test_other_rows_stay(html: str) -> None:
+    assert left(html).all()
+
+
+@pytest.mark.parametrize(("row", "stays"), [(NAMES, True), (("Languages:", *NAMES), False)])
+def test_a_row_told_by_names_alone_stays_where_it_is_likely_main_text(row: tuple[str, ...], *, stays: bool) -> None:
+    html = f"<p>{row[0]} {' '.join(links(row[1:], marked=False))}</p>"
+    assert not left(html, 0.8).any()
+    assert left(html, 0.81).tolist() == [stays]
+
+
+def left(html: str, probability: float = 0.5) -> npt.NDArray[np.bool_]:
+    """Of a page's blocks, each as probable, whether it stays."""
     tables = scan(np.frombuffer(html.encode(), np.uint8))
     kept = np.ones(int(tables.state[at.N_BLOCKS]), np.bool_)
-    drop_languages(tables, kept)
-    assert kept.all()
+    drop_languages(tables, np.full(len(kept), probability, np.float32), kept)
+    return kept
 
 
 def test_a_heading_beside_a_row_of_languages_stays() -> None:
-    html = f"<div><h2>Bridges</h2><p>{' | '.join(links(CODES, marked=True))}</p></div>"
-    tables = scan(np.frombuffer(html.encode(), np.uint8))
-    kept = np.ones(int(tables.state[at.N_BLOCKS]), np.bool_)
-    drop_languages(tables, kept)
-    assert kept.tolist() == [True, False]
+    assert left(f"<div><h2>Bridges</h2><p>{' | '.join(links(CODES, marked=True))}</p></div>").tolist() == [True, False]

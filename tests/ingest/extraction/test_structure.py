@@ -50,6 +50,16 @@ def test_markdown(html: str, expected: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("holder", "before"), [("<blockquote>", "> " * 8), ("<ul><li>", "  " * 8), ("<ul><li><blockquote>", "  > " * 4)]
+)
+def test_marks_of_a_line_are_few_however_deep_it_stands(holder: str, before: str) -> None:
+    text = written(f"{holder * 200}{'<p>word' * 100}")
+    assert text.endswith(f"\n{before}word")
+    assert text.count("word") == 100
+    assert max(map(len, text.split("\n"))) == len(before) + len("word")
+
+
+@pytest.mark.parametrize(
     ("code", "language"),
     [
         ("<pre><code class='hljs language-c++'>a</code></pre>", "c++"), ("<pre class='prettyprint lang-py'>a</pre>", "py"),
