@@ -14,7 +14,8 @@ NEAR = 0.2
 
 @dataclass(frozen=True)
 class Goal:
-    """A limit, the measured value (None if it was not measured), and how both are written. `least`: not less is good."""
+    """A limit, the measured value (None if it was not measured), and how both are written. `least`: not less is good. A limit
+    of 0 is of what is counted and shall not be."""
 
     name: str
     limit: float
@@ -24,9 +25,11 @@ class Goal:
 
     @property
     def verdict(self) -> str:
-        """met; met, but within a fifth of the limit; or missed, by which share of the limit."""
+        """met; met, but within a fifth of the limit; or missed, by which share of the limit, or by how much if that is 0."""
         if self.value is None:
             return "not measured"
+        if not self.limit:
+            return f"missed by {self.value:,.0f}{self.unit}" if self.value > 0 else "met"
         beyond = (self.value - self.limit if self.least else self.limit - self.value) / self.limit
         if beyond < 0:
             return f"missed by {-100 * beyond:.0f}%" if beyond <= -0.005 else "missed by less than 1%"

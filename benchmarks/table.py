@@ -1,6 +1,6 @@
 """Writes the README's tables of the benchmark from results/*.json, between two markers. `--check` tells whether they are.
 
-Each table is of one machine, which is named; figures of two in one table are an error.
+Each table is of one machine, which is named; figures of two in one table are an error. Results that tell of none have no caption.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import curation_tables
 import engine_tables
 import extraction_tables
 import goals
+import language_tables
 from goals import Goal, extrapolated, pass_seconds, value_at
 from machine import identity, load
 from shares import Share
@@ -30,6 +31,8 @@ CRASHED, NONE = "crashed", "–"
 Row = dict[str, Any]
 #: What tells a machine from others (machine.identity).
 Machine = tuple[Any, ...]
+#: Of results that tell of none.
+UNKNOWN: Machine = (None,)
 
 
 def lines_of(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
@@ -161,7 +164,9 @@ def aims(found: Sequence[tuple[Goal, str]], letters: Mapping[Machine, str]) -> l
     """Goals, each with the letter of the machine that it was measured on."""
     rows: list[list[str]] = []
     for goal, letter in found:
-        measured = NONE if goal.value is None else f"{number(goal.value)}{goal.unit}"
+        measured = NONE
+        if goal.value is not None:
+            measured = (number(goal.value) if goal.limit else f"{goal.value:,.0f}") + goal.unit
         limit = f"{goal.limit:,.0f}" if goal.limit == int(goal.limit) else str(goal.limit)
         row = [goal.name, f"{'≥' if goal.least else '≤'} {limit}{goal.unit}", measured, goal.verdict]
         rows.append([*row, letter] if len(letters) > 1 else row)
@@ -191,23 +196,30 @@ class Section:
         return next(iter(named))
 
     def caption(self, letter: str) -> str:
-        """When the figures under it were measured, at which commit, and beside which other work."""
+        """When the figures under it were measured, at which commit, and beside which other work; "" if they do not tell."""
         told: list[str] = []
         for name, part in self.parts.items():
+            if "commit" not in part:
+                continue
             load = f", while other work ran (load {part['load_before']})" if part.get("loaded") else ""
             told.append(f"{f'{name}: ' if len(self.parts) > 1 else ''}commit {part['commit']}, {part['date']}{load}")
+        if not told:
+            return ""
         return f"<sub>{'; '.join(sorted(told))}{f'; machine {letter}' if letter else ''}</sub>"
 
 
 def machines(sections: Sequence[Section]) -> dict[Machine, str]:
-    """A letter for each machine, in the order of the sections."""
-    return {machine: chr(65 + i) for i, machine in enumerate(dict.fromkeys(section.machine for section in sections))}
+    """A letter for each machine that is known, in the order of the sections."""
+    known = dict.fromkeys(section.machine for section in sections if section.machine != UNKNOWN)
+    return {machine: chr(65 + i) for i, machine in enumerate(known)}
 
 
 def head(sections: Sequence[Section], letters: Mapping[Machine, str]) -> str:
     """The machines."""
     told: dict[Machine, str] = {}
     for section in sections:
+        if section.machine not in letters:
+            continue
         machine = next(iter(section.parts.values()))["machine"]
         told[section.machine] = (
             f"{machine['cores']} cores ({machine['processor']}), {machine['memory_gb']:.0f} GB, Python {machine['python']}"
@@ -247,6 +259,9 @@ def sections() -> list[Section]:
     if extracted := load("extraction"):
         lines = lines_of(*extraction_tables.engines(extracted))
         found.append(Section({"": extracted}, [lines], extraction_tables.goals(extracted)))
+    if languages := load("language"):
+        lines = lines_of(*language_tables.lengths(languages))
+        found.append(Section({"": languages}, [lines], language_tables.goals(languages)))
     if curated := {name: part for name in curation_tables.STEPS if (part := with_peers(name))}:
         found.append(Section(curated, [lines_of(*curation_tables.steps(curated))], curation_tables.goals(curated)))
     if stages := load("all_stages"):
@@ -267,15 +282,15 @@ def rendered() -> str:
     """The text between the markers; a part whose results are not there is left out. SystemExit if machines are mixed."""
     found, faults = sections(), load("faults") or {}
     letters = machines(found)
-    blocks: list[Sequence[str]] = [[head(found, letters)]] if found else []
+    blocks: list[Sequence[str]] = [[head(found, letters)]] if letters else []
     for section in found:
-        blocks += [*section.blocks, [section.caption(letters[section.machine] if len(letters) > 1 else "")]]
+        blocks += [*section.blocks, [section.caption(letters.get(section.machine, "") if len(letters) > 1 else "")]]
     if faults.get("kills"):
         blocks.append(lines_of(*engine_tables.kills(faults["kills"])))
-    aimed = [(goal, letters[section.machine]) for section in found for goal in section.goals]
+    aimed = [(goal, letters.get(section.machine, NONE)) for section in found for goal in section.goals]
     if aimed:
         blocks.append(aims(aimed, letters))
-    return "\n\n".join("\n".join(block) for block in blocks if block)
+    return "\n\n".join("\n".join(block) for block in blocks if any(block))
 
 
 def replaced(text: str, table: str) -> str:

@@ -17,8 +17,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from core.errors import InputError
+from core.errors import InputError, UserError
 from core.named_files import NamedFile
+from core.remote import is_remote
 from core.scorer import CUT, TITLE_CUT, column
 from core.spans import cut_array
 from dedup.evaluation_sets import digest_of, read_bytes, read_examples
@@ -110,8 +111,15 @@ class Decontaminate:
 
     def _require_found(self, name: str, path: str) -> None:
         texts = _texts(path, self.columns)
-        if not len(make_index([texts], self.ngram, self.most, _ignored(self.ignore))):
+        if not len(make_index([texts], self.ngram, self.most, self._ignored_if_there())):
             raise _nothing(name, path, texts, self.columns, self.ngram)
+
+    def _ignored_if_there(self) -> list[str]:
+        """What is wrong with the file `ignore` is told of it alone, not of each set; on an object store it is not asked for."""
+        try:
+            return [] if is_remote(self.ignore) else _ignored(self.ignore)
+        except (UserError, OSError, ValueError):
+            return []
 
     def weights_digest(self) -> str:
         digests = [digest_of(path) for path in [*self.sets.values(), *([self.ignore] if self.ignore else [])]]

@@ -1,4 +1,4 @@
-"""Looks through a text again once what was found is masked, so that masking twice is masking once.
+"""Looks through a text again once what was found is masked, so that masking twice is masking once, as far as four rounds go.
 
 A placeholder is of another length than what it stands for, and brings words near a number that were out of sight.
 """

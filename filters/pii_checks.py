@@ -60,18 +60,37 @@ _MACHINE = re.compile(
 )
 _NAMED = re.compile(r"(?:\d|\b(?:ip|addr\w*|host|server|src|dst))[-_=]$", re.IGNORECASE)
 _WORD_BEHIND = re.compile(r"[-+]?[A-Za-z]|-\d+\.(?!\d)")  # 6.1.7601.1-rc
-_PORT = re.compile(r"[:/]\d")
 _SMALL = 64
 _MIN_IP4_DIGITS = 6
 #: Of fewer digits are the best known resolvers, and versions and sections: an address is what follows one of these words, with
-#: nothing but small words, signs and other addresses between. `Server 9.0.1.2` in capitals is a product, `Server:` is none.
+#: nothing but small words, signs and other addresses between. Servers, hosts and addresses (of a memory, of a norm) have versions
+#: and sections too: behind those stands a sign or a verb.
+_SERVERS = r"addr\w*|adress\w*|direcci\w+|endere\w+|hosts?|servers?"
 _CALLED = re.compile(
-    r"(?:\b(?i:ips?|ipv4|ip[ -]?addr\w*|addr\w*|adress\w*|direcci\w+|endere\w+|hosts?|hostname|dns\d?|nameservers?|resolvers?"
-    r"|ping|traceroute|tracert|nslookup|dig|whois|gateway|forwarders?)\b|\bservers?\b|\b(?i:servers?):|地址|アドレス)"
+    r"(?:\b(?i:ips?|ipv4|ip[ -]?addr\w*|hostname|dns\d?|nameservers?|resolvers?|has\s+address"
+    r"|ping|traceroute|tracert|nslookup|dig|whois|gateway|forwarders?)\b|地址|アドレス"
+    rf"|\b(?i:{_SERVERS})\b[\"'`)\]]*(?:\s*[:=]|\s+(?:is|are|at|ist|sind|est|es|è)\b))"
     r"(?:\s+(?:of|is|are|at|to|for|from|use|using|set|like|via|ist|auf|von|sind|est|es|è|e|-[a-z]\s?\d*))*[\s:=\"'`(\[<]*$|//$|@$"
 )
+#: A name in capitals before those words is that of a program, whose version follows, unless it says what the machine is for or
+#: begins a sentence.
+_PRODUCT = re.compile(
+    rf"(?<![\w.-])(?!(?i:a|an|the|this|that|each|my|your|our|its|their|his|her|if|when|as|on|in|at|to|from|for|with|via|use|set"
+    r"|try|check|see|add|ask|note|name|dns|ntp|smtp|imap|pop3?|ftp|sftp|ssh|irc|web|e?-?mail|https?|proxy|vpn|dhcp|ldap|ips?|ipv4|mac"
+    r"|root|main|master|slave|primary|secondary|first|second|backup|remote|local|public|external|target|source|destination"
+    r"|sender|client|network|internet|der|die|das|den|dem|ein|eine|le|la|les|el|los|il)\s)"
+    rf"[A-Z][\w+-]*\s+(?i:{_SERVERS})(?:\s*[:=]|\s+(?:is|are|at|ist|sind|est|es|è)\b)?\s*$"
+)
 _LISTED = re.compile(r"(?:\d{1,3}(?:\.\d{1,3}){3}(?:[:/]\d+)?[\s)]*(?:[,;/|&(]|\b(?:and|or|und|oder|et|ou|y|o)\b)?[\s(]*)+$")
-_ENDPOINT = re.compile(r":\d{1,5}(?![\d.])|/(?:[89]|[12]\d|3[0-2])(?![\d.])")
+_PORT = re.compile(r":\d{1,5}(?![\d.])")
+_PREFIX = re.compile(r"/(?:[89]|[12]\d|3[0-2])(?![\d.])")
+#: Without one of these in the line 3.1.2.4/12 is a section, or two.
+_NETWORK = re.compile(
+    r"\b(?:(?:sub|super)?net(?:work|mask|block)?s?|cidrs?|prefix(?:es)?|inet|ip(?:s|v4|tables|set)?|rout(?:es?|ed|ing)|bgp|firewalls?"
+    r"|acls?|allow(?:ed|list)?|deny|denied|whitelist\w*|blacklist\w*|blocklist\w*|dhcp|vpns?|[vw]?lans?|\w*netz\w*|(?:sous-)?r[ée]seaux?"
+    r"|(?:sub)?red(?:es)?|rede|rete|reti|под\w*сет\w*|сет[иь])\b|ネットワーク|网络|网段",
+    re.IGNORECASE,
+)
 #: In /etc/hosts and lists of name servers a name follows.
 _HOST_LINE = re.compile(r"[ \t]+(?:[a-z0-9-]+\.)+(?:com|org|net|edu|gov|google|one|local|lan|internal)\b(?![(/])")
 #: These are hardly anything else, unless they begin a line and a heading follows; 1.1.1.1 and 1.0.0.1 are sections too.
@@ -174,20 +193,36 @@ def is_public_ip4(address: str, before: str, after: str) -> bool:
         return False
     if _WORD_BEHIND.match(after):
         return False
-    if all(int(part) < _SMALL for part in address.split(".")) and not (_MACHINE.search(before) or _PORT.match(after)):
+    if all(int(part) < _SMALL for part in address.split(".")) and not _is_called(before, after):
         return False
     return _is_public4(address)
+
+
+def _is_called(before: str, after: str) -> bool:
+    """Whether four small numbers stand in a line that speaks of machines, and not behind the name of a program."""
+    if _PRODUCT.search(_LISTED.sub("", before)):
+        return False
+    return _MACHINE.search(before) is not None or _is_endpoint(before, after)
 
 
 def _is_short_ip4(address: str, before: str, after: str) -> bool:
     """Whether what stands around four numbers of few digits says that they are an address."""
     if _WORD_BEHIND.match(after):
         return False
-    if _CALLED.search(_LISTED.sub("", before)) or _ENDPOINT.match(after) or _HOST_LINE.match(after):
-        return not _VERSION.search(_LISTED.sub("", before))
+    said = _LISTED.sub("", before)
+    if (_CALLED.search(said) and not _PRODUCT.search(said)) or _is_endpoint(before, after) or _HOST_LINE.match(after):
+        return not _VERSION.search(said)
     if before[-1:] in ("-", "_", "=", "/", ".", "#") or (not before.strip() and _HEADING.match(after)):
         return False
     return address in _RESOLVERS or (address in ("1.1.1.1", "1.0.0.1") and _BESIDE.search(f"{before} {after}") is not None)
+
+
+def _is_endpoint(before: str, after: str) -> bool:
+    """Whether a port follows, or the length of a network's prefix in a line that speaks of networks."""
+    if _PORT.match(after):
+        return True
+    prefix = _PREFIX.match(after)
+    return prefix is not None and (_NETWORK.search(before) or _NETWORK.search(after)) is not None
 
 
 @lru_cache(maxsize=1 << 12)

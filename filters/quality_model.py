@@ -10,10 +10,11 @@ import json
 import math
 import zlib
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from zipfile import BadZipFile
 
 import numpy as np
@@ -42,6 +43,10 @@ _DATA = Path(__file__).parent / "data"
 _MAX_CARD = 64 << 20
 _MAX_WEIGHTS = 4 << (MAX_BITS + 1)
 
+#: How often a model is read anew if another takes its place meanwhile.
+_TRIES = 3
+
+T = TypeVar("T")
 Raw = Callable[[pa.Array], Floats]
 
 
@@ -63,9 +68,21 @@ class Model:
     card: Card
 
 
+def set_aside(folder: Path) -> Path:
+    """Where the folder of a model lies while another takes its place."""
+    return folder.parent / f".{folder.name}.old"
+
+
+def standing(folder: Path) -> Path:
+    """The folder of a model, or the one that was set aside where its replacement is not there yet, or was cut off."""
+    return folder if folder.exists() or not set_aside(folder).is_dir() else set_aside(folder)
+
+
 def locate(name: str) -> tuple[Path, Path | None]:
     """The file of a model and of its card: a folder's, or a bare fastText file. Raises ScorerError."""
-    path = _DATA / "quality_demo" if name == DEMO else Path(name)
+    path = _DATA / "quality_demo" if name == DEMO else standing(Path(name))
+    if not path.exists():
+        path = standing(path.parent) / path.name
     if path.is_dir():
         found = [path / model for model in MODELS if (path / model).is_file()]
         if len(found) == 1 and (path / CARD).is_file():
@@ -87,8 +104,8 @@ def locate(name: str) -> tuple[Path, Path | None]:
 
 
 def model_digest(name: str) -> str:
-    """A digest of a model and its card."""
-    return digest(*(_digest(path) for path in locate(name) if path is not None)).hex()
+    """A digest of a model and its card. Raises ScorerError."""
+    return _read_anew(lambda: digest(*(_digest(path) for path in locate(name) if path is not None)).hex())
 
 
 def _digest(path: Path) -> str:
@@ -98,8 +115,24 @@ def _digest(path: Path) -> str:
 
 def load(name: str, label: str = "") -> Model:
     """A model by its folder or file; `label` of a bare fastText file. Raises ScorerError."""
-    path, card = locate(name)
-    return _load(str(path), "" if card is None else str(card), label, model_digest(name))
+
+    def read() -> Model:
+        key = model_digest(name)
+        path, card = locate(name)
+        model = _load(str(path), "" if card is None else str(card), label, key)
+        if model_digest(name) != key:
+            raise ScorerError(f"{path} is being replaced", "wait until it is trained, and run the same command again", str(path))
+        return model
+
+    return _read_anew(read)
+
+
+def _read_anew(read: Callable[[], T]) -> T:
+    """What is read of a model; again where its folder was renamed meanwhile, so that a file was not there or another's."""
+    for _ in range(_TRIES - 1):
+        with suppress(OSError, ScorerError):
+            return read()
+    return read()
 
 
 @lru_cache(maxsize=8)

@@ -18,7 +18,7 @@ from core.errors import StorageError
 from core.files import storage_errors, sync
 from core.hashing import digest
 from core.remote import is_remote
-from filters.quality_model import CARD, MODELS, read_card
+from filters.quality_model import CARD, MODELS, read_card, set_aside, standing
 
 Json = dict[str, Any]
 README = "card.md"
@@ -29,7 +29,7 @@ def check_folder(out: str, overwrite: bool = False) -> None:
     overwritten, another model."""
     if is_remote(out):
         raise StorageError(f"{out} is no folder of this machine", "write the model to a local folder, and copy it")
-    folder = Path(out)
+    folder = standing(Path(out))
     if folder.exists() and not folder.is_dir():
         raise StorageError(f"{out} is a file", "give --out a folder", out)
     strange = sorted(path.name for path in folder.iterdir() if path.name not in (*MODELS, CARD, README)) if folder.is_dir() else []
@@ -40,7 +40,10 @@ def check_folder(out: str, overwrite: bool = False) -> None:
 
 
 def write_model(folder: Path, model: Path, card: Json, overwrite: bool = False) -> None:
-    """Writes the folder of a model in one go; one that is there is replaced if it is to be overwritten."""
+    """Writes the folder of a model in one go; one that is there is replaced if it is to be overwritten.
+
+    That is two renames: between them, and if it is cut off there, the earlier model is found where it was set aside.
+    """
     check_folder(str(folder), overwrite)
     draft = folder.parent / f".{folder.name}.{uuid.uuid4().hex}.tmp"
     with storage_errors(folder):
@@ -54,13 +57,14 @@ def write_model(folder: Path, model: Path, card: Json, overwrite: bool = False) 
             read_card(draft / CARD)
             for path in (*draft.iterdir(), draft):
                 sync(path)
-            old = folder.parent / f".{folder.name}.{uuid.uuid4().hex}.old"
+            old = set_aside(folder)
             if folder.exists():
+                shutil.rmtree(old, ignore_errors=True)  # left by one that was cut off behind its renames
                 os.replace(folder, old)
             try:
                 os.replace(draft, folder)
             except OSError:
-                if old.exists():
+                if old.exists() and not folder.exists():
                     os.replace(old, folder)
                 raise
             sync(folder.parent)

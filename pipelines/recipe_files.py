@@ -32,19 +32,26 @@ class Fault:
 
 @dataclass(frozen=True)
 class Looked:
-    """What was found wrong, and the URIs that were not asked for."""
+    """What was found wrong, the URIs that were not asked for, and whether a scorer needs one of them."""
 
     faults: tuple[Fault, ...]
     skipped: tuple[str, ...]
+    scorer_waits: bool
 
 
 def look_for_files(recipe: Recipe, remote: bool) -> Looked:
     """Looks for all files of a recipe, on object stores only if `remote`, and there not for input, which a run lists itself."""
     faults: list[Fault] = []
     skipped: list[str] = []
+    scorer_waits = False
     for path, file in _named(recipe):
+        if "\0" in file.path:
+            error = InputError(f"{file.path!r} has a NUL character, which no path can have", "write the path without it")
+            faults.append(_fault(recipe, path, error.message, error))
+            continue
         if file.remote and is_remote(file.path) and (not remote or path[0] == "input"):
             skipped.append(file.path)
+            scorer_waits |= path[1] == "score"
             continue
         try:
             file.check()
@@ -55,16 +62,20 @@ def look_for_files(recipe: Recipe, remote: bool) -> Looked:
             error = InputError(f"{file.path} cannot be read: {caught.strerror or caught}", "give read permission, or another path")
         where = resolved(file.path) if file.path else ""
         message = error.message if where in error.message else f"{error.message} (looked for at {where})"
-        faults.append(Fault(Problem(recipe.source.place(path), dotted(path), message, error.mend), error))
-    return Looked(tuple(faults), tuple(skipped))
+        faults.append(_fault(recipe, path, message, error))
+    return Looked(tuple(faults), tuple(skipped), scorer_waits)
+
+
+def _fault(recipe: Recipe, path: Path, message: str, error: UserError) -> Fault:
+    return Fault(Problem(recipe.source.place(path), dotted(path), message, error.mend), error)
 
 
 def check_files_and_plan(recipe: Recipe) -> tuple[list[Problem], tuple[str, ...]]:
     """What keeps a recipe from being run that its text does not tell: its files, and if they are fine what its tables lack for
-    a plan; and the URIs that were not asked for."""
+    a plan, which cannot be made without the files of all scorers; and the URIs that were not asked for."""
     looked = look_for_files(recipe, remote=False)
     problems = [fault.problem for fault in looked.faults]
-    if not problems and not looked.skipped:
+    if not problems and not looked.scorer_waits:
         try:
             for table in (DOCUMENTS, *([IMAGES] if recipe.images is not None else [])):
                 compile_plan(recipe, table)

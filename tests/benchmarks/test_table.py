@@ -119,6 +119,43 @@ def test_curation_stands_beside_its_peers(results: dict[str, Any]) -> None:
     assert cells(lines, "all kinds of personal data masked in")[2:] == ["–", "not measured"]
 
 
+def language() -> dict[str, Any]:
+    """Made-up results that tell of no machine."""
+    row = {"set": "fresh", "texts": 1200, "languages": 9, "ours": 0.6, "bare": 0.5, "false und": 0.002, "worse by more than .01": 0}
+    accuracy = [
+        {**row, "length": 0}, {**row, "length": 20, "ours": 0.45, "worse by more than .01": 2},
+        {**row, "set": "messages", "length": 10, "false und": 0.02},
+    ]  # fmt: skip
+    return {"model": "lid.176.ftz", "accuracy": accuracy, "und recall": {"code: yaml": 0.99, "letters: han": 0.9}}
+
+
+def test_languages_stand_beside_the_bare_model_without_a_caption_if_no_machine_is_told(results: dict[str, Any]) -> None:
+    plain = table.rendered()
+    results["language"] = language()
+    lines = table.rendered().splitlines()
+    assert lines[0] == plain.splitlines()[0]
+    assert [line for line in lines if line.startswith("<sub>")] == [x for x in plain.splitlines() if x.startswith("<sub>")]
+    assert "\n\n\n" not in table.rendered()
+    assert cells(lines, "whole")[1:] == ["1,200", "9", "60.0%", "50.0%", "0", "0.20%"]
+    assert not any(line.startswith("| 10 characters") for line in lines)
+    assert cells(lines, "macro accuracy on fresh")[1:] == ["≥ 1×", "1.20×", "met, within 20% of the limit"]
+    assert cells(lines, "the same, 20 characters")[1:] == ["≥ 1×", "0.90×", "missed by 10%"]
+    assert cells(lines, "languages worse by")[1:] == ["≤ 0", "2", "missed by 2"]
+    assert cells(lines, "what is no language told")[1:] == ["≥ 95%", "90.0%", "missed by 5%"]
+    assert cells(lines, "sentences lost")[1:] == ["≤ 1%", "2.00%", "missed by 100%"]
+    signed = part(median_microseconds_a_document={"web2shards, 112 permutations": 88.0})
+    results["signatures"] = {**signed, "machine": {**signed["machine"], "cores": 64}}
+    assert cells(table.rendered().splitlines(), "sentences lost")[-1] == "–"
+    results["language"] |= part()
+    assert "<sub>commit abc1234, 2026-11-22; machine A</sub>" in table.rendered()
+
+
+def test_results_of_languages_alone_have_no_head(results: dict[str, Any]) -> None:
+    results.clear()
+    results["language"] = language()
+    assert table.rendered().startswith("| Language of fresh sentences")
+
+
 def test_all_stages_have_their_speed_with_and_without_start_up(results: dict[str, Any]) -> None:
     rows = {"web2shards": of(288.2, cpu_ms_a_page=5.19), "datatrove, trafilatura": of(39.5, cpu_ms_a_page=39.8)}
     results["all_stages"] = part(
@@ -200,7 +237,8 @@ def test_pieces_are_counted_as_pairs_join_them() -> None:
         (20, 25.0, True, "met"), (20, 22.0, True, "met, within 20% of the limit"), (20, 15.0, True, "missed by 25%"),
         (600, 400.0, False, "met"), (600, 534.0, False, "met, within 20% of the limit"),
         (600, 600.0, False, "met, within 20% of the limit"),
-        (5, 6.6, False, "missed by 32%"), (1000, 1001.0, False, "missed by less than 1%"), (5, None, False, "not measured"),
+        (5, 6.6, False, "missed by 32%"), (0, 0.0, False, "met"), (0, 3.0, False, "missed by 3"),
+        (1000, 1001.0, False, "missed by less than 1%"), (5, None, False, "not measured"),
     ],
 )  # fmt: skip
 def test_a_goal_says_how_near_it_is(limit: float, value: float | None, least: bool, verdict: str) -> None:

@@ -78,8 +78,11 @@ THERE = [
     *(("en", text.replace("|", ""), "ips", text.split("|")[1]) for text in (
         "nameserver |8.8.8.8|", "Use |8.8.8.8| instead", "|8.8.4.4| dns.google", "quad9 is |9.9.9.9|.", "dns |1.1.1.1|",
         "IP address: |1.1.1.1|", "ping -c 4 |1.1.1.1|", "listen on |1.1.1.1|:53", "allow |5.6.7.8|/24", "https://|1.1.1.1|/dns-query",
-        "|1.1.1.1| one.one.one.one", "host |5.6.7.8| is down", "server |5.6.7.8|", "Server: |8.8.8.8|", "ip=|5.6.7.8|",
-        "Cloudflare's resolver |1.1.1.1|", "ssh root@|5.6.7.8|", "address of |4.3.2.1|", "ns1.example.com has address |1.2.3.4|",
+        "|1.1.1.1| one.one.one.one", "host=|5.6.7.8| is down", "server: |5.6.7.8|", "Server: |8.8.8.8|", "ip=|5.6.7.8|",
+        "Cloudflare's resolver |1.1.1.1|", "ssh root@|5.6.7.8|", "address is |4.3.2.1|", "ns1.example.com has address |1.2.3.4|",
+        "server: |4.2.2.1|", "server at |4.2.2.2|", "the DNS server is |4.2.2.1|", "nameserver |4.2.2.2|", "ping |4.2.2.2|",
+        "|4.2.2.0|/24 network", "the subnet |4.2.2.0|/24", '"host": "|4.2.2.1|"', "Primary Server: |4.2.2.1|",
+        "The host is |4.2.2.1|", "|14.24.3.0|/24 network", "the server 3.0.1.2 is at |23.5.12.44|",
     )),
     ("en", "the host 23.5.12.44 answered", "ips", "23.5.12.44"),
     ("en", "185.60.216.0/22 is theirs", "ips", "185.60.216.0"),
@@ -186,6 +189,9 @@ NOT_THERE = [
         "SQL Server 9.0.1.2, Apache Server 2.0.5.1, Bind DNS Server 9.1.2.3", "foo-1.2.3.4 foo/1.2.3.4 foo==8.8.8.8",
         "1.1.2.3 numpy.linalg", "chapter 1.1.1.1/1.1.1.2, steps 1.1.1.1 to 1.1.1.4", "v. 1.1.1.1 of the DNS server",
         "ping 10.0.0.1, dns 127.0.0.1, nameserver 192.168.1.1",
+        "SQL server 9.0.1.2", "the nginx server 1.2.0.1", "Oracle servers 9.2.0.4 and 9.2.0.8", "Samba server 3.0.2.1 fixes",
+        "address 4.1.2.3 of the norm", "see host 2.4.1.1 Directives", "3.1.2.4/12 of the code", "14.24.3.2/12 of the code",
+        "the Oracle server is 9.2.0.4", "Oracle Servers 11.2.0.14, 11.2.0.18", "Microsoft SQL Server: 9.0.1.2",
     )),
     # phone numbers
     ("en", "from 2019-2020, on 2005-04-03 12:30, at 08:00-17:00, 10/12/2021, 1999–2003"),

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import os
 import random
+import shutil
+import signal
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,13 +22,14 @@ import pytest
 from core.errors import InputError, ScorerError, StorageError
 from filters.quality import Quality
 from filters.quality_figures import auc
-from filters.quality_model import load
-from pipelines.quality_card import check_folder
+from filters.quality_model import load, model_digest
+from pipelines.quality_card import check_folder, write_model
 from pipelines.quality_texts import Sample, Source, hold_out, read_sample
 from pipelines.quality_training import Training, train
 
 from .runs import EXAMPLES, column, small_run
 
+ROOT = Path(__file__).parents[2]
 PROSE = [
     "the", "river", "rises", "in", "hills", "behind", "town", "and", "runs", "past", "a", "mill", "where", "old", "wheel", "turns",
 ]  # fmt: skip
@@ -123,8 +130,6 @@ def test_a_logistic_model(tables: tuple[Source, Source], tmp_path: Path) -> None
 def test_without_scikit_learn_it_is_told(
     tables: tuple[Source, Source], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import sys
-
     monkeypatch.setitem(sys.modules, "sklearn.linear_model", None)
     with pytest.raises(ScorerError, match="scikit-learn") as told:
         train(*tables, str(tmp_path / "model"), LOGISTIC)
@@ -292,6 +297,58 @@ def test_a_model_is_replaced_whole(tmp_path: Path, tables: tuple[Source, Source]
     assert json.loads((out / "card.json").read_text())["settings"]["epochs"] == 1
     assert load(str(out)).raw(pa.array(["the river"]))[0] != before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.jsonl", "good.jsonl", "model"]
+
+
+REPLACE = """
+import json, os, shutil, signal, sys
+from pathlib import Path
+from pipelines import quality_card
+
+calls = 0
+
+def until(function):
+    def counted(*arguments, **named):
+        global calls
+        if calls == int(sys.argv[3]):
+            os.kill(os.getpid(), signal.SIGKILL)
+        calls += 1
+        return function(*arguments, **named)
+    return counted
+
+os.replace, shutil.rmtree, quality_card.sync = until(os.replace), until(shutil.rmtree), until(quality_card.sync)
+folder, source = Path(sys.argv[1]), Path(sys.argv[2])
+card = json.loads((source / "card.json").read_text())
+quality_card.write_model(folder, source / "model.bin", card, overwrite=True)
+"""
+
+
+def test_a_replacement_that_is_killed_anywhere_leaves_a_whole_model(tables: tuple[Source, Source], tmp_path: Path) -> None:
+    """At each sync, rename and removal: what a reader finds is the earlier model or the new one, and training goes on."""
+    for name, epochs in (("first", 25), ("second", 1)):
+        train(*tables, str(tmp_path / name), Training(**{**FAST, "epochs": epochs}))
+    first, second = (model_digest(str(tmp_path / name)) for name in ("first", "second"))
+    found: list[str] = []
+    for kill in itertools.count():
+        folder = tmp_path / f"at{kill}" / "model"
+        shutil.copytree(tmp_path / "first", folder)
+        words = [sys.executable, "-c", REPLACE, str(folder), str(tmp_path / "second"), str(kill)]
+        ended = subprocess.run(words, check=False, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}).returncode
+        found.append(model_digest(str(folder)))
+        assert model_digest(str(folder / "model.bin")) == found[-1]
+        assert load(str(folder)).raw(pa.array(["the river"])).shape == (1,)
+        if not ended:
+            break
+        assert ended == -signal.SIGKILL
+        with pytest.raises(StorageError, match="holds a model already"):
+            check_folder(str(folder))
+        card = json.loads((tmp_path / "second" / "card.json").read_text())
+        write_model(folder, tmp_path / "second" / "model.bin", card, overwrite=True)
+        assert model_digest(str(folder)) == second
+        assert [path.name for path in folder.parent.iterdir() if not path.name.endswith(".tmp")] == ["model"]
+    assert set(found) == {first, second}
+    assert found[-1] == second
+    assert found == sorted(found, key=[first, second].index)
+    assert len(found) > 8
 
 
 SETTINGS = ("held_out", "keep", "most", "ngrams", "rate", "epochs", "dimensions", "buckets", "bits", "strength")

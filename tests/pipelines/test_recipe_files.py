@@ -126,6 +126,48 @@ def test_object_stores_are_not_asked_by_a_check() -> None:
     assert "lies on an object store" in looked.faults[0].problem.message
 
 
+NUL = [
+    *((scorer, key) for scorer, key in MISSING),
+    ({"decontaminate": {"sets": {"mmlu": "set.jsonl"}, "ignore": "no"}}, "ignore"),
+]
+
+
+@pytest.mark.parametrize(("scorer", "key"), NUL, ids=lambda v: str(v)[:30])
+def test_a_path_with_nul_is_told_with_its_key(scorer: dict[str, Any], key: str) -> None:
+    Path("set.jsonl").write_text(f'{{"q": "{LONG}"}}\n')
+    given = json.loads(json.dumps(scorer).replace('"no', '"no\\u0000'))
+    checked = recipe(given)
+    problems, _ = check_files_and_plan(checked)
+    assert [problem.path for problem in problems] == [f"documents.score[2].{next(iter(scorer))}.{key}"]
+    assert "has a NUL character" in problems[0].message
+    assert "\0" not in str(problems[0])
+    assert problems[0].mend
+    with pytest.raises(InputError, match="NUL"):
+        web2shards.run(checked, "out")
+
+
+@pytest.mark.parametrize("uri", ["in\0.warc", "s3://bucket/in\0.warc"])
+def test_an_input_with_nul_is_told(uri: str) -> None:
+    problems, skipped = check_files_and_plan(recipe(input={"warcs": uri}))
+    assert [problem.path for problem in problems] == ["input.warcs"]
+    assert skipped == ()
+
+
+def test_a_missing_file_of_lines_to_ignore_is_not_blamed_on_the_sets() -> None:
+    Path("set.jsonl").write_text(f'{{"q": "{LONG}"}}\n')
+    sets = {"mmlu": "set.jsonl", "arc": "set.jsonl"}
+    looked = look_for_files(recipe({"decontaminate": {"sets": sets, "ignore": "no.txt"}}), remote=False)
+    assert [fault.problem.path for fault in looked.faults] == ["documents.score[2].decontaminate.ignore"]
+    assert "no.txt" in looked.faults[0].problem.message
+
+
+def test_lines_to_ignore_on_an_object_store_are_not_asked_for_by_a_check() -> None:
+    Path("set.jsonl").write_text(f'{{"q": "{LONG}"}}\n')
+    given = {"sets": {"mmlu": "set.jsonl"}, "ignore": "no-such-store://bucket/lines.txt"}
+    looked = look_for_files(recipe({"decontaminate": given}), remote=False)
+    assert (looked.faults, looked.skipped) == ((), ("no-such-store://bucket/lines.txt",))
+
+
 def test_an_earlier_run_that_is_not_there_is_told() -> None:
     looked = look_for_files(recipe("exact", documents={"against": ["out/before"]}), remote=False)  # type: ignore[arg-type]
     assert [fault.problem.path for fault in looked.faults] == ["documents.against[0]"]
@@ -167,3 +209,15 @@ def test_what_a_plan_lacks_is_told_by_a_check() -> None:
     ]
     assert "for tables too" in problems[0].mend
     assert check_files_and_plan(recipe()) == ([], ())
+
+
+@pytest.mark.parametrize("given", [{"warcs": "s3://bucket/*.gz"}, {"warcs": ["in.warc", "s3://bucket/*.gz"]}])
+def test_what_a_plan_lacks_is_told_of_input_on_an_object_store_too(given: dict[str, Any]) -> None:
+    problems, skipped = check_files_and_plan(load_recipe(json.dumps({"name": "r", "input": given}, indent=1)))
+    assert skipped == ("s3://bucket/*.gz",)
+    assert ["there is no layer `text`" in problem.message for problem in problems] == [True]
+
+
+def test_a_plan_waits_for_a_scorer_whose_file_was_not_asked_for() -> None:
+    given = {"sets": {"mmlu": "s3://bucket/mmlu.jsonl"}}
+    assert check_files_and_plan(recipe({"decontaminate": given})) == ([], ("s3://bucket/mmlu.jsonl",))
