@@ -67,6 +67,14 @@ def apply_edits(text: pa.Array, cuts: Sequence[pa.Array], masks: Sequence[pa.Arr
     return pa.Array.from_buffers(pa.string(), n, buffers, text.null_count)
 
 
+def covered_bytes(columns: Sequence[pa.Array], n: int) -> I64:
+    """How many bytes the spans of CUT and MASK columns of `n` rows cover at most, int64 of shape (n,): overlaps count twice."""
+    rows, starts, ends, _ = _gather(n, columns)
+    covered = np.zeros(n, np.int64)
+    np.add.at(covered, rows, ends - starts)
+    return covered
+
+
 def original_spans(text: pa.Array, cuts: Sequence[pa.Array], masks: Sequence[pa.Array], spans: pa.Array) -> pa.Array:
     """Spans of the edited text (`apply_edits` of the same) as spans of `text`: what `spans`, a list of structs with `start`
     and `end` among their fields, looks like there.

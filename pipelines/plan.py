@@ -218,7 +218,7 @@ class Plan:
         methods = [layer.method for layer in self.layers_feeding_election()]
         settings = [parameters_of(layer.scorer) for layer in self.dedup_layers]
         order = ["largest, sharpest"] if self.table is IMAGES else []
-        return fingerprint("election", 5, *order, self.ingest_method, before, methods, settings)
+        return fingerprint("election", 6, *order, self.ingest_method, before, methods, settings)
 
     def layers_feeding_election(self) -> tuple[Layer, ...]:
         """Dedup layers, those whose columns or errors decide who is alive before the election, and edits that are known then."""

@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 
 from core.errors import InputError
 from core.hashing import ID_TYPE, digest
+from core.spans import covered_bytes
 from dedup.buckets import signature_digests
 from dedup.election import EARLIER as EARLIER_DATE
 from dedup.election import NO_DATE
@@ -29,17 +30,21 @@ from ingest.files import open_file
 from pipelines.context import Context
 from pipelines.fates import is_blank, judge
 from pipelines.looks import LOOKS, is_look, look_layers
-from pipelines.plan import EDITED, FATE, KEPT_BEFORE, Layer, Plan, Step
+from pipelines.plan import FATE, KEPT_BEFORE, Layer, Plan, Step
 from pipelines.sources import EARLIER, PART, TABLE, Source, earlier_plan, near_layers, near_scorer
 from pipelines.store import Store
 from pipelines.tables import DOCUMENTS
-from pipelines.view import NARROW_BATCH_ROWS, Columns, Joined
+from pipelines.view import NARROW_BATCH_ROWS, Columns, Joined, edit_columns, edited_text
 
 I64 = npt.NDArray[np.int64]
 U32 = npt.NDArray[np.uint32]
 Mask = npt.NDArray[np.bool_]
 #: Bytes that a table is read by.
 _BUFFER = 1 << 20
+_CHARACTERS = "text.characters"
+#: Edits leave nothing but white space only of a text of which they cover so small a part or more, one in so many: a cut line leaves
+#: its end and the blank lines beside it. Of texts that are white space for the most part the fates see it.
+MOST_WHITE = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,19 +108,54 @@ class Reader:
         return pa.concat_arrays(pieces)
 
     def emptied(self, places: I64) -> Mask:
-        """Which rows at `places` (sorted) have nothing left of their text, by the edits that are known by now. Shape (m,)."""
+        """Which rows at `places` (sorted) have nothing left of their text, by the edits that are known by now. Shape (m,).
+
+        Texts are read only of parts with rows whose edits may cover the text, and only as far as the last of these.
+        """
         found = np.zeros(len(places), bool)
-        if self.source.kind != PART or not self.plan.edits_known:
+        edits = self.plan.edits_known
+        if self.source.kind != PART or not edits:
             return found
-        for part, start, _ in self._by_part(places):
-            with self._joined(part, [EDITED], self.plan.edits_known) as view:
-                for batch in view.batches():
-                    text = batch[EDITED]
-                    low, high = np.searchsorted(places, [start, start + len(text)])
-                    if high > low:
-                        found[low:high] = is_blank(text.take(pa.array(places[low:high] - start)))
-                    start += len(text)
+        for part, start, mine in self._by_part(places):
+            low = int(np.searchsorted(places, start))
+            at = np.flatnonzero(self._coverable(part, mine - start))
+            found[low + at] = self._blank(part, mine[at] - start)
         return found
+
+    def _coverable(self, part: str, rows: I64) -> Mask:
+        """Which rows of a part (sorted) have edits that may cover all of the text but white space; all where texts are captions."""
+        if self.plan.table is not DOCUMENTS:
+            return np.ones(len(rows), bool)
+        edits = self.plan.edits_known
+        names = edit_columns(edits)
+        masks: list[Mask] = [np.zeros(0, bool)]
+        start = 0
+        with self._joined(part, [_CHARACTERS, *names]) as view:
+            for batch in view.batches():
+                low, high = np.searchsorted(rows, [start, start + len(batch["id"])])
+                taken = pa.array(rows[low:high] - start)
+                characters = batch[_CHARACTERS].take(taken).fill_null(0).to_numpy().astype(np.int64)
+                masks.append(covered_bytes([batch[name].take(taken) for name in names], len(taken)) * MOST_WHITE >= characters)
+                start += len(batch["id"])
+        return np.concatenate(masks)
+
+    def _blank(self, part: str, rows: I64) -> Mask:
+        """Which rows of a part (sorted) are blank after the edits."""
+        edits = self.plan.edits_known
+        found: list[Mask] = [np.zeros(0, bool)]
+        start = 0
+        if not len(rows):
+            return found[0]
+        with self._joined(part, ["text.text", *edit_columns(edits)]) as view:
+            for batch in view.batches():
+                low, high = np.searchsorted(rows, [start, start + len(batch["id"])])
+                if high > low:
+                    taken = pa.array(rows[low:high] - start)
+                    found.append(is_blank(edited_text({name: array.take(taken) for name, array in batch.items()}, edits)))
+                if high == len(rows):
+                    break
+                start += len(batch["id"])
+        return np.concatenate(found)
 
     def shingles(self, layer: Layer, places: I64) -> Iterator[tuple[I64, I64, U32]]:
         """The shingle sets of the texts at `places` (sorted), some rows at a time: places, offsets, hashes."""

@@ -58,6 +58,13 @@ def _table(table: Json) -> Iterator[str]:
         left -= rule["dropped"]
         yield from _equal(f"left after {rule['reason']}", rule["left"], left)
     yield from _equal("left after the last rule, and kept", left, kept)
+    tokens = table.get("tokens")  # a report of before there were any has none
+    if tokens is not None:
+        left = tokens["total"] - sum(tokens["apart"].values())
+        for rule in table["rules"]:
+            left -= rule["tokens"]["dropped"]
+            yield from _equal(f"tokens left after {rule['reason']}", rule["tokens"]["left"], left)
+        yield from _equal("tokens left after the last rule, and kept", left, tokens["kept"])
     if table["disagreeing"]:
         yield f"{table['disagreeing']:,} rows have another fate than their rules give them"
     for error in table["errors"]:

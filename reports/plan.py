@@ -136,12 +136,14 @@ class ReportPlan:
     """What to collect of one table. `columns` are in the order of their layers; rows must bring each of them.
 
     The facets are those whose column is in the plan; texts are measured, and snippets taken, if it has
-    `text.text` or `image.caption` (or `text.edited`, which then is the one that is shown).
+    `text.text` or `image.caption` (or `text.edited`, which then is the one that is shown). `tokens` is the layer of the scorer
+    `tokens` whose counts the funnel shows, empty if there is none.
     """
 
     table: str = "documents"
     rules: tuple[RulePlan, ...] = ()
     columns: tuple[ColumnPlan, ...] = ()
+    tokens: str = ""
 
     def __post_init__(self) -> None:
         names = [column.name for column in self.columns]
@@ -149,8 +151,9 @@ class ReportPlan:
             twice = sorted({name for name in names if names.count(name) > 1})
             raise ValueError(f"columns stand twice in the report's plan: {', '.join(twice)}")
         missing = sorted({name for rule in self.rules for name in rule.shown} - set(names))
+        missing += [name for name in self.token_columns if name not in names]
         if missing:
-            raise ValueError(f"rules read columns that the report's plan lacks: {', '.join(missing)}")
+            raise ValueError(f"rules or tokens read columns that the report's plan lacks: {', '.join(missing)}")
 
     @property
     def names(self) -> frozenset[str]:
@@ -165,6 +168,11 @@ class ReportPlan:
     def texts(self) -> tuple[str, ...]:
         """The text columns that are measured; the last one is shown in samples."""
         return tuple(name for name in ("text.text", "image.caption", "text.edited") if name in self.names)
+
+    @property
+    def token_columns(self) -> tuple[str, ...]:
+        """The columns with a document's tokens, and whether they are an estimate; none where no tokens are counted."""
+        return (f"{self.tokens}.count", f"{self.tokens}.estimated") if self.tokens else ()
 
     def to_dict(self) -> dict[str, Any]:
         """The plan as JSON can hold it, the same object for equal plans: not to be changed."""
@@ -183,7 +191,8 @@ class ReportPlan:
             )
             for rule in value["rules"]
         )
-        return cls(table=value["table"], rules=rules, columns=tuple(ColumnPlan(**c) for c in value["columns"]))
+        columns = tuple(ColumnPlan(**c) for c in value["columns"])
+        return cls(table=value["table"], rules=rules, columns=columns, tokens=value["tokens"])
 
 
 @lru_cache(maxsize=8)

@@ -23,6 +23,7 @@ from reports.plan import ColumnPlan, RulePlan
 from reports.records import BETWEEN, RecordCounts
 from reports.samples import LONGEST_VALUE, legible
 from reports.statistics import ERROR, Collector
+from reports.token_counts import TokenCounts
 
 FORMAT = "web2shards-statistics"
 VERSION = 1
@@ -88,6 +89,7 @@ def _table(collector: Collector) -> Json:
         "repeat": collector.repeat,
         "audit": collector.audit,
         "lost_clusters": collector.lost,
+        "tokens": None if collector.tokens is None else _tokens(collector.tokens),
         "reasons": dict(sorted(rules.reasons.items())),
         "apart": dict(sorted(rules.apart.items())),
         "disagreeing": rules.disagreeing,
@@ -111,6 +113,8 @@ def _table(collector: Collector) -> Json:
 
 def _rules(collector: Collector) -> list[Json]:
     alive = collector.total - sum(collector.rules.apart.values())
+    tokens = collector.tokens
+    left_tokens = 0 if tokens is None else tokens.total - sum(tokens.apart.values())
     rows: list[Json] = []
     for i, rule in enumerate(collector.plan.rules):
         counts = collector.rules.of(i)
@@ -131,8 +135,24 @@ def _rules(collector: Collector) -> list[Json]:
                 "alone": _alone(rule, counts),
             }
         )
+        if tokens is not None:
+            left_tokens -= tokens.dropped[i]
+            rows[-1]["tokens"] = {"dropped": tokens.dropped[i], "left": left_tokens}
         alive = left
     return rows
+
+
+def _tokens(tokens: TokenCounts) -> Json:
+    """Tokens of all rows, of those kept, of those with their repeats, and of what no rule dropped, by reason. `estimated` rows
+    have a count told by the text's bytes, `nulls` none."""
+    return {
+        "total": tokens.total,
+        "kept": tokens.kept,
+        "repeat": tokens.repeat,
+        "estimated": tokens.estimated,
+        "nulls": tokens.nulls,
+        "apart": dict(sorted(tokens.apart.items())),
+    }
 
 
 def _alone(rule: RulePlan, counts: Mapping[str, int]) -> Json:

@@ -21,9 +21,10 @@ from reports.histograms import Histogram
 from reports.plan import CATEGORY_CAP, Facet, ReportPlan
 from reports.rule_counts import RuleCounts
 from reports.samples import LONGEST_MESSAGE, LONGEST_URL, SNIPPET, Bottom, Payload, legible, plain
+from reports.token_counts import TokenCounts
 
 #: Bumped when bins, keys or the JSON change, so that statistics of another version are never merged with these.
-VERSION = 3
+VERSION = 4
 SAMPLES = 20
 ERROR = "error:"
 
@@ -89,6 +90,7 @@ class Collector:
         self.facets = {facet.name: Counts(facet.cap) for facet in plan.facets}
         #: characters, bytes, characters kept, bytes kept
         self.texts = {name: [0, 0, 0, 0] for name in plan.texts}
+        self.tokens = TokenCounts(len(plan.rules)) if plan.tokens else None
         self.samples = [(Bottom(SAMPLES), Bottom(SAMPLES)) for _ in plan.rules]
         self.errors: dict[str, tuple[list[int], Bottom]] = {}
 
@@ -110,10 +112,14 @@ class Collector:
         self.total += n
         self.kept += int(kept.sum())
         self.audit += int(audit.sum())
-        self.repeat += int(kept.sum()) if batch.repeat is None else _repeats(whole(batch.repeat), kept)
+        times = kept.astype(np.int64) if batch.repeat is None else _repeats(whole(batch.repeat), kept)
+        self.repeat += int(times.sum())
         self.lost += 0 if batch.lost is None else int(bools(batch.lost).sum())
         reason = whole(batch.reason)
         dropper = self.rules.update(reason, kept, [whole(verdict) for verdict in batch.verdicts], audit)
+        if self.tokens is not None:
+            count, estimated = (columns[name] for name in self.plan.token_columns)
+            self.tokens.update(count, estimated, reason, dropper, kept, times)
         for name, histogram in self.histograms.items():
             histogram.update(columns[name], kept)
         levels = levels_of(keys)
@@ -228,6 +234,8 @@ class Collector:
             counts.merge(other.facets[name])
         for name, sums in self.texts.items():
             sums[:] = [a + b for a, b in zip(sums, other.texts[name], strict=True)]
+        if self.tokens is not None and other.tokens is not None:
+            self.tokens.merge(other.tokens)
         for mine, theirs in zip(self.samples, other.samples, strict=True):
             mine[0].merge(theirs[0])
             mine[1].merge(theirs[1])
@@ -247,6 +255,7 @@ class Collector:
             "categories": {name: counts.to_json() for name, counts in self.categories.items()},
             "facets": {name: counts.to_json() for name, counts in self.facets.items()},
             "texts": self.texts,
+            "tokens": None if self.tokens is None else self.tokens.to_json(),
             "samples": [[dropped.to_json(), passed.to_json()] for dropped, passed in self.samples],
             "errors": {name: [count[0], bottom.to_json()] for name, (count, bottom) in self.errors.items()},
         }
@@ -275,13 +284,18 @@ class Collector:
                 self.categories[column.name] = Counts.from_json(state["categories"][column.name])
         self.facets = {facet.name: Counts.from_json(state["facets"][facet.name]) for facet in plan.facets}
         self.texts = {name: list(state["texts"][name]) for name in plan.texts}
+        if self.tokens is not None:
+            self.tokens = TokenCounts.from_json(len(plan.rules), state["tokens"])
+        elif state["tokens"] is not None:
+            raise ValueError("the statistics have tokens that their plan does not count")
         self.samples = [(Bottom.from_json(dropped), Bottom.from_json(passed)) for dropped, passed in state["samples"]]
         self.errors = {name: ([n], Bottom.from_json(bottom)) for name, (n, bottom) in state["errors"].items()}
         return self
 
 
-def _repeats(repeat: pa.Array, kept: Bools) -> int:
-    return int(np.asarray(repeat.fill_null(1)).astype(np.int64)[kept].sum())
+def _repeats(repeat: pa.Array, kept: Bools) -> Rows:
+    """How often each row goes into the shards."""
+    return np.where(kept, np.asarray(repeat.fill_null(1)).astype(np.int64), 0)
 
 
 def _addresses(columns: Mapping[str, pa.Array], at: pa.Array) -> list[str | None]:

@@ -28,7 +28,13 @@ def show_summary(stats: Json, page: Path) -> None:
     out = results()
     out.print(f"[bold]{plain(stats['run']['name'])}[/]")
     for table in stats["tables"]:
-        out.print(grid(["", "", "", "left"], _funnel(stats, table), right=(1, 2, 3)))
+        rows = _funnel(stats, table)
+        if (tokens := table.get("tokens")) is None:
+            out.print(grid(["", "", "", "left"], rows, right=(1, 2, 3)))
+        else:
+            heading = "tokens left" + (" (estimated)" if tokens["estimated"] else "")
+            with_tokens = [(*row, left) for row, left in zip(rows, _tokens(table, len(rows)), strict=True)]
+            out.print(grid(["", "", "", "left", heading], with_tokens, right=(1, 2, 3, 4)))
     if stats["outputs"]:
         rows = [
             (plain(o["path"]), o["split"], o["format"], f"{o['shards']:,}", f"{o['samples']:,}", size(o["bytes"]))
@@ -67,6 +73,17 @@ def _funnel(stats: Json, table: Json) -> list[tuple[str, str, str, str]]:
         rows.append((what, f"−{rule['dropped']:,}", share(rule["dropped"], total), share(rule["left"], total)))
     rows.append(("[bold green]kept[/]", f"[bold green]{table['kept']:,}[/]", "", share(table["kept"], total)))
     return rows
+
+
+def _tokens(table: Json, rows: int) -> list[str]:
+    """The tokens that are left at each row of a funnel; nothing for the records above the documents."""
+    tokens, left = table["tokens"], table["tokens"]["total"]
+    found = [left]
+    for name in table["apart"]:
+        left -= tokens["apart"][name]
+        found.append(left)
+    found += [*(rule["tokens"]["left"] for rule in table["rules"]), tokens["kept"]]
+    return [""] * (rows - len(found)) + [f"{n:,}" for n in found]
 
 
 def _short(text: str, most: int = 60) -> str:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.scorer import CUT, MASK
-from core.spans import apply_edits, cut_array, mask_array, original_spans
+from core.spans import apply_edits, covered_bytes, cut_array, mask_array, original_spans
 
 TEXTS = st.text(alphabet="ab \né中😀", max_size=12)
 
@@ -196,3 +196,10 @@ def test_a_line_that_begins_with_a_mask_goes_with_it() -> None:
     found = original_spans(text, cuts, masks, pa.array([[{"start": 3, "end": 16}]], CUT))
     assert found.to_pylist() == [[{"start": 4, "end": 26}]]
     assert apply_edits(text, [*cuts, found], masks).to_pylist() == ["ne\nlast"]
+
+
+def test_covered_bytes_are_summed_over_columns() -> None:
+    cuts = pa.array([[{"start": 0, "end": 3}, {"start": 5, "end": 9}], None, []], CUT)
+    masks = pa.array([[{"start": 4, "end": 6, "replacement": "x"}], [], [{"start": 1, "end": 2, "replacement": None}]], MASK)
+    assert covered_bytes([cuts, masks], 3).tolist() == [9, 0, 1]
+    assert covered_bytes([], 2).tolist() == [0, 0]

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from core.scorer import CUT, Scorer
 from core.scorer import column as described
+from pipelines.context import Context
 from pipelines.plan import compile_plan
 from pipelines.recipe import Recipe, load_recipe
 from pipelines.shards import metadata_columns
+from pipelines.source_rows import Reader
+from pipelines.sources import part_sources
+from pipelines.store import Store
 from pipelines.stored import Run
+from pipelines.view import Joined
 from tests.pipelines.runs import column, small_run
 
 RECIPE = """
@@ -134,6 +141,36 @@ def test_a_cluster_keeps_a_page_that_its_edits_do_not_empty(tmp_path: Path, befo
     else:
         assert reasons == {"http://a.example/": "empty_after_edits", "http://b.example/": "duplicate", "http://c.example/": ""}
         assert lost == 1
+
+
+def test_an_election_opens_no_text_that_edits_cannot_empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = "".join(f"<p>The reeds were cut in the year {year}.</p>" for year in range(1900, 1906))
+    pages = {f"http://{name}.example/": (name, f"<p>{PROSE} Write to {name}.jane@corp.example.</p>") for name in "abc"}
+    pages |= {f"http://{name}.example/": (name, lines) for name in "xyz"}
+    paragraphs = "paragraphs: {keep: none}"
+    for kind, scorers, opened in (("mask", ["pii: {kinds: [emails]}"], False), ("cut", [paragraphs], True)):
+        folder = tmp_path / kind
+        folder.mkdir()
+        made = recipe(folder, pages, [*scorers, "exact"], ["duplicates.kept"])
+        small_run(folder / "out", made)
+        wanted: list[str] = []
+
+        class Watched(Joined):
+            def __init__(self, store: Any, part: str, columns: Iterable[str], *rest: Any, seen: list[str] = wanted) -> None:
+                names = list(columns)
+                seen += names
+                super().__init__(store, part, names, *rest)
+
+        (layer,) = (folder / "out" / "documents" / "page").glob("*.parquet")
+        (source,) = part_sources({layer.stem: pq.read_metadata(layer).num_rows}, decided=False)
+        context = Context(Store(str(folder / "out"), 1), compile_plan(made))
+        with monkeypatch.context() as patch:
+            patch.setattr("pipelines.source_rows.Joined", Watched)
+            emptied = Reader(context, source).emptied(np.arange(source.rows))
+        left = Run(str(folder / "out")).documents.reader(["text.edited"]).read_all().column("text.edited").to_pylist()
+        assert emptied.tolist() == [not text.strip() for text in left]
+        assert emptied.any() == opened
+        assert bool({"text.text", "text.edited"} & set(wanted)) == opened
 
 
 def test_c4_asks_for_its_sentences_again_once_repeated_lines_are_cut(tmp_path: Path) -> None:

@@ -28,6 +28,8 @@ FIELDS = [
     ("perplexity", column("kenlm", pa.float64(), "perplexity")),
     ("c4", column("curly", pa.bool_(), "has a curly bracket")),
     ("topic", column("name", pa.string(), "topic")),
+    ("tokens", column("count", pa.int32(), "tokens of the text", unit="tokens", low=0, high=10_000)),
+    ("tokens", column("estimated", pa.bool_(), "told by the text's bytes")),
 ]
 RULES = (
     RulePlan("language_score", "language.score >= 0.65", (Threshold("language.score", ">=", 0.65),)),
@@ -39,7 +41,7 @@ RULES = (
     RulePlan("perplexity", "perplexity.kenlm <= 1500", (Threshold("perplexity.kenlm", "<=", 1500),), costly=True),
     RulePlan("curly_bracket", "not c4.curly", columns=("c4.curly",)),
 )
-PLAN = ReportPlan("documents", RULES, tuple(ColumnPlan.of(layer, field) for layer, field in FIELDS))
+PLAN = ReportPlan("documents", RULES, tuple(ColumnPlan.of(layer, field) for layer, field in FIELDS), "tokens")
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,9 @@ def make_table(n: int, seed: int = 0, word: str = "word") -> Table:
         "c4.curly": some([True, False, False, False], pa.bool_(), 0.02),
         "topic.name": some([word, "news", "forum"], pa.string(), 0.1),
     }
+    uncounted = np.arange(n) % 41 == 7
+    columns["tokens.count"] = pa.array((np.arange(n) * 7919 % 100_003).astype(np.int32), mask=uncounted)
+    columns["tokens.estimated"] = pa.array(np.ones(n, bool), mask=uncounted)
     ids = pa.array([digest(str(seed), str(i)) for i in range(n)], pa.binary(16))
     audit = rng.random(n) < 0.2
     judged = [

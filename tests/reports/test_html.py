@@ -106,8 +106,12 @@ def test_every_number_is_on_the_page(stats: dict[str, Any], page: Page) -> None:
     numbers = [stats["records"]["total"], main["total"], main["kept"], main["total"] - main["kept"], main["repeat"]]
     numbers += [row["records"] for row in stats["records"]["reasons"]]
     numbers += main["apart"].values()
+    numbers += [main["tokens"][key] for key in ("total", "kept", "repeat", "nulls")]
+    numbers.append(main["tokens"]["total"] - main["tokens"]["apart"]["error:text"])  # the first of those that no rule dropped
+    assert "Tokens left (estimated)" in text
     for rule in main["rules"]:
         numbers += [rule[key] for key in ("dropped", "left", "only", "not_scored")]
+        numbers.append(rule["tokens"]["left"])
         if not rule["alone"]["sample"]:
             numbers.append(rule["failed"])
         assert rule["text"] in text
@@ -180,7 +184,8 @@ def test_policy_names_the_style_sheet(stats: dict[str, Any], page: Page) -> None
 def test_hostile_strings_stay_text(plan: ReportPlan, make: Make) -> None:
     stats = stats_of(plan, make(400, 2, HOSTILE), HOSTILE)
     for reason in ("same_record", "error:text"):
-        stats["tables"][0]["apart"][reason + HOSTILE] = 3
+        for counts in (stats["tables"][0]["apart"], stats["tables"][0]["tokens"]["apart"]):
+            counts[reason + HOSTILE] = 3
     for rule in stats["tables"][0]["rules"]:
         rule["text"] += HOSTILE
         rule["reason"] += HOSTILE

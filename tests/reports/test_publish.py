@@ -98,6 +98,8 @@ def numbers_of(stats: dict[str, Any]) -> list[tuple[Callable[[dict[str, Any]], N
         (more("tables", 0, "facets", "host", "values", 0, "all"), "by host (all)"),
         (more("tables", 0, "facets", "language", "nulls", "kept"), "by language (kept)"),
         (more("tables", 0, "columns", 1, "kept", 0), "language.score (kept)"),
+        (more("tables", 0, "tokens", "total"), "tokens left after language_score"),
+        (more("tables", 0, "tokens", "kept"), "tokens left after the last rule"),
         (more("outputs", 0, "samples"), "samples of the output text"),
     ]
 

@@ -108,6 +108,43 @@ def test_errors_and_texts(table: Any, collector: Collector) -> None:
     assert characters_kept == bytes_kept == sum(len(text) for text, k in zip(texts, kept, strict=True) if k)
 
 
+def test_tokens_against_a_sum_by_hand(plan: ReportPlan, table: Any, collector: Collector) -> None:
+    tokens = [n or 0 for n in table.columns["tokens.count"].to_pylist()]
+    reasons, kept, repeat = (array.to_pylist() for array in (table.reason, table.kept, table.repeat))
+    verdicts = list(zip(*(verdict.to_pylist() for verdict in table.verdicts), strict=True))
+    found = collector.tokens
+    assert found is not None
+    assert found.total == sum(tokens)
+    assert found.kept == sum(n for n, k in zip(tokens, kept, strict=True) if k)
+    assert found.repeat == sum(n * times for n, times in zip(tokens, repeat, strict=True))
+    nulls = table.columns["tokens.count"].null_count
+    assert nulls > 0
+    assert (found.estimated, found.nulls) == (3_000 - nulls, nulls)
+    apart = ("same_record", "error:text")
+    assert found.apart == {name: sum(n for n, r in zip(tokens, reasons, strict=True) if r == name) for name in apart}
+    alive = [(n, v) for n, v, r in zip(tokens, verdicts, reasons, strict=True) if r not in apart]
+    for rule in range(len(plan.rules)):
+        assert found.dropped[rule] == sum(n for n, v in alive if all(v[:rule]) and not v[rule]) > 0
+
+
+def test_a_plan_without_the_scorer_counts_no_tokens(plan: ReportPlan, make: Make) -> None:
+    columns = tuple(column for column in plan.columns if column.layer != "tokens")
+    collector = Collector.from_batches(replace(plan, columns=columns, tokens=""), [make(50).all()])
+    assert collector.tokens is None
+    assert Collector.from_json(collector.to_json()).tokens is None
+    collector.merge(Collector.from_json(collector.to_json()))
+    assert collector.tokens is None
+
+
+def test_sums_of_tokens_are_exact_past_32_bits(plan: ReportPlan, make: Make) -> None:
+    batch = make(100).all()
+    most = pa.array(np.full(100, 2**31 - 1, np.int32))
+    batch = replace(batch, columns={**batch.columns, "tokens.count": most})
+    collector = Collector.from_batches(plan, [batch] * 3)
+    assert collector.tokens is not None
+    assert collector.tokens.total == 300 * (2**31 - 1)
+
+
 def test_histograms_against_numpy(table: Any, collector: Collector) -> None:
     histogram = collector.histograms["gopher.words"]
     words = np.array(table.columns["gopher.words"].to_pylist(), np.float64)
@@ -187,6 +224,8 @@ def test_plans() -> None:
         ReportPlan(columns=(ColumnPlan("a.b", "int32"), ColumnPlan("a.b", "int32")))
     with pytest.raises(ValueError, match=r"lacks: a\.b"):
         ReportPlan(rules=(RulePlan("a", "a.b > 0", columns=("a.b",)),))
+    with pytest.raises(ValueError, match=r"lacks: t\.count, t\.estimated"):
+        ReportPlan(tokens="t")
 
 
 def test_plan_through_json(plan: ReportPlan) -> None:
@@ -205,6 +244,8 @@ def test_plan_through_json(plan: ReportPlan) -> None:
         "perplexity.kenlm": "histogram",
         "c4.curly": "histogram",
         "topic.name": "category",
+        "tokens.count": "histogram",
+        "tokens.estimated": "histogram",
     }
 
 
