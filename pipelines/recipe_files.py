@@ -19,6 +19,7 @@ from pipelines.plan import compile_plan
 from pipelines.recipe import Recipe
 from pipelines.recipe_model import SHOWN, Problem
 from pipelines.recipe_yaml import Path, dotted
+from pipelines.sources import NO_RUN
 from pipelines.tables import DOCUMENTS, IMAGES
 
 
@@ -127,4 +128,4 @@ def _require_earlier(given: str) -> None:
     if is_remote(given) or os.path.isdir(given):
         return
     if not find_files(given):
-        raise no_file(given)
+        raise InputError(f"{given}: there is no run here, and no file", NO_RUN, given)

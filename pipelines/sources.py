@@ -48,7 +48,7 @@ PLACE = np.uint64(0xFFFFFFFF)
 U64 = npt.NDArray[np.uint64]
 I64 = npt.NDArray[np.int64]
 _SIGN_ALIKE = "set bands and rows so that their product is the signatures' width, or sign anew with the same settings"
-_MEND = "give the folder of a finished run, or a Parquet file of signatures, or leave it out of `against`"
+NO_RUN = "give the folder of a finished run, or a Parquet file of signatures, or leave it out of `against`"
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ def earlier_plan(root: str) -> Plan:
     """The plan of the run in `root`. InputError if there is none."""
     run = read_run(root)
     if not run:
-        raise InputError(f"against {root}: there is no run here", _MEND)
+        raise InputError(f"against {root}: there is no run here", NO_RUN)
     return _plan(json.dumps(run["recipe"]))
 
 
@@ -169,7 +169,7 @@ def earlier_sources(context: Context) -> tuple[list[Source], str]:
         if given.endswith(".parquet"):
             found = find_files(given)
             if not found:
-                raise InputError(f"against {given}: there is no such file", _MEND)
+                raise InputError(f"against {given}: there is no such file", NO_RUN)
             for file in found:
                 sources += table_sources(file.uri, _near(context.plan), own=False)
                 told.append([file.name, *change_stamp(file.uri)])
