@@ -18,6 +18,7 @@ import curation_tables
 import engine_tables
 import extraction_tables
 import goals
+import image_tables
 import language_tables
 from goals import Goal, extrapolated, pass_seconds, value_at
 from machine import identity, load
@@ -267,6 +268,14 @@ def sections() -> list[Section]:
     if stages := load("all_stages"):
         blocks = [lines_of(*curation_tables.stages(stages)), curation_tables.growth(stages)]
         found.append(Section({"": stages}, blocks, curation_tables.stage_goals(stages)))
+    if fetched := load("fetching"):
+        found.append(Section({"": fetched}, [lines_of(*image_tables.fetching(fetched))], image_tables.fetching_goals(fetched)))
+    if resized := load("image_resize"):
+        found.append(Section({"": resized}, [lines_of(*image_tables.resizing(resized))], image_tables.resizing_goals(resized)))
+    if looked := load("image_duplicates"):
+        found.append(Section({"": looked}, [], image_tables.duplicate_goals(looked)))
+    if exchanged := load("host_exchange"):
+        found.append(Section({"": exchanged}, [], image_tables.exchange_goals(exchanged)))
     if "overhead" in (engines := load("engines") or {}):
         aimed = engine_tables.goals(engines["overhead"])
         found.append(Section({"overhead": engines["overhead"]}, [lines_of(*engine_tables.forms(engines))], aimed))
@@ -284,7 +293,8 @@ def rendered() -> str:
     letters = machines(found)
     blocks: list[Sequence[str]] = [[head(found, letters)]] if letters else []
     for section in found:
-        blocks += [*section.blocks, [section.caption(letters.get(section.machine, "") if len(letters) > 1 else "")]]
+        if section.blocks:  # else it has goals alone
+            blocks += [*section.blocks, [section.caption(letters.get(section.machine, "") if len(letters) > 1 else "")]]
     if faults.get("kills"):
         blocks.append(lines_of(*engine_tables.kills(faults["kills"])))
     aimed = [(goal, letters.get(section.machine, NONE)) for section in found for goal in section.goals]

@@ -156,6 +156,31 @@ def test_results_of_languages_alone_have_no_head(results: dict[str, Any]) -> Non
     assert table.rendered().startswith("| Language of fresh sentences")
 
 
+def test_fetching_stands_beside_its_peer(results: dict[str, Any]) -> None:
+    row = {"images": 7680, "images_a_second": 232.0, "wall_seconds": 33.0, "cpu_ms_an_image": 5.13, "peak_pss_mb": 708.1}
+    medians = {
+        "web2shards": row, "img2dataset": {**row, "images_a_second": 136.4, "peak_pss_mb": 1416.2},
+        "web2shards, no host hangs": {**row, "wall_seconds": 30.0},
+    }  # fmt: skip
+    results["fetching"] = part(medians=medians, images=8000, hosts=300, hosts_hanging=3, timeout_seconds=10)
+    lines = table.rendered().splitlines()
+    assert "| 8,000 addresses of 300 hosts on loopback, 3 of which hang | images | images/s | CPU ms an image | peak MB |" in lines
+    assert cells(lines, "img2dataset")[1:] == ["7,680", "136", "5.1", "1,416"]
+    assert cells(lines, "images/s of img2dataset")[2:] == ["1.70×", "missed by 15%"]
+    assert cells(lines, "peak memory of img2dataset's")[2:] == ["0.50×", "met"]
+    assert cells(lines, "longer for hosts that hang")[1:] == ["≤ 10 s", "3.00 s", "met"]
+
+
+def test_a_part_without_a_table_has_its_goals(results: dict[str, Any]) -> None:
+    results["host_exchange"] = part(references=100_000, seconds=2.4, peak_pss_mb=872.0)
+    results["image_duplicates"] = part(other_half={"recall": 0.9455, "merged_share": 0.0})
+    lines = table.rendered().splitlines()
+    assert cells(lines, "100,000 references gathered by host")[2:] == ["2.40 s", "met"]
+    assert cells(lines, "the same, peak memory")[2:] == ["872 MB", "missed by 45%"]
+    assert cells(lines, "planted near-duplicates")[1:] == ["≥ 95%", "94.5%", "missed by less than 1%"]
+    assert cells(lines, "distinct images merged")[3] == "met"
+
+
 def test_all_stages_have_their_speed_with_and_without_start_up(results: dict[str, Any]) -> None:
     rows = {"web2shards": of(288.2, cpu_ms_a_page=5.19), "datatrove, trafilatura": of(39.5, cpu_ms_a_page=39.8)}
     results["all_stages"] = part(
