@@ -65,10 +65,13 @@ class ObjectStore:
 
     def input_of(self, job: Job) -> Job:
         """A job of the demo that reads from the store."""
-        for path in (ROOT / "examples").glob("*.warc.gz"):
-            (self.folder / "in").mkdir(exist_ok=True)
-            shutil.copyfile(path, self.folder / "in" / path.name)
-        return Job(job.recipe, (*job.settings, f"input.warcs=[s3://{BUCKET}/in/*.warc.gz]"))
+        folders = {"in": ROOT / "examples", "in/pictures": ROOT / "examples" / "pictures"}
+        for name, folder in folders.items():
+            (self.folder / name).mkdir(parents=True, exist_ok=True)
+            for path in folder.glob("*.warc.gz"):
+                shutil.copyfile(path, self.folder / name / path.name)
+        patterns = ", ".join(f"s3://{BUCKET}/{name}/*.warc.gz" for name in folders)
+        return Job(job.recipe, (*job.settings, f"input.warcs=[{patterns}]"))
 
     def differences(self, name: str, sound: dict[str, str]) -> list[str]:
         """What an out folder on it lacks, has too much or has otherwise than a local one, and what a run left there."""
