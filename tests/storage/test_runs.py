@@ -258,9 +258,12 @@ def test_a_shard_that_was_changed_is_found_and_written_anew(s3: S3, tmp_path: Pa
 def test_the_demo_as_a_user_runs_it(s3: S3, through: Through, tmp_path: Path) -> None:
     """By the command line, through faults."""
     root = Path(__file__).parents[2]
-    s3.put("in/web.warc.gz", (EXAMPLES / "web.warc.gz").read_bytes())
+    files = ["web.warc.gz", "pictures/pictures.warc.gz"]
+    for file in files:
+        s3.put(f"in/{file}", (EXAMPLES / file).read_bytes())
+    stored = ["--set", f"input.warcs=[{', '.join(f's3://crawl/in/{file}' for file in files)}]"]
     proxy = through(every(25, *FAULTS))
-    for out, settings in ((str(tmp_path / "local"), []), ("s3://crawl/out", ["--set", "input.warcs=[s3://crawl/in/web.warc.gz]"])):
+    for out, settings in ((str(tmp_path / "local"), []), ("s3://crawl/out", stored)):
         words = [sys.executable, "-m", "web2shards", "run", "recipes/demo.yaml", "--out", out, "--workers", "2", *settings]
         done = subprocess.run(words, cwd=root, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
