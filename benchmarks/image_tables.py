@@ -13,9 +13,12 @@ OURS, PEER = "web2shards", "img2dataset"
 def fetching(result: Row) -> tuple[list[str], list[list[str]]]:
     """Header and rows: images from the same servers, resized to the same size."""
     rows = [
-        [name, f"{row['images']:,}", f"{row['images_a_second']:.0f}", f"{row['cpu_ms_an_image']:.1f}", f"{row['peak_pss_mb']:,.0f}"]
+        [
+            name, f"{row['images']:,.0f}", f"{row['images_a_second']:.0f}", f"{row['cpu_ms_an_image']:.1f}",
+            f"{row['peak_pss_mb']:,.0f}",
+        ]
         for name, row in result["medians"].items()
-    ]
+    ]  # fmt: skip
     title = f"{result['images']:,} addresses of {result['hosts']} hosts on loopback, {result['hosts_hanging']} of which hang"
     return [title, "images", "images/s", "CPU ms an image", "peak MB"], rows
 
