@@ -25,15 +25,14 @@ def fetching(result: Row) -> tuple[list[str], list[list[str]]]:
 
 def fetching_goals(result: Row) -> list[Goal]:
     """Twice the peer's images a second in less memory; what hosts that hang cost."""
-    ours, theirs = (value_at(result, "medians", name) for name in (OURS, PEER))
-    calm = value_at(result, "medians", f"{OURS}, no host hangs", "wall_seconds")
-    longer = ratio(value_at(ours, "wall_seconds"), calm)
+    ours, theirs, calm = (value_at(result, "medians", name) for name in (OURS, PEER, f"{OURS}, no host hangs"))
+    with_them, without = (value_at(run, "wall_seconds") for run in (ours, calm))
     faster, more = (ratio(value_at(ours, name), value_at(theirs, name)) for name in ("images_a_second", "peak_pss_mb"))
     return [
         Goal("images/s of img2dataset, fetched and resized", 2, faster, "×", least=True),
         Goal("peak memory of img2dataset's", 1, more, "×"),
         Goal("longer for hosts that hang, by", result["timeout_seconds"],
-             None if longer is None or calm is None else max(0.0, calm * (longer - 1)), " s"),
+             None if with_them is None or without is None else max(0.0, with_them - without), " s"),
     ]  # fmt: skip
 
 

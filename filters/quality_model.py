@@ -105,7 +105,11 @@ def locate(name: str) -> tuple[Path, Path | None]:
 
 def model_digest(name: str) -> str:
     """A digest of a model and its card. Raises ScorerError."""
-    return _read_anew(lambda: digest(*(_digest(path) for path in locate(name) if path is not None)).hex())
+    return _read_anew(lambda: _digest_of(name))
+
+
+def _digest_of(name: str) -> str:
+    return digest(*(_digest(path) for path in locate(name) if path is not None)).hex()
 
 
 def _digest(path: Path) -> str:
@@ -117,10 +121,10 @@ def load(name: str, label: str = "") -> Model:
     """A model by its folder or file; `label` of a bare fastText file. Raises ScorerError."""
 
     def read() -> Model:
-        key = model_digest(name)
+        key = _digest_of(name)
         path, card = locate(name)
         model = _load(str(path), "" if card is None else str(card), label, key)
-        if model_digest(name) != key:
+        if _digest_of(name) != key:
             raise ScorerError(f"{path} is being replaced", "wait until it is trained, and run the same command again", str(path))
         return model
 

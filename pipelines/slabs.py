@@ -15,20 +15,29 @@ from pipelines.view import Columns
 I64 = npt.NDArray[np.int64]
 
 
+def rows_in(batches: Iterable[Columns], rows: I64) -> Iterator[tuple[Columns, I64, int]]:
+    """The batches that hold some of `rows` (sorted, counted over all batches): columns, which of the batch's rows are meant, and
+    the number of its first."""
+    start = 0
+    for batch in batches:
+        stop = start + len(next(iter(batch.values())))
+        low, high = np.searchsorted(rows, [start, stop])
+        if high > low:
+            yield batch, rows[low:high] - start, start
+        start = stop
+
+
 def chosen_rows(
     context: Context, parts: Sequence[str], columns: Sequence[str], rows: I64, edits: Sequence[Layer] = ()
 ) -> Iterator[tuple[Columns, I64, int]]:  # fmt: skip
-    """The batches that hold some of `rows` (sorted, counted over all parts one after the other): columns, which of the batch's
-    rows are meant, and the number of its first."""
-    start = 0
-    for part in parts:
-        with context.joined(part, columns, edits) as view:
-            for batch in view.batches():
-                count = len(batch["id"])
-                low, high = np.searchsorted(rows, [start, start + count])
-                if high > low:
-                    yield batch, rows[low:high] - start, start
-                start += count
+    """As `rows_in`, of parts, whose rows are counted one part after the other."""
+
+    def batches() -> Iterator[Columns]:
+        for part in parts:
+            with context.joined(part, columns, edits) as view:
+                yield from view.batches()
+
+    return rows_in(batches(), rows)
 
 
 def in_slabs(batches: Iterable[pa.RecordBatch], size: int) -> Iterator[pa.Table]:

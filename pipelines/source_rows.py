@@ -31,6 +31,7 @@ from pipelines.context import Context
 from pipelines.fates import is_blank, judge
 from pipelines.looks import LOOKS, is_look, look_layers
 from pipelines.plan import FATE, KEPT_BEFORE, Layer, Plan, Step
+from pipelines.slabs import rows_in
 from pipelines.sources import EARLIER, PART, TABLE, Source, earlier_plan, near_layers, near_scorer
 from pipelines.store import Store
 from pipelines.tables import DOCUMENTS
@@ -126,36 +127,31 @@ class Reader:
         """Which rows of a part (sorted) have edits that may cover all of the text but white space; all where texts are captions."""
         if self.plan.table is not DOCUMENTS:
             return np.ones(len(rows), bool)
-        edits = self.plan.edits_known
-        names = edit_columns(edits)
-        masks: list[Mask] = [np.zeros(0, bool)]
-        start = 0
+        names = edit_columns(self.plan.edits_known)
+        found: list[Mask] = [np.zeros(0, bool)]
         with self._joined(part, [_CHARACTERS, *names]) as view:
-            for batch in view.batches():
-                low, high = np.searchsorted(rows, [start, start + len(batch["id"])])
-                taken = pa.array(rows[low:high] - start)
+            for batch, wanted, _ in rows_in(view.batches(), rows):
+                taken = pa.array(wanted)
                 characters = batch[_CHARACTERS].take(taken).fill_null(0).to_numpy().astype(np.int64)
-                masks.append(covered_bytes([batch[name].take(taken) for name in names], len(taken)) * MOST_WHITE >= characters)
-                start += len(batch["id"])
-        return np.concatenate(masks)
+                found.append(covered_bytes([batch[name].take(taken) for name in names], len(taken)) * MOST_WHITE >= characters)
+        return np.concatenate(found)
 
     def _blank(self, part: str, rows: I64) -> Mask:
         """Which rows of a part (sorted) are blank after the edits."""
         edits = self.plan.edits_known
-        found: list[Mask] = [np.zeros(0, bool)]
-        start = 0
+        found = np.zeros(len(rows), bool)
         if not len(rows):
-            return found[0]
+            return found
+        done = 0
         with self._joined(part, ["text.text", *edit_columns(edits)]) as view:
-            for batch in view.batches():
-                low, high = np.searchsorted(rows, [start, start + len(batch["id"])])
-                if high > low:
-                    taken = pa.array(rows[low:high] - start)
-                    found.append(is_blank(edited_text({name: array.take(taken) for name, array in batch.items()}, edits)))
-                if high == len(rows):
+            for batch, wanted, _ in rows_in(view.batches(), rows):
+                taken = pa.array(wanted)
+                texts = edited_text({name: array.take(taken) for name, array in batch.items()}, edits)
+                found[done : done + len(taken)] = is_blank(texts)
+                done += len(taken)
+                if done == len(rows):
                     break
-                start += len(batch["id"])
-        return np.concatenate(found)
+        return found
 
     def shingles(self, layer: Layer, places: I64) -> Iterator[tuple[I64, I64, U32]]:
         """The shingle sets of the texts at `places` (sorted), some rows at a time: places, offsets, hashes."""
@@ -163,16 +159,11 @@ class Reader:
         scorer = near_scorer(layer)
         edits = self.plan.edits_before(theirs.position) if scorer.read == "edited" else ()
         column = "text.edited" if edits else "text.text"
-        for part, start, _ in self._by_part(places):
+        for part, start, mine in self._by_part(places):
             with self._joined(part, [column], edits) as view:
-                for batch in view.batches():
-                    texts = batch[column]
-                    low, high = np.searchsorted(places, [start, start + len(texts)])
-                    if high > low:
-                        mine = places[low:high]
-                        offsets, hashes = scorer.shingle_sets(texts.take(pa.array(mine - start)))
-                        yield mine, offsets, hashes
-                    start += len(texts)
+                for batch, wanted, first in rows_in(view.batches(), mine - start):
+                    offsets, hashes = scorer.shingle_sets(batch[column].take(pa.array(wanted)))
+                    yield wanted + first + start, offsets, hashes
 
     def _joined(self, part: str, columns: Iterable[str], edits: Sequence[Layer] = ()) -> Joined:
         return Joined(self.store, part, columns, edits, self.plan.table.name)
@@ -189,7 +180,7 @@ class Reader:
     def _taken(self, batches: Iterator[Columns], name: str, places: I64) -> pa.Array:
         pieces: list[pa.Array] = []
         start = 0
-        for batch in batches:
+        for batch in batches:  # of each, so that there is an array of the right type where no place is
             column = batch[name]
             low, high = np.searchsorted(places, [start, start + len(column)])
             pieces.append(column.take(pa.array(places[low:high] - start)))

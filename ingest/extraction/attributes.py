@@ -14,7 +14,7 @@ from ingest.extraction import names as el
 from ingest.extraction.characters import is_space
 from ingest.extraction.hints import note_meta
 from ingest.extraction.layout import Tables
-from ingest.extraction.names import FNV_OFFSET, add_byte, attribute_number
+from ingest.extraction.names import FNV_OFFSET, add_byte, add_bytes, attribute_number
 
 #: What the words of <body> and <html> are told by.
 _OF_PAGE = 255
@@ -147,10 +147,7 @@ def _add_attribute(data: Bytes, attribute: Int, i: Int, end: Int, e: Int, t: Tab
         elif attribute == el.ROLE:
             row[at.E_MARKS] |= at.M_ROLE
         elif attribute == el.CLASS and row[at.E_NAME] != 0:
-            value = FNV_OFFSET
-            for k in range(i, min(end, i + at.MAX_CLASS_BYTES)):
-                value = add_byte(value, np.int64(data[k]))
-            t.classes[e] = value
+            t.classes[e] = add_bytes(FNV_OFFSET, data, i, min(end, i + at.MAX_CLASS_BYTES))
             if _may_name_code(data, i, end, row[at.E_NAME]) and t.state[at.N_CODES] < len(t.codes):
                 code = t.codes[t.state[at.N_CODES]]
                 code[at.S_ELEMENT], code[at.S_START], code[at.S_END] = e, i, end

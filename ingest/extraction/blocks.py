@@ -14,12 +14,10 @@ from ingest.extraction import layout as at
 from ingest.extraction import names as el
 from ingest.extraction.characters import ascii_of, is_letter, unspaced_word
 from ingest.extraction.layout import Tables
-from ingest.extraction.names import BLOCK, FLAGS, FNV_OFFSET, add_byte, is_function_word
+from ingest.extraction.names import BLOCK, FLAGS, FNV_OFFSET, add_byte, add_bytes, is_function_word
 
 #: Elements whose text may be signs alone.
-_SPEAKING = np.zeros(len(el.ELEMENTS), np.bool_)
-for _name in "td th li dt dd pre code kbd samp tt".split():  # noqa: SIM905 - as in names
-    _SPEAKING[el.NUMBER[_name]] = True
+_SPEAKING = el.marked("td th li dt dd pre code kbd samp tt")
 
 
 @helper
@@ -228,8 +226,7 @@ def add_character(data: Bytes, i: Int, width: Int, t: Tables) -> Int:
     begin_word(t)
     s = t.state
     word = s[at.WORD_HASH]
-    for k in range(i, i + width):
-        word = add_byte(word, np.int64(data[k]))
+    word = add_bytes(word, data, i, i + width)
     s[at.WORD_HASH] = word
     s[at.WORD_BYTES] += width
     row = t.blocks[s[at.N_BLOCKS]]

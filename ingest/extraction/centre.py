@@ -32,9 +32,7 @@ CENTRE = (
 _LEAST_WORDS, _MOST_WORDS = 8, 100
 _LONG_WORDS = 20
 #: What holds a paragraph and no more.
-_LEAVES = np.zeros(len(el.ELEMENTS), np.bool_)
-for _name in "p pre li td th dd dt h1 h2 h3 h4 h5 h6 blockquote figcaption".split():  # noqa: SIM905 - as in names
-    _LEAVES[el.NUMBER[_name]] = True
+_LEAVES = el.marked("p pre li td th dd dt h1 h2 h3 h4 h5 h6 blockquote figcaption")
 
 
 def find_centre(tables: Tables, measures: Measures, rows: npt.NDArray[np.float32]) -> None:

@@ -10,7 +10,7 @@ from ingest.extraction import layout as at
 from ingest.extraction.blocks import end_word
 from ingest.extraction.characters import is_letter
 from ingest.extraction.layout import Tables
-from ingest.extraction.names import FNV_OFFSET, add_byte, hash_table, look_up, name_hash
+from ingest.extraction.names import FNV_OFFSET, add_bytes, hash_table, look_up, name_hash
 
 #: Bytes of the longest link that may be a mark: a few signs, or a reference to one.
 _LONGEST_MARK = 16
@@ -52,10 +52,7 @@ def sign_at(data: Bytes, i: Int, end: Int) -> tuple[Int, Int]:
                 return np.int64(0), width
             value = value * (16 if hexadecimal else 10) + digit
         return value, width
-    name = FNV_OFFSET
-    for k in range(i + 1, j):
-        name = add_byte(name, np.int64(data[k]))
-    return look_up(_NAMED_TABLE, name), width
+    return look_up(_NAMED_TABLE, add_bytes(FNV_OFFSET, data, i + 1, j)), width
 
 
 @helper

@@ -88,6 +88,14 @@ H1, H2, H6, ARTICLE, MAIN, FORM, FIGURE, PRE, CODED = (
     NUMBER[name] for name in ("h1", "h2", "h6", "article", "main", "form", "figure", "pre", "code")
 )
 
+
+def marked(names: str) -> npt.NDArray[np.bool_]:
+    """Which elements are among these names: bool of shape (len(ELEMENTS),)."""
+    found = np.zeros(len(ELEMENTS), np.bool_)
+    found[[NUMBER[name] for name in names.split()]] = True
+    return found
+
+
 #: Attributes whose value is read.
 (
     CLASS, ID, ROLE, ITEMPROP, ITEMTYPE, NAME, STYLE, HIDDEN, ARIA_HIDDEN, CONTENT, PROPERTY, TYPE, ARIA_LABEL, HREF, SRC, LAZY,
@@ -185,6 +193,15 @@ def is_function_word(word: Int) -> bool:
 def add_byte(value: Int, byte: Int) -> Int:
     """One step of FNV-1a."""
     return ((value ^ byte) * FNV_PRIME) & MASK32
+
+
+@helper
+def add_bytes(value: Int, data: Bytes, i: Int, end: Int) -> Int:
+    """Those of `data[i:end]`, one after the other."""
+    while i < end:
+        value = add_byte(value, np.int64(data[i]))
+        i += 1
+    return value
 
 
 @helper

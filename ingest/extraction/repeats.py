@@ -22,9 +22,7 @@ from ingest.extraction.pages import level_of
 #: A card whose every kept block stands elsewhere is a copy if it has so many words: fields that cards share have fewer.
 COPIED_WORDS = 12
 #: Elements that hold a line and no card: a paragraph that stands twice is not enough, all that is beside it must.
-_LINES = np.zeros(len(el.ELEMENTS), np.bool_)
-for _name in "p li dt dd h1 h2 h3 h4 h5 h6 figcaption caption center".split():  # noqa: SIM905 - as in names
-    _LINES[el.NUMBER[_name]] = True
+_LINES = el.marked("p li dt dd h1 h2 h3 h4 h5 h6 figcaption caption center")
 
 
 @helper

@@ -27,13 +27,7 @@ _ROW = 2
 P_ELEMENT, P_START, P_END, P_WORDS = range(4)
 
 
-def _marked(names: str) -> npt.NDArray[np.bool_]:
-    marked = np.zeros(len(el.ELEMENTS), np.bool_)
-    marked[[el.NUMBER[name] for name in names.split()]] = True
-    return marked
-
-
-_HOLDERS, _LISTS, _CODE = _marked("td th li dt dd"), _marked("ul ol dl menu"), _marked("pre code kbd samp tt")
+_HOLDERS, _LISTS, _CODE = el.marked("td th li dt dd"), el.marked("ul ol dl menu"), el.marked("pre code kbd samp tt")
 
 
 def pieces(tables: Tables, kept: npt.NDArray[np.bool_]) -> npt.NDArray[np.int32]:

@@ -66,7 +66,7 @@ def check_trees(trees: Trees, n_features: int) -> Trees:
     first, last = (np.searchsorted(trees.root, which, "right") for which in (np.flatnonzero(~leaf), below + 1))
     sound &= np.array_equal(first, last)  # a node's children are of its tree
     level = np.zeros(nodes, np.int32)
-    for _ in range(LEAVES if sound else 0):
+    for _ in range(int(trees.depth.max()) + 1 if sound else 0):  # one more shows what is deeper
         level[below] = level[below + 1] = level[~leaf] + 1
     sound &= bool((np.maximum.reduceat(level, trees.root) <= trees.depth).all()) if sound else False
     if not sound:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from pipelines.recipe_scorers import installed_scorers
+
+from .image_runs import Server
 
 TROUBLE = '''
 """Scorers that misbehave on texts that ask for it."""
@@ -140,3 +143,12 @@ def trouble(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     yield folder
     sys.path.remove(str(folder))
     installed_scorers.cache_clear()
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    """A server of images on loopback."""
+    with Server() as found:
+        threading.Thread(target=found.serve_forever, daemon=True).start()
+        yield found
+        found.shutdown()

@@ -1,8 +1,12 @@
-"""A small crawl of pages with images, and recipes over it."""
+"""A small crawl of pages with images, recipes over it, a server of images, and the samples that come out."""
 
 from __future__ import annotations
 
+import http.server
 import io
+import json
+import tarfile
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -75,3 +79,52 @@ def rows(out: Path, *layers: str) -> dict[str, dict[str, Any]]:
             row = {name: value for part in parts for name, value in part.items()}
             found[row["image.url"]] = row
     return found
+
+
+def samples(out: Path, name: str = "pairs") -> dict[str, dict[str, Any]]:
+    """The samples of an output: their members by extension, by address."""
+    found: dict[str, dict[str, bytes]] = {}
+    for path in sorted((out / "shards" / name).glob("*.tar")):
+        with tarfile.open(path) as tar:
+            for member in tar:
+                key, _, extension = member.name.partition(".")
+                file = tar.extractfile(member)
+                assert file is not None
+                found.setdefault(key, {})[extension] = file.read()
+    told = {key: {**sample, "json": json.loads(sample["json"])} for key, sample in found.items()}
+    assert all(sample["json"]["key"] == key for key, sample in told.items())
+    return {sample["json"]["url"]: sample for sample in told.values()}
+
+
+class Server(http.server.ThreadingHTTPServer):
+    """Answers with `answers` by path, (status, body), and counts what it is asked."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.answers: dict[str, tuple[int, bytes]] = {}
+        self.asked: Counter[str] = Counter()
+
+    def url(self, path: str) -> str:
+        return f"http://127.0.0.1:{self.server_port}{path}"
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        server = self.server
+        assert isinstance(server, Server)
+        server.asked[self.path] += 1
+        status, body = server.answers.get(self.path, (404, b""))
+        self.send_response(status)
+        if status == 302:
+            self.send_header("Location", body.decode())
+            body = b""
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        return

@@ -11,9 +11,8 @@ from core.errors import RecipeError
 from pipelines.recipe import Recipe
 from pipelines.verify import verify
 
-from .image_runs import page, picture, recipe, rows, warc
+from .image_runs import page, picture, recipe, rows, samples, warc
 from .runs import hashes, small_run
-from .test_images import samples
 
 PAGES = {
     "http://a.example/one": page(

@@ -18,9 +18,8 @@ from pipelines.plan import compile_plan
 from pipelines.recipe import Recipe
 from pipelines.tables import IMAGES as TABLE
 
-from .image_runs import page, recipe, rows, warc
+from .image_runs import page, recipe, rows, samples, warc
 from .runs import hashes, small_run
-from .test_images import samples
 
 
 def scene(seed: int) -> PIL.Image.Image:

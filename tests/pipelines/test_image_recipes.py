@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import threading
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from pipelines.recipe import Recipe, load_recipe
 
-from .image_runs import page, picture, rows, warc
+from .image_runs import Server, page, picture, rows, warc
 from .runs import small_run
 from .test_image_tables import samples, write
-from .test_images_fetched import Server
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 #: What opens the fetcher to loopback.
@@ -24,14 +19,6 @@ LOOPBACK = (
     "images.fetch.retries=0", "images.fetch.robots=false",
 )  # fmt: skip
 ENGLISH = "a small dog runs over the green grass of the park"
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    with Server() as found:
-        threading.Thread(target=found.serve_forever, daemon=True).start()
-        yield found
-        found.shutdown()
 
 
 def published(name: str, *settings: str) -> Recipe:

@@ -6,9 +6,7 @@ import csv
 import hashlib
 import json
 import shutil
-import tarfile
-import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +25,9 @@ from pipelines.redaction import settle
 from pipelines.removal import Takedown, add_takedowns
 from pipelines.verify import verify
 
-from .image_runs import picture, rows
+from . import image_runs
+from .image_runs import Server, picture, rows
 from .runs import hashes, small_run
-from .test_images_fetched import Server
 
 RECIPE = """
 name: pairs
@@ -51,12 +49,9 @@ output:
 
 
 @pytest.fixture
-def server() -> Iterator[Server]:
-    with Server() as found:
-        threading.Thread(target=found.serve_forever, daemon=True).start()
-        found.answers = {f"/{i}.jpg": (200, picture(i)) for i in range(8)}
-        yield found
-        found.shutdown()
+def server(server: Server) -> Server:
+    server.answers = {f"/{i}.jpg": (200, picture(i)) for i in range(8)}
+    return server
 
 
 def table(server: Server) -> list[dict[str, Any]]:
@@ -91,16 +86,8 @@ def recipe(path: Path, *settings: str) -> Recipe:
 
 def samples(out: Path) -> dict[str, tuple[bytes, str, dict[str, Any]]]:
     """Image, caption and metadata of the samples, by the file name in their address."""
-    members: dict[str, dict[str, bytes]] = {}
-    for path in sorted((out / "shards" / "pairs").glob("*.tar")):
-        with tarfile.open(path) as tar:
-            for member in tar:
-                key, _, extension = member.name.partition(".")
-                file = tar.extractfile(member)
-                assert file is not None
-                members.setdefault(key, {})[extension] = file.read()
-    found = {key: (one["jpg"], one["txt"].decode(), json.loads(one["json"])) for key, one in members.items()}
-    return {told["url"].rpartition("/")[2]: (image, text, told) for image, text, told in found.values()}
+    found = image_runs.samples(out)
+    return {url.rpartition("/")[2]: (one["jpg"], one["txt"].decode(), one["json"]) for url, one in found.items()}
 
 
 @pytest.mark.parametrize("name", ["t.parquet", "t.csv", "t.tsv", "t.jsonl"])

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import io
-import json
-import tarfile
 from pathlib import Path
-from typing import Any
 
 import PIL.Image
 import pytest
@@ -14,7 +11,7 @@ import pytest
 from pipelines.preview import preview
 from pipelines.run_options import RunOptions
 
-from .image_runs import page, picture, recipe, rows, warc
+from .image_runs import page, picture, recipe, rows, samples, warc
 from .runs import hashes, small_run
 
 PAGES = {
@@ -35,21 +32,6 @@ IMAGES = {
 @pytest.fixture
 def crawl(tmp_path: Path) -> Path:
     return warc(tmp_path / "crawl.warc.gz", PAGES, IMAGES)
-
-
-def samples(out: Path, name: str = "pairs") -> dict[str, dict[str, Any]]:
-    """The samples of an output: their members by extension, by address."""
-    found: dict[str, dict[str, bytes]] = {}
-    for path in sorted((out / "shards" / name).glob("*.tar")):
-        with tarfile.open(path) as tar:
-            for member in tar:
-                key, _, extension = member.name.partition(".")
-                file = tar.extractfile(member)
-                assert file is not None
-                found.setdefault(key, {})[extension] = file.read()
-    told = {key: {**sample, "json": json.loads(sample["json"])} for key, sample in found.items()}
-    assert all(sample["json"]["key"] == key for key, sample in told.items())
-    return {sample["json"]["url"]: sample for sample in told.values()}
 
 
 def test_from_references_to_shards(crawl: Path, tmp_path: Path) -> None:

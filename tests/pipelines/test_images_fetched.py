@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import http.server
-import threading
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,50 +14,8 @@ from pipelines.context import Context
 from pipelines.notes import SilentNotes
 from pipelines.pool import Suspect
 
-from .image_runs import page, picture, recipe, rows, warc
+from .image_runs import Server, page, picture, recipe, rows, warc
 from .runs import hashes, small_run
-
-
-class Server(http.server.ThreadingHTTPServer):
-    """Answers with `answers` by path, (status, body), and counts what it is asked."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.answers: dict[str, tuple[int, bytes]] = {}
-        self.asked: Counter[str] = Counter()
-
-    def url(self, path: str) -> str:
-        return f"http://127.0.0.1:{self.server_port}{path}"
-
-
-class _Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self) -> None:
-        server = self.server
-        assert isinstance(server, Server)
-        server.asked[self.path] += 1
-        status, body = server.answers.get(self.path, (404, b""))
-        self.send_response(status)
-        if status == 302:
-            self.send_header("Location", body.decode())
-            body = b""
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: Any) -> None:
-        return
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    with Server() as found:
-        threading.Thread(target=found.serve_forever, daemon=True).start()
-        yield found
-        found.shutdown()
 
 
 def crawl(path: Path, *urls: str) -> Path:

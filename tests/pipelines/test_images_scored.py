@@ -26,9 +26,8 @@ from pipelines.store import Store
 from pipelines.takedown import look_up, take_down
 from pipelines.verify import verify
 
-from .image_runs import page, picture, recipe, rows, warc
+from .image_runs import page, picture, recipe, rows, samples, warc
 from .runs import small_run
-from .test_images import samples
 
 SEEN: list[int] = []
 
