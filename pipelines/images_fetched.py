@@ -136,14 +136,16 @@ def _read_robots(context: Context, group: str) -> list[Any]:
 
     try:
         rows = json.loads(_robots_path(context, group).read_bytes())
-        return [RobotsRecord(origin, None if body is None else body.encode("latin-1"), float(at)) for origin, body, at in rows]
+        return [
+            RobotsRecord(origin, None if body is None else body.encode("latin-1"), float(at), file) for origin, body, at, file in rows
+        ]
     except (OSError, ValueError, TypeError):  # asked for again
         return []
 
 
 def _write_robots(context: Context, group: str, robots: RobotsCache) -> None:
     rows = [
-        [record.origin, None if record.body is None else record.body.decode("latin-1"), record.fetched_at]
+        [record.origin, None if record.body is None else record.body.decode("latin-1"), record.fetched_at, record.file]
         for record in robots.export()
     ]  # fmt: skip
     context.store.write_bytes(_robots_path(context, group), json.dumps(rows).encode())

@@ -54,7 +54,8 @@ class Fetch(Model):
     max_total_bytes: Count = Field(default=None, description="of a group of hosts in one run; 0: no bound")
     robots: bool | None = Field(default=None, description="whether robots.txt is read and followed")
     opt_out: Patterns | None = Field(default=None, description="directives of X-Robots-Tag that forbid")
-    tdm_reservation: bool | None = None
+    tdm_reservation: bool | None = Field(default=None, description="whether a reservation of text and data mining forbids")
+    tdmrep: bool | None = Field(default=None, description="whether hosts are asked for /.well-known/tdmrep.json")
     ports: list[int] | None = Field(default=None, description="ports that may be asked; empty: any")
     open_networks: Patterns | None = Field(default=None, description="networks that may be reached though they are not public")
     verify_tls: bool | None = None

@@ -74,6 +74,8 @@ class Outcome:
     headers: dict[str, str] = field(default_factory=dict[str, str])
     #: All of them, if the settings ask for that.
     raw_headers: tuple[tuple[str, str], ...] = ()
+    #: What the origin's tdmrep.json says of the URL, as fields of a header.
+    rights: dict[str, str] = field(default_factory=dict[str, str])
     #: The address that answered.
     address: str = ""
     #: Requests that were made for it, redirects and retries with them; robots.txt not.

@@ -80,9 +80,11 @@ class FetchSettings:
 
     robots: bool = True
     robots_ttl_seconds: float = 86_400.0
-    #: X-Robots-Tag directives that count as an opt-out, and whether `TDM-Reservation: 1` does.
+    #: X-Robots-Tag directives that count as an opt-out, and whether `TDM-Reservation: 1` and tdmrep.json do.
     opt_out: tuple[str, ...] = OPT_OUT
     tdm_reservation: bool = True
+    #: Whether each origin is asked for its /.well-known/tdmrep.json.
+    tdmrep: bool = True
 
     schemes: tuple[str, ...] = ("http", "https")
     #: Empty: any port.
@@ -95,7 +97,7 @@ class FetchSettings:
     look_ahead: int = 20_000
     #: For bodies above 256 kB: all together take no more memory than this (or `max_bytes`, if that is more).
     buffer_bytes: int = 256 << 20
-    #: Whether `Outcome.raw_headers` is filled, as an archive wants it.
+    #: Whether `Outcome.raw_headers` is filled, as an archive wants it, and `Outcome.rights` also where nothing is honoured.
     keep_headers: bool = False
 
     def __post_init__(self) -> None:
