@@ -79,8 +79,12 @@ class Fetch(Model):
         """The fetcher's settings."""
         from ingest.fetching import FetchSettings
 
-        given = {name: _plain(value) for name, value in self if value is not None and name not in _NOT_SETTINGS}
-        return FetchSettings(**given, seed=seed)
+        return FetchSettings(**self.given, seed=seed)
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """What is said of the fetcher's settings."""
+        return {name: _plain(value) for name, value in self if value is not None and name not in _NOT_SETTINGS}
 
 
 def _plain(value: Any) -> Any:

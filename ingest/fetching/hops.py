@@ -148,8 +148,11 @@ class Hops:
             target = target_of(answer.fields["location"].partition("\n")[0], self._settings, hop.target.url)
         except Refused as refused:
             return Ended(self.outcome(hop, refused.status, f"redirected: {refused.detail}", answer))
+        left = target.host.removeprefix("www.") != hop.target.host.removeprefix("www.")
         hop.target = target
         hop.redirects += 1
+        if left and not self._settings.leave_host:
+            return Ended(self.outcome(hop, "elsewhere", "", answer))
         return Again(hop)
 
     def _failed(self, host: Host, hop: Hop, status: str, detail: str) -> Again | Ended:

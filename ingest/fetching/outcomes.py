@@ -25,6 +25,7 @@ REASONS: dict[str, bool] = {
     "truncated": True,  # the connection ended before the body did
     "too_large": False,
     "redirects": False,  # too many, in a circle, or to nowhere
+    "elsewhere": False,  # a redirect to another host, which is not for this pass to ask
     "robots": False,
     "robots_unreachable": True,
     "opt_out": False,

@@ -38,6 +38,8 @@ class FetchSettings:
     #: Of the body, as it travels and as it is without its content coding.
     max_bytes: int = 32 << 20
     max_redirects: int = 5
+    #: Whether a redirect may lead to another host (`www.` aside); if not the job ends as `elsewhere`, its final URL that one.
+    leave_host: bool = True
     max_url_length: int = 8_192
 
     connect_seconds: float = 10.0
