@@ -46,13 +46,14 @@ class CrawlInput(Model):
                 raise fault(f"{name}: is said of images only", "leave it out")
         return fetch
 
-    def settings(self, seed: int) -> CrawlSettings:
-        """The crawler's settings; a redirect to another host is a link that its own group follows."""
+    def settings(self, seed: int, pages: int = 0) -> CrawlSettings:
+        """The crawler's settings, with what one group may ask for; a redirect to another host is a link that its own group
+        follows."""
         from ingest.crawling import CrawlSettings, crawl_fetch_settings
 
         fetch = crawl_fetch_settings(**self.fetch.given, seed=seed, leave_host=False)
         return CrawlSettings(
-            self.scope, self.depth, self.pages_per_host, self.pages, self.hosts, self.sitemaps, self.nofollow, fetch
+            self.scope, self.depth, self.pages_per_host, pages, self.hosts, self.sitemaps, self.nofollow, fetch
         )
 
     @property

@@ -101,7 +101,8 @@ KINDS = ("warcs", "wets", "table", "crawl", "common_crawl")
 
 
 class Input(Model):
-    """What is read; exactly one of warcs, wets, table, crawl and common_crawl. Relative paths start at the folder the command runs in."""
+    """What is read; exactly one of warcs, wets, table, crawl and common_crawl. Relative paths start at the folder that the command
+    runs in."""
 
     warcs: Paths | None = Field(default=None, description="WARC files: gzip, zstd or plain; globs and URIs are allowed")
     wets: Paths | None = Field(default=None, description="WET files (text extracted by Common Crawl)")

@@ -10,7 +10,7 @@ import typer
 
 from ingest.crawl_options import CRAWL_OPTIONS, default, meaning, read_seeds
 from web2shards import options
-from web2shards.console import count, grid, plain, results, say, size
+from web2shards.console import by_number, count, grid, plain, results, say, size
 
 if TYPE_CHECKING:
     from ingest.crawling import CrawlSettings, Summary
@@ -91,7 +91,7 @@ def crawl(
 def _tell(summary: Summary, out: Path, settings: CrawlSettings) -> None:
     for seed, why in islice(summary.refused.items(), _TOLD_SEEDS):
         say(plain(f"not crawled: {seed[:200]}: {why}"))
-    counted = sorted(summary.statuses.items(), key=lambda item: (-item[1], item[0]))
+    counted = by_number(summary.statuses)
     console = results()
     console.print(grid(["what came of them", "URLs"], [(plain(status), f"{number:,}") for status, number in counted], right=(1,)))
     console.print(f"{count(summary.records, 'page')}, {size(summary.bytes)} in {plain(str(out))}")

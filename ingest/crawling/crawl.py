@@ -197,6 +197,11 @@ class Crawler:
         self._frontier = Frontier(seeds, settings, dealt, mine)
         self._replay(seeds, mail)
 
+    @property
+    def asked(self) -> int:
+        """Pages that were asked for in this run."""
+        return self._frontier.asked
+
     async def run(self, lookup: Lookup | None = None) -> None:
         """Asks for what is left, as far as deadline and budgets go."""
         settings, summary = self._settings, self.summary

@@ -62,6 +62,11 @@ class WarcWriter:
         fields |= {TDM_FIELDS[name]: _line(value) for name, value in outcome.rights.items()}
         self._write("response", fields, head + body, datetime.fromtimestamp(outcome.fetched_at, UTC))
 
+    def copy(self, records: bytes) -> None:
+        """Whole records as another writer made them."""
+        self._file.write(records)
+        self.offset += len(records)
+
     def flush(self) -> None:
         self._file.flush()
 
