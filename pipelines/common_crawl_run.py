@@ -37,7 +37,7 @@ class CommonCrawlRun:
         common = context.recipe.input.common_crawl
         assert common is not None
         self._context, self._common = context, common
-        self._about = self._read_about()
+        self._about: Json = self._read_about()
         if self._about:
             self._require_same()
 
@@ -56,9 +56,10 @@ class CommonCrawlRun:
 
     @property
     def files(self) -> Mapping[str, int]:
-        if self._about.get("slices") is None:
+        slices = self._about.get("slices")
+        if slices is None:
             return {}
-        wanted = {self._name(file, piece) for file, many in enumerate(self._about["slices"]) for piece in range(many)}
+        wanted = {self._name(file, piece) for file, many in enumerate(slices) for piece in range(many)}
         folder = self._context.store.path(FOLDER, WARCS)
         there = folder.iterdir() if folder.exists() else ()
         return {path.name: path.stat().st_size for path in there if path.name in wanted}

@@ -41,7 +41,7 @@ class CrawlRun:
         self._context, self._crawl = context, crawl
         self._settings = crawl.settings(context.recipe.seed)
         self._asked: Counter[int] = Counter()
-        self._about = self._read_about()
+        self._about: Json = self._read_about()
         if self._about:
             self._require_same()
         self.look()
@@ -81,7 +81,7 @@ class CrawlRun:
     def get(self, passes: Passes) -> None:
         store = self._context.store
         if not self._about:
-            self._about = {"method": self._method, "groups": self.groups, "identity": self._settings.identity}
+            self._about = {"groups": self.groups, "identity": self._settings.identity}
             store.write_bytes(path_of(store, _ABOUT), json.dumps(self._about).encode())
         first = True
         for _ in range(self._settings.depth + 1 + MORE_ROUNDS):
@@ -107,10 +107,10 @@ class CrawlRun:
         sources = [n for n, state in self._states.items() if any(int(to) in set(needed) for to in state.sent)]
         tasks = [
             {"kind": "send_links", "args": {"source": source, "groups": self.groups, "to": needed, "first": i == 0}}
-            for i, source in enumerate(sources or [None])
+            for i, source in enumerate(sources or needed[:1])
         ]  # fmt: skip
         told = {
-            "groups": self.groups, "method": self._about["method"], "seeds": {str(n): self._digests[n] for n in needed},
+            "groups": self.groups, "seeds": {str(n): self._digests[n] for n in needed},
             "pages": {str(n): self._pages_left(n) for n in needed} if self._crawl.pages else {},
         }  # fmt: skip
         steps = (("send_links", {}), ("crawl_hosts", told))
@@ -151,16 +151,12 @@ class CrawlRun:
         path = path_of(self._context.store, _ABOUT)
         try:
             about = json.loads(path.read_bytes())
-            return {"method": str(about["method"]), "groups": int(about["groups"]), "identity": dict(about["identity"])}
+            return {"groups": int(about["groups"]), "identity": dict(about["identity"])}
         except FileNotFoundError:
             return {}
         except (OSError, ValueError, TypeError, KeyError) as error:
             mend = f"delete the folder {path_of(self._context.store)}: the crawl then begins anew"
             raise StorageError(f"{path}: is no crawl ({error})", mend, str(path)) from None
-
-    @property
-    def _method(self) -> str:
-        return fingerprint("crawl", 1, self._settings.identity)
 
     @cached_property
     def _judged(self) -> tuple[list[str], Counter[str]]:

@@ -42,9 +42,9 @@ def send_links(context: Context, args: Json) -> Json:
     from ingest.crawling import HostGroup
     from ingest.crawling.frontier import Frontier
 
-    source, groups, to = args["source"], int(args["groups"]), set(args["to"])
+    source, groups, to = int(args["source"]), int(args["groups"]), {int(group) for group in args["to"]}
     emit: list[list[Any]] = [[["links", group], None] for group in sorted(to)] if args["first"] else []
-    state = read_state(context.store, group_name(groups, source)) if source is not None else None
+    state = read_state(context.store, group_name(groups, source))
     if state is None:
         return {"rows": 0, "emit": emit}
     frontier = Frontier((), _settings(context), mine=HostGroup(groups, source))
@@ -53,7 +53,7 @@ def send_links(context: Context, args: Json) -> Json:
     for entry in entries_of(context.store, state):
         for task in entry.led_to:
             group = frontier.elsewhere(task.url)
-            if group in to:
+            if group is not None and group in to:
                 urls.append(task.url)
                 rows.append((task.depth, task.kind, group))
     batch = pa.RecordBatch.from_arrays([urls, [row[0] for row in rows], [row[1] for row in rows]], schema=LINKS)
@@ -73,7 +73,7 @@ def crawl_hosts(context: Context, args: Json, suspects: Sequence[Suspect], notes
     settings = _settings(context, args["pages"].get(str(number), 0))
     seeds: list[str] = json.loads(context.store.scratch(SEEDS).read_bytes())
     robots = read_robots(context.store, FOLDER, CRAWL, "robots", f"{name}.json")
-    keeper = GroupKeeper(context.store, name, read_state(context.store, name) or State(args["method"]), information(settings))
+    keeper = GroupKeeper(context.store, name, read_state(context.store, name) or State(), information(settings))
     pulse, layer = Pulse(notes, quiet_seconds(settings.fetch)), f"{CRAWL} {name}"
     unreadable = {s.start for s in suspects if s.layer == layer and s.stop == s.start + 1}
 
@@ -102,7 +102,7 @@ def crawl_hosts(context: Context, args: Json, suspects: Sequence[Suspect], notes
         keeper.discard()
     if summary.spent.requests:
         write_robots(context.store, robots, FOLDER, CRAWL, "robots", f"{name}.json")
-    return {"group": number, "rows": crawler.asked, "kept": summary.records, "requests": summary.spent.requests}
+    return {"group": number, "rows": crawler.asked, "requests": summary.spent.requests}
 
 
 def _settings(context: Context, pages: int = 0) -> Any:

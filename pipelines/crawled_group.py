@@ -19,6 +19,7 @@ import xxhash
 
 from core.errors import StorageError
 from ingest.crawling import Summary
+from ingest.crawling.frontier import PAGE
 from ingest.crawling.journal import Entry
 from ingest.crawling.warc import WarcWriter
 from ingest.fetching import Outcome
@@ -29,7 +30,7 @@ Json = dict[str, Any]
 CRAWL = "crawl"
 STATE, JOURNAL, PIECES = "state", "journal", "pieces"
 #: A WARC ends at so many bytes, or lines of its journal; its pieces follow each other after so many seconds.
-WARC_BYTES, WARC_LINES, WRITE_SECONDS = 128 << 20, 200_000, 20.0
+WARC_BYTES, WARC_LINES, WRITE_SECONDS = 128 << 20, 200_000, 5.0
 
 
 @dataclass
@@ -40,7 +41,6 @@ class State:
     `sent` are the URLs that it led to, by group; `got` those that other groups have led to and that are seen to.
     """
 
-    method: str
     warcs: dict[str, list[int]] = field(default_factory=dict[str, list[int]])
     journals: list[str] = field(default_factory=list[str])
     pieces: list[list[Any]] = field(default_factory=list[list[Any]])
@@ -140,7 +140,7 @@ class GroupKeeper:
         self._records += 1
 
     def add(self, entry: Entry) -> None:
-        self._lines.append(json.dumps(asdict(entry), ensure_ascii=True, separators=(",", ":")))
+        self._lines.append(_line(entry))
         self._new += 1
 
     def write(self, summary: Summary) -> None:
@@ -185,8 +185,9 @@ class GroupKeeper:
         state = self.state
         if not state.pieces:
             return
-        self._lines = [json.dumps(asdict(e), separators=(",", ":")) for e in entries_of(self._store, State("", pieces=state.pieces))]
-        self._records = sum(entry.get("status") == "ok" and entry.get("kind") == "page" for entry in map(json.loads, self._lines))
+        entries = list(entries_of(self._store, State(pieces=state.pieces)))
+        self._lines = [_line(entry) for entry in entries]
+        self._records = sum(entry.status == "ok" and entry.kind == PAGE for entry in entries)
         for stem, size in state.pieces:
             path = path_of(self._store, PIECES, f"{stem}.warc.gz")
             data = path.read_bytes() if size else b""
@@ -238,3 +239,7 @@ class GroupKeeper:
 
     def _write_state(self) -> None:
         self._store.write_bytes(path_of(self._store, STATE, f"{self._group}.json"), json.dumps(asdict(self.state)).encode())
+
+
+def _line(entry: Entry) -> str:
+    return json.dumps(asdict(entry), ensure_ascii=True, separators=(",", ":"))
