@@ -77,18 +77,15 @@ class CommonCrawlRun:
         numbers = range(len(self._about["index"]))
         if self._about["kept"] is None:
             missing = [number for number in numbers if not _selection(store, number).exists()]
-            tasks = [
-                {"kind": "choose_records", "args": {"number": number, "file": self._about["index"][number]}} for number in missing
-            ]
+            index: list[str] = self._about["index"]
+            tasks = [{"kind": "choose_records", "args": {"number": number, "file": index[number]}} for number in missing]
             if tasks:
                 passes.run(Pass(CHOOSING, "choose_records", len(tasks)), tasks)
             self._write_about(kept=self._kept())
         if not self.left:
             return
-        kept = self._about["kept"]
-        tasks = [
-            {"kind": "slice_records", "args": {"number": number, "kept": kept[number]}} for number in numbers if kept[number]
-        ]
+        kept: list[int] = list(self._about["kept"] or ())
+        tasks = [{"kind": "slice_records", "args": {"number": n, "kept": kept[n]}} for n in numbers if kept[n]]
         steps = (("slice_records", {}), ("copy_records", {}))
         results = passes.run(Pass(NAME, "copy_records", self.parts, steps=steps), tasks) if tasks else []
         slices = {result["number"]: result["slices"] for result in results if "slices" in result}
