@@ -27,7 +27,8 @@ from filters.pii_again import Finding, Kind, look_again
 from filters.pii_bytes import narrowed
 from filters.pii_checks import email_span, iban_lengths, is_card, is_iban, is_public_ip4, is_public_ip6, plain_email
 from filters.pii_keys import PREFIXES, key_end
-from filters.pii_phones import CUES, REGIONS, is_phone, library_version, region_of
+from filters.pii_phones import REGIONS, is_phone, library_version, region_of
+from filters.pii_words import CUES, HINTS
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
@@ -45,12 +46,12 @@ PLACEHOLDERS: Mapping[Kind, tuple[str, ...]] = {
 PLACEHOLDERS_IP6 = ("2001:db8::1", "2001:db8::2", "2001:db8::3")
 
 _KIND_OF: Mapping[int, Kind] = {
-    scan.EMAIL: "emails", scan.IP4: "ips", scan.IP6: "ips", scan.PHONE: "phones", scan.CALLED: "phones", scan.IBAN: "ibans",
-    scan.CARD: "cards", scan.KEY: "keys",
+    scan.EMAIL: "emails", scan.IP4: "ips", scan.IP6: "ips", scan.PHONE: "phones", scan.HINTED: "phones", scan.CALLED: "phones",
+    scan.IBAN: "ibans", scan.CARD: "cards", scan.KEY: "keys", scan.PASSWORD: "keys",
 }  # fmt: skip
 #: Which candidate is asked first where two overlap.
 _ORDER = {kind: place for place, kind in enumerate(
-    (scan.KEY, scan.EMAIL, scan.IBAN, scan.CARD, scan.IP6, scan.IP4, scan.CALLED, scan.PHONE)
+    (scan.KEY, scan.PASSWORD, scan.EMAIL, scan.IBAN, scan.CARD, scan.IP6, scan.IP4, scan.CALLED, scan.HINTED, scan.PHONE)
 )}  # fmt: skip
 _CONTEXT = 40  # bytes of the line before and after that checks see
 #: Number shapes of a text that the library is asked about, which takes it 0.1 ms each.
@@ -221,7 +222,7 @@ class PII:
         taken = bytearray(len(raw))
         asked = phones = unchecked = 0
         for start, end, kind in places:
-            is_number = kind in (scan.PHONE, scan.CALLED)
+            is_number = kind in (scan.PHONE, scan.HINTED, scan.CALLED)
             if is_number and asked >= MOST_PHONES:
                 unchecked += 1
                 if 2 * phones < asked:
@@ -284,7 +285,7 @@ def _checked(raw: bytes, start: int, end: int, kind: int, regions: Sequence[str]
     elif kind == scan.CARD:
         right = is_card(shown, before)
     else:
-        right = is_phone(shown, before, after, kind == scan.CALLED, regions)
+        right = is_phone(shown, before, after, kind - scan.PHONE, regions)
     return (start, end) if right else (start, start)
 
 
@@ -303,7 +304,9 @@ def _listed(values: tuple[str, ...] | str) -> tuple[str, ...]:
 @lru_cache(maxsize=1)
 def _tables() -> tuple[Lexicon, Bytes]:
     """The lexicon of prefixes and cues, and the lengths of IBANs."""
-    return make_lexicon([[prefix.lower() for prefix in PREFIXES], [_ascii_lower(cue) for cue in CUES]]), iban_lengths()
+    return (
+        make_lexicon([map(_ascii_lower, words) for words in (PREFIXES, CUES, HINTS)]), iban_lengths(),
+    )  # fmt: skip
 
 
 def _ascii_lower(word: str) -> str:

@@ -15,11 +15,12 @@ from core.words import Spans
 from filters.lexicon import LEXICON_TYPE, STRIDE, Lexicon, ascii_lower, match, may_match
 from filters.pii_addresses import email, ip4, ip6, spelled_email
 from filters.pii_bytes import is_digit, is_wide, is_word
-from filters.pii_numbers import ANNOUNCED, MAX_GROUPS, MIN_CARD, NEITHER, PREFIXES, card, iban, phone
+from filters.pii_numbers import MAX_GROUPS, MIN_CARD, NEITHER, PREFIXES, card, iban, phone
 
-#: Kinds of candidates. A phone number is CALLED where a word such as `tel` or a sign stands before it.
-EMAIL, IP4, IP6, PHONE, CALLED, IBAN, CARD, KEY = range(8)
-N_KINDS = 8
+#: Kinds of candidates. A phone number is CALLED where a word such as `tel` or a sign stands before it, HINTED behind one such as
+#: `call`.
+EMAIL, IP4, IP6, PHONE, HINTED, CALLED, IBAN, CARD, KEY, PASSWORD = range(10)
+N_KINDS = 10
 
 Kinds = npt.NDArray[np.uint8]
 
@@ -125,7 +126,7 @@ def _scan(
                 last, announced = phone(data, i, start, end, lexicon, groups)
                 phone_until = max(last, i + 1)
                 if announced != NEITHER:
-                    starts[n], ends[n], kinds[n] = i, last, CALLED if announced == ANNOUNCED else PHONE
+                    starts[n], ends[n], kinds[n] = i, last, PHONE + announced
                     n += 1
     return n
 
