@@ -26,7 +26,7 @@ from filters.lexicon import Lexicon, make_lexicon
 from filters.pii_again import Finding, Kind, look_again
 from filters.pii_bytes import narrowed
 from filters.pii_checks import email_span, iban_lengths, is_card, is_iban, is_public_ip4, is_public_ip6, plain_email
-from filters.pii_keys import PREFIXES, key_end
+from filters.pii_keys import PREFIXES, is_password, key_span
 from filters.pii_phones import REGIONS, is_phone, library_version, region_of
 from filters.pii_words import CUES, HINTS
 
@@ -88,7 +88,7 @@ class PII:
     """
 
     name: ClassVar[str] = "pii"
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     costly: ClassVar[bool] = False
 
     kinds: tuple[Kind, ...] = KINDS
@@ -250,7 +250,7 @@ class PII:
             return None
         if kind == scan.EMAIL:
             shown = plain_email(shown)
-        value = shown if kind == scan.KEY else _SPELLING.sub("", shown).lower() if name in _SPELLED else shown.lower()
+        value = shown if name == "keys" else _SPELLING.sub("", shown).lower() if name in _SPELLED else shown.lower()
         return choices[xxhash.xxh3_64_intdigest(value.encode()) % len(choices)]
 
 
@@ -269,7 +269,7 @@ def _masks(offsets: Numbers, found: Sequence[Finding], text: pa.Array) -> pa.Arr
 def _checked(raw: bytes, start: int, end: int, kind: int, regions: Sequence[str]) -> tuple[int, int]:
     """Where exactly in a candidate the value is; the same place twice if it is none."""
     if kind == scan.KEY:
-        return start, key_end(raw, start, end)
+        return key_span(raw, start, end)
     shown = raw[start:end].decode()
     after = raw[end : end + _CONTEXT].split(b"\n", 1)[0].decode("utf-8", "ignore")
     if kind == scan.EMAIL:
@@ -280,6 +280,8 @@ def _checked(raw: bytes, start: int, end: int, kind: int, regions: Sequence[str]
         right = is_public_ip4(shown, before, after)
     elif kind == scan.IP6:
         right = is_public_ip6(shown.lower())
+    elif kind == scan.PASSWORD:
+        right = is_password(shown)
     elif kind == scan.IBAN:
         right = is_iban(shown)
     elif kind == scan.CARD:

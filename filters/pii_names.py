@@ -16,6 +16,7 @@ from filters.pii_words import (
     NUMBERS,
     OF,
     OF_PHONES,
+    OF_PHONES_FIRST,
     ORDERS,
     PLACES,
     THING_ENDS,
@@ -24,8 +25,8 @@ from filters.pii_words import (
 )
 
 _SIGNS = r"\s.:：#№°(\"'’«“=\-–"
-#: The last words before a number, with nothing but light signs between them and it.
-_TAIL = re.compile(rf"(?:[^\W\d_]+[{_SIGNS}]*){{1,4}}$")
+#: The last words before a number, with nothing but light signs between them and it (ISBN-13 is one).
+_TAIL = re.compile(rf"(?:[^\W\d_]+[{_SIGNS}]*){{1,4}}(?:1[03][{_SIGNS}]*)?$")
 _WORDS = re.compile(r"[^\W\d_]+")
 _LAST_SIGNS = re.compile(rf"[{_SIGNS}]*$")
 _END = " \t\u3000.:：#(（「=-はがをの"
@@ -51,7 +52,7 @@ def _is_one(word: str, of: tuple[frozenset[str], tuple[str, ...]]) -> bool:
 
 
 def _of_phones(word: str) -> bool:
-    return any(stem in word for stem in OF_PHONES)
+    return word.startswith(OF_PHONES_FIRST) or any(stem in word for stem in OF_PHONES)
 
 
 def names_other(before: str) -> bool:
@@ -81,7 +82,7 @@ def names_other(before: str) -> bool:
         return False
     earlier = words[-2] if len(words) > 1 else ""
     if _is_one(last, _LINES):
-        return earlier in PLACES
+        return earlier in PLACES or (not earlier and ":" not in signs)
     if not counted and _is_one(last, _ORDERS) and (":" in signs or earlier == "to"):
         return False
     return _is_one(last, _COUNTED if counted or earlier in NUMBERS else _THINGS)

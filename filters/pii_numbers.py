@@ -21,8 +21,8 @@ PREFIXES, CUES, HINTS = 0, 1, 2
 #: Whether digits may be a phone number, and whether a word such as `call` stands before them, or one such as `tel`, or a sign.
 NEITHER, PLAIN, HINTED, ANNOUNCED = -1, 0, 1, 2
 
-_CUE_REACH = 24  # bytes
-_HINT_REACH = 8  # bytes between a hint and digits without separators: ` us at `
+_CUE_REACH = 24  # characters
+_HINT_REACH = 8  # characters between a hint and digits without separators: ` us at `
 _MIN_CALLED, _MIN_HINTED, _MIN_PHONE, _MAX_PHONE, _MAX_DIGITS = 6, 7, 8, 15, 24  # E.164 has 15 digits at most; with 00 17
 _MAX_GAP = 4  # characters between two groups of digits, as in ` - (`
 MAX_GROUPS = 16
@@ -118,11 +118,21 @@ def _beside(data: Bytes, groups: Groups, total: Int, count: Int) -> Int:
 
 
 @helper
+def _characters(data: Bytes, start: Int, end: Int) -> Int:
+    count = 0
+    for k in range(start, end):
+        count += (data[k] & 0xC0) != 0x80
+    return count
+
+
+@helper
 def _announced(data: Bytes, i: Int, start: Int, lexicon: Lexicon, group: Int, reach: Int) -> bool:
-    """Whether a word or sign of a group ends shortly before `i`, `reach` bytes at most, or at the end of the line before."""
+    """Whether a word or sign of a group ends shortly before `i`, `reach` characters at most, or at the end of the line before."""
     first = i
-    while first > start and i - first < _CUE_REACH:
+    passed = 0
+    while first > start and passed < _CUE_REACH:
         first -= 1
+        passed += (data[first] & 0xC0) != 0x80
     inside = first > start and (is_word(data[first - 1]) or data[first - 1] >= 0x80)
     for k in range(first, i):
         b = data[k]
@@ -133,7 +143,7 @@ def _announced(data: Bytes, i: Int, start: Int, lexicon: Lexicon, group: Int, re
             at = STRIDE * group + ascii_lower(np.int64(b))
             for word in range(lexicon[at], lexicon[at + 1]):
                 length = match(lexicon, word, data, k, i)
-                if length > 0 and i - k - length <= reach and (b >= 0x80 or k + length == i or not 97 <= (data[k + length] | 32) <= 122):
+                if length > 0 and _characters(data, k + length, i) <= reach and (b >= 0x80 or k + length == i or not 97 <= (data[k + length] | 32) <= 122):
                     return True
         inside = letter or b >= 0x80
     return False

@@ -53,11 +53,8 @@ _NOT = re.compile(
     )""",
     re.VERBOSE,
 )
-_NUMBERED = re.compile(
-    r"isbn|issn|ean|upc|asin|doi|arxiv|pmid|oclc|lccn|id|no|nr|n°|№|ref|art|code|sku|zip|pin|order|part|patent|rfc|bug|#",
-    re.IGNORECASE,
-)
-_LAST_WORD = re.compile(r"([^\W\d_]+|[#№]|n°)[\s.:#(]*(?:-?1[03])?[\s.:#(]*$", re.IGNORECASE)
+_NUMBERED = re.compile(r"no|nos|nr|num|nº|n°|№|#", re.IGNORECASE)
+_LAST_WORD = re.compile(r"([^\W\d_]+|[#№]|n°)[\s.:#(]*$", re.IGNORECASE)
 #: Behind one of these a number goes on from a word, an address, a decimal or an amount; before the others it does.
 _BEFORE = frozenset(".,/=#&-_*$€£¥%\\+:'")
 _AFTER = frozenset("%$€£¥°:=_/\\")
@@ -143,7 +140,7 @@ def _goes_on(after: str) -> bool:
 
 
 def _named(before: str) -> bool:
-    """Whether the word before says that these digits name something else: `ISBN 0-306-40615-2`."""
+    """Whether the word before says that these digits number something: `no 01 23 45 67 89`."""
     found = _LAST_WORD.search(before)
     return found is not None and _NUMBERED.fullmatch(found[1]) is not None
 

@@ -26,7 +26,7 @@ CUES = (
 #: What announces a number in groups, or one close behind it: verbs and nouns of calling and being reached, and of numbers.
 HINTS = (
     # English, German, Dutch, Scandinavian
-    "call", "dial", "contact", "cell", "cel", "hp", "kom", "handy", "portable", "nummer", "ruf", "rufe", "rufen", "anruf", "anrufen",
+    "call", "dial", "contact", "cell", "cel", "hp", "kom", "cep", "handy", "portable", "nummer", "ruf", "rufe", "rufen", "anruf", "anrufen",
     "anrufe", "erreichen", "erreichbar", "wählen", "wähle", "kontakt", "kontaktieren", "festnetz", "bel", "bellen", "belt",
     "bereikbaar", "bereiken", "ring", "ringa", "ringer", "ringe", "kontakta", "kontakte", "kontakter", "nås",
     # Romance
@@ -62,7 +62,7 @@ THINGS = (
     # of books kept
     "invoice", "bill", "receipt", "account", "policy", "patent", "license", "licence", "tracking",
     "shipment", "registration", "passport", "id", "ref", "reference", "code", "pin", "zip",
-    "vat", "tax", "ein", "ssn", "abn", "gst", "btw", "kvk", "ust", "uid", "nip", "regon", "pesel", "nif", "cif", "dni", "cpf", "cnpj", "cep", "rut",
+    "vat", "tax", "ein", "ssn", "abn", "gst", "btw", "kvk", "ust", "uid", "nip", "regon", "pesel", "nif", "cif", "dni", "cpf", "cnpj", "rut",
     "siret", "siren", "tva", "iva", "cvr", "ičo", "dič", "rč",
     # German, Dutch, Scandinavian, Finnish, Hungarian; what ends in `number` there is told by its end
     "aktenzeichen", "bestellung", "auftrag", "rechnung", "seite", "konto", "blz", "plz", "postfach", "kennzeichen", "vorgang", "seriennr",
@@ -109,11 +109,12 @@ LINKS = frozenset({
     "is", "are", "was", "ist", "lautet", "sind", "est", "es", "é", "è", "sono", "to", "jest", "je", "är", "er", "on", "är", "este", "είναι", "este",
 })  # fmt: skip
 OF = frozenset({"de", "d", "du", "del", "da", "do", "di", "dell", "della", "dello", "l", "la", "el"})
-#: With one of these in a word it is of phones, whatever number it is: `Telefonnummer`, `numéro de fax`.
+#: What begins or holds one of these is of phones, whatever number it is: `Faxnummer`, `Diensttelefonnummer`.
+OF_PHONES_FIRST = ("tel", "tél", "fon", "ruf", "fax", "gsm", "sms", "cell", "hulp", "nöd", "nød", "jour", "akut")
 OF_PHONES = (
-    "tel", "tél", "fon", "phone", "ruf", "mobil", "móvil", "movil", "celul", "handy", "cell", "fax", "faks", "gsm", "sms", "whatsapp",
+    "telefon", "téléphon", "telefoon", "teléfon", "phone", "notruf", "festnetz", "mobil", "móvil", "movil", "celul", "handy", "telefax", "faks", "whatsapp",
     "contact", "kontakt", "contat", "contac", "hotline", "durchwahl", "puhelin", "portable", "urgence", "emergenc", "emergên", "service", "servic",
-    "atención", "atendimento", "hulp", "nöd", "nød", "jour", "akut", "komórk", "тел", "моб", "факс", "τηλ", "κιν", "التلفون", "الهاتف", "الجوال",
+    "atención", "atendimento", "komórk", "тел", "моб", "факс", "τηλ", "κιν", "التلفون", "الهاتف", "الجوال",
     "هاتف", "جوال", "تماس", "تلفن", "טלפון", "נייד", "电话", "電話", "手机", "手機", "携帯", "传真", "連絡", "联系", "热线", "전화", "휴대", "핸드폰", "연락",
     "팩스", "โทร", "फ़ोन", "फोन", "मोबाइल",
 )  # fmt: skip
