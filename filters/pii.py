@@ -79,9 +79,10 @@ class PII:
 
     Masked are addresses that are public only: no private networks, nor what RFC 6890 sets aside. A number without a
     country code counts if it has the shape of one (a leading 0 and groups, or as in 202-555-0113), or a word or sign
-    before it announces it. Of a text with more than 2,000 such shapes the first are looked at, those with such a word before
-    the others; if half of them are phone numbers the rest is masked as such, else it is left. `unchecked` counts the rest.
-    Full-width digits and letters (１２３) are read as others are.
+    before it announces it (`tel`, `call us at`), and if no word says that it is something else (`order number`, `points`).
+    Of a text with more than 2,000 such shapes the first are looked at, those with such a word before the others; if half of
+    them are phone numbers the rest is masked as such, else it is left. `unchecked` counts the rest.
+    Full-width digits and letters (１２３) and ＠ are read as others are.
 
     Of a masked text nothing more is masked, but for a text with `unchecked` numbers, which is looked through once, and one in
     which placeholders bring to light more than four times, one after the other, what was none before.

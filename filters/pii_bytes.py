@@ -82,7 +82,8 @@ def narrowed(data: Bytes) -> tuple[Bytes, npt.NDArray[np.int32]]:
         if b == 0xEF:
             c = wide_form(data, i, end)
             sign = c == 64 or c == 43 or c == 45 or c == 46 or c == 40 or c == 41 or c == 47 or c == 95  # @ + - . ( ) / _
-            if is_wide(data, i, end) or is_wide_at(data, i, 0, end) or (sign and ((i >= 3 and is_wide(data, i - 3, end)) or is_wide(data, i + 3, end))):
+            beside = (i >= 3 and is_wide(data, i - 3, end)) or is_wide(data, i + 3, end)
+            if is_wide(data, i, end) or is_wide_at(data, i, 0, end) or (sign and beside):
                 b, width = c, 3
         elif b >= 0xE2:
             c = _between(data, i, end)

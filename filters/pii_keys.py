@@ -109,7 +109,8 @@ _PEM_PATTERN = re.compile(
 _SAMPLE = re.compile(rb"EXAMPLE(?:KEY)?$")
 _LONGEST = 1 << 14
 
-PREFIXES: tuple[str, ...] = (*PATTERNS, _PEM)
+#: Those of two letters are looked for as they are written, by the kernel (filters.pii_scan), as so many words begin with them.
+PREFIXES: tuple[str, ...] = (*(prefix for prefix in PATTERNS if len(prefix) > 2), _PEM)
 
 _COMPILED = {
     prefix.encode(): re.compile(re.escape(prefix).encode() + rb"(?:" + rest.encode() + rb")(?![A-Za-z0-9_])")
@@ -131,11 +132,11 @@ def key_span(text: bytes, start: int, prefix_end: int) -> tuple[int, int]:
     return found.span(secret)
 
 
-#: What manuals write for a password.
+#: What manuals write for a password: words, and what is to be filled in.
 _NO_PASSWORD = re.compile(
     r"(?i:user(?:name)?|(?:my|your|the|db|root)?_?-?(?:pass(?:word|wd|code|phrase)?|pwd|pw|secret|token|key|credentials?)|login|admin|root|test"
     r"|foo|bar|baz|abc|x-oauth-basic|x-access-token|guest|postgres|mysql|(.)\1*|passwor[td]\d?|motdepasse|kennwort|passwort|contrase\w+|senha"
-    r"|example)|.*[<>{}$%*()\[\]].*|[A-Z_]+"
+    r"|example)|.*[<>{}$%*()\[\]].*|[^\W\d_]?[^\W\dA-Z]*|[A-Z_-]+"
 )
 
 

@@ -143,16 +143,18 @@ def _announced(data: Bytes, i: Int, start: Int, lexicon: Lexicon, group: Int, re
             at = STRIDE * group + ascii_lower(np.int64(b))
             for word in range(lexicon[at], lexicon[at + 1]):
                 length = match(lexicon, word, data, k, i)
-                if length > 0 and _characters(data, k + length, i) <= reach and (b >= 0x80 or k + length == i or not 97 <= (data[k + length] | 32) <= 122):
+                if (
+                    length > 0
+                    and _characters(data, k + length, i) <= reach
+                    and (b >= 0x80 or k + length == i or not 97 <= (data[k + length] | 32) <= 122)
+                ):
                     return True
         inside = letter or b >= 0x80
     return False
 
 
 @helper
-def phone(
-    data: Bytes, i: Int, start: Int, end: Int, lexicon: Lexicon, groups: Groups
-) -> tuple[Int, Int]:
+def phone(data: Bytes, i: Int, start: Int, end: Int, lexicon: Lexicon, groups: Groups) -> tuple[Int, Int]:
     """Where the digits from `i` on end that may be a phone number; and PLAIN, ANNOUNCED or NEITHER. `i` may be at + or (.
 
     Of two numbers side by side it is the first.

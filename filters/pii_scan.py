@@ -48,6 +48,9 @@ _SHORT_PREFIX, _LEAST_BEHIND = 4, 16
 def _key(data: Bytes, i: Int, end: Int, lexicon: Lexicon) -> Int:
     """Where the longest prefix of a key that stands at `i` ends; `i` if there is none, or a short one that no key follows."""
     found = i
+    for prefix in (b"SK", b"AC", b"AA"):
+        if data[i] == prefix[0] and i + 2 < end and data[i + 1] == prefix[1]:
+            found = i + 2
     if may_match(lexicon, PREFIXES, data, i, end):
         at = STRIDE * PREFIXES + ascii_lower(np.int64(data[i]))
         for word in range(lexicon[at], lexicon[at + 1]):

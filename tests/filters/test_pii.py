@@ -314,7 +314,8 @@ NOT_THERE = [
     ("en", "sk-proj-your-key-goes-here-0123456789-and-so-on sk-circle-fade-dot sk-folding-cube-animation-is-a-name-1"),
     ("en", "Authorization: Bearer YOUR_ACCESS_TOKEN_GOES_HERE1, Authorization: Bearer $TOKEN, Basic dXNlcjpwYXNzd29yZDEyMw=="),
     ("en", "account AccessControlAllowOriginHeaderName skeleton_of_the_thing AAAAB3NzaC1yc2EAAAADAQABAAABgQC 12:AAtoolongforaminute"),
-    ("en", "ftp://user:pass@host ssh://git:${TOKEN}@host http://USER:PASSWORD@host/ http://host:8080/@x http://[::1]:80/a@b"),
+    ("en", "ftp://user:pass@host ssh://git:${TOKEN}@host http://USER:PASSWORD@host/ x://scott:tiger@localhost/"),
+    ("en", "http://host:8080/@x http://[::1]:80/a@b"),
     ("en", 'It begins with "-----BEGIN PRIVATE KEY-----", and then.\n'),
     ("en", '-----BEGIN CERTIFICATE-----\nMIIEpAIBAAKCAQEA04up8hoqzS1AbCdEf\n'),
 ]  # fmt: skip
