@@ -179,7 +179,8 @@ def ip6(data: Bytes, i: Int, start: Int, end: Int) -> tuple[Int, Int]:
 
 @helper
 def password(data: Bytes, i: Int, end: Int) -> tuple[Int, Int]:
-    """The password of a URL (`scheme://user:password@host`, RFC 3986 §3.2.1) whose authority begins at `i`; nothing if it has none."""
+    """The password of a URL (`scheme://user:password@host`, RFC 3986 §3.2.1) whose authority begins at `i`; nothing if it has
+    none."""
     first = np.int64(0)
     j = i
     while j < end and j - i < _MAX_USER:

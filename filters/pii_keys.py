@@ -91,8 +91,8 @@ PATTERNS: dict[str, str] = {
 }
 #: Those that a sample such as `sk-proj-your-key-goes-here` would pass: letters of both cases or hex digits, and digits among them.
 _MIXED = frozenset(prefix.encode() for prefix in (
-    "sk-", "sk-proj-", "sk-svcacct-", "sk-admin-", "sk-ant-", "AA", "glpat-", "gldt-", "glrt-", "glptt-", "glcbt-", "glft-", "glsoat-", "glimt-",
-    "glagent-", "gloas-", "whsec_", "xoxa-", "xoxr-", "Authorization", "authorization", "AUTHORIZATION",
+    "sk-", "sk-proj-", "sk-svcacct-", "sk-admin-", "sk-ant-", "AA", "glpat-", "gldt-", "glrt-", "glptt-", "glcbt-", "glft-",
+    "glsoat-", "glimt-", "glagent-", "gloas-", "whsec_", "xoxa-", "xoxr-", "Authorization", "authorization", "AUTHORIZATION",
 ))  # fmt: skip
 _IS_MIXED = re.compile(rb"(?=(?:.*?\d){2})(?:(?=.*[a-z])(?=.*[A-Z])|[a-f\d-]*\Z)", re.DOTALL)
 _WORDS_OF_SAMPLES = re.compile(rb"(?i:your|example|xxxx|placeholder|changeme|abcdef.{0,4}123456)")
