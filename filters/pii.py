@@ -26,8 +26,9 @@ from filters.lexicon import Lexicon, make_lexicon
 from filters.pii_again import Finding, Kind, look_again
 from filters.pii_bytes import narrowed
 from filters.pii_checks import email_span, iban_lengths, is_card, is_iban, is_public_ip4, is_public_ip6, plain_email
-from filters.pii_keys import PREFIXES, key_end
-from filters.pii_phones import CUES, REGIONS, is_phone, library_version, region_of
+from filters.pii_keys import PREFIXES, is_password, key_span
+from filters.pii_phones import REGIONS, is_phone, library_version, region_of
+from filters.pii_words import CUES, HINTS
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
@@ -45,12 +46,12 @@ PLACEHOLDERS: Mapping[Kind, tuple[str, ...]] = {
 PLACEHOLDERS_IP6 = ("2001:db8::1", "2001:db8::2", "2001:db8::3")
 
 _KIND_OF: Mapping[int, Kind] = {
-    scan.EMAIL: "emails", scan.IP4: "ips", scan.IP6: "ips", scan.PHONE: "phones", scan.CALLED: "phones", scan.IBAN: "ibans",
-    scan.CARD: "cards", scan.KEY: "keys",
+    scan.EMAIL: "emails", scan.IP4: "ips", scan.IP6: "ips", scan.PHONE: "phones", scan.HINTED: "phones", scan.CALLED: "phones",
+    scan.IBAN: "ibans", scan.CARD: "cards", scan.KEY: "keys", scan.PASSWORD: "keys",
 }  # fmt: skip
 #: Which candidate is asked first where two overlap.
 _ORDER = {kind: place for place, kind in enumerate(
-    (scan.KEY, scan.EMAIL, scan.IBAN, scan.CARD, scan.IP6, scan.IP4, scan.CALLED, scan.PHONE)
+    (scan.KEY, scan.PASSWORD, scan.EMAIL, scan.IBAN, scan.CARD, scan.IP6, scan.IP4, scan.CALLED, scan.HINTED, scan.PHONE)
 )}  # fmt: skip
 _CONTEXT = 40  # bytes of the line before and after that checks see
 #: Number shapes of a text that the library is asked about, which takes it 0.1 ms each.
@@ -78,16 +79,17 @@ class PII:
 
     Masked are addresses that are public only: no private networks, nor what RFC 6890 sets aside. A number without a
     country code counts if it has the shape of one (a leading 0 and groups, or as in 202-555-0113), or a word or sign
-    before it announces it. Of a text with more than 2,000 such shapes the first are looked at, those with such a word before
-    the others; if half of them are phone numbers the rest is masked as such, else it is left. `unchecked` counts the rest.
-    Full-width digits and letters (１２３) are read as others are.
+    before it announces it (`tel`, `call us at`), and if no word says that it is something else (`order number`, `points`).
+    Of a text with more than 2,000 such shapes the first are looked at, those with such a word before the others; if half of
+    them are phone numbers the rest is masked as such, else it is left. `unchecked` counts the rest.
+    Full-width digits and letters (１２３) and ＠ are read as others are.
 
     Of a masked text nothing more is masked, but for a text with `unchecked` numbers, which is looked through once, and one in
     which placeholders bring to light more than four times, one after the other, what was none before.
     """
 
     name: ClassVar[str] = "pii"
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     costly: ClassVar[bool] = False
 
     kinds: tuple[Kind, ...] = KINDS
@@ -221,7 +223,7 @@ class PII:
         taken = bytearray(len(raw))
         asked = phones = unchecked = 0
         for start, end, kind in places:
-            is_number = kind in (scan.PHONE, scan.CALLED)
+            is_number = kind in (scan.PHONE, scan.HINTED, scan.CALLED)
             if is_number and asked >= MOST_PHONES:
                 unchecked += 1
                 if 2 * phones < asked:
@@ -249,7 +251,7 @@ class PII:
             return None
         if kind == scan.EMAIL:
             shown = plain_email(shown)
-        value = shown if kind == scan.KEY else _SPELLING.sub("", shown).lower() if name in _SPELLED else shown.lower()
+        value = shown if name == "keys" else _SPELLING.sub("", shown).lower() if name in _SPELLED else shown.lower()
         return choices[xxhash.xxh3_64_intdigest(value.encode()) % len(choices)]
 
 
@@ -268,7 +270,7 @@ def _masks(offsets: Numbers, found: Sequence[Finding], text: pa.Array) -> pa.Arr
 def _checked(raw: bytes, start: int, end: int, kind: int, regions: Sequence[str]) -> tuple[int, int]:
     """Where exactly in a candidate the value is; the same place twice if it is none."""
     if kind == scan.KEY:
-        return start, key_end(raw, start, end)
+        return key_span(raw, start, end)
     shown = raw[start:end].decode()
     after = raw[end : end + _CONTEXT].split(b"\n", 1)[0].decode("utf-8", "ignore")
     if kind == scan.EMAIL:
@@ -279,12 +281,14 @@ def _checked(raw: bytes, start: int, end: int, kind: int, regions: Sequence[str]
         right = is_public_ip4(shown, before, after)
     elif kind == scan.IP6:
         right = is_public_ip6(shown.lower())
+    elif kind == scan.PASSWORD:
+        right = is_password(shown)
     elif kind == scan.IBAN:
         right = is_iban(shown)
     elif kind == scan.CARD:
         right = is_card(shown, before)
     else:
-        right = is_phone(shown, before, after, kind == scan.CALLED, regions)
+        right = is_phone(shown, before, after, kind - scan.PHONE, regions)
     return (start, end) if right else (start, start)
 
 
@@ -303,7 +307,9 @@ def _listed(values: tuple[str, ...] | str) -> tuple[str, ...]:
 @lru_cache(maxsize=1)
 def _tables() -> tuple[Lexicon, Bytes]:
     """The lexicon of prefixes and cues, and the lengths of IBANs."""
-    return make_lexicon([[prefix.lower() for prefix in PREFIXES], [_ascii_lower(cue) for cue in CUES]]), iban_lengths()
+    return (
+        make_lexicon([map(_ascii_lower, words) for words in (PREFIXES, CUES, HINTS)]), iban_lengths(),
+    )  # fmt: skip
 
 
 def _ascii_lower(word: str) -> str:

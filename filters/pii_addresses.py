@@ -5,12 +5,15 @@ The shapes are those of RFC 5322 and RFC 5321 (e-mail) and RFC 4291 (IPv6); filt
 
 from __future__ import annotations
 
+import numpy as np
+
 from core.characters import ALPHA, Bytes, Classes, Int, Truth, before, decode
 from core.kernels import helper
 from filters.pii_bytes import is_digit, is_word
 
 _LAST_SHARED = 0x0600  # scripts before Arabic are written with spaces, so that an address ends where they do
 _MAX_LOCAL, _MAX_DOMAIN = 64, 253  # RFC 5321 §4.5.3.1
+_MAX_USER, _MIN_PASSWORD = 200, 4  # bytes of a user's name and a password in a URL
 _MAX_SPELLED = 14  # bytes of `( punkt   ) `
 
 
@@ -172,3 +175,23 @@ def ip6(data: Bytes, i: Int, start: Int, end: Int) -> tuple[Int, Int]:
     if (first > start and is_word(data[first - 1])) or (after < end and is_word(data[after])):
         return after, after
     return first, last
+
+
+@helper
+def password(data: Bytes, i: Int, end: Int) -> tuple[Int, Int]:
+    """The password of a URL (`scheme://user:password@host`, RFC 3986 §3.2.1) whose authority begins at `i`; nothing if it has
+    none."""
+    first = np.int64(0)
+    j = i
+    while j < end and j - i < _MAX_USER:
+        b = data[j]
+        if b == 64:
+            break
+        if b <= 32 or b == 34 or b == 39 or b == 47 or b == 60 or b == 62 or b == 63 or b == 92 or b == 96:
+            return i, i
+        if b == 58 and first == 0:
+            first = j + 1
+        j += 1
+    if j >= end or data[j] != 64 or first == 0 or j - first < _MIN_PASSWORD or j + 1 == end or not is_word(data[j + 1]):
+        return i, i
+    return first, j

@@ -44,6 +44,16 @@ def is_wide(data: Bytes, i: Int, end: Int) -> Truth:
 
 
 @helper
+def is_wide_at(data: Bytes, i: Int, start: Int, end: Int) -> Truth:
+    """Whether a full-width @ stands at `i`, or a full-width full stop, between two letters or digits of whatever width."""
+    c = wide_form(data, i, end)
+    if (c != 64 and c != 46) or i == start or i + 3 >= end:
+        return False
+    before = is_word(data[i - 1]) or (i >= start + 3 and is_wide(data, i - 3, end))
+    return before and (is_word(data[i + 3]) or is_wide(data, i + 3, end))
+
+
+@helper
 def _between(data: Bytes, i: Int, end: Int) -> Int:
     """The hyphen or space that a sign at `i` of three bytes stands for among full-width digits; 0 for none."""
     if i + 2 >= end or i < 3 or not (is_wide(data, i - 3, end) and is_wide(data, i + 3, end)):
@@ -72,7 +82,8 @@ def narrowed(data: Bytes) -> tuple[Bytes, npt.NDArray[np.int32]]:
         if b == 0xEF:
             c = wide_form(data, i, end)
             sign = c == 64 or c == 43 or c == 45 or c == 46 or c == 40 or c == 41 or c == 47 or c == 95  # @ + - . ( ) / _
-            if is_wide(data, i, end) or (sign and ((i >= 3 and is_wide(data, i - 3, end)) or is_wide(data, i + 3, end))):
+            beside = (i >= 3 and is_wide(data, i - 3, end)) or is_wide(data, i + 3, end)
+            if is_wide(data, i, end) or is_wide_at(data, i, 0, end) or (sign and beside):
                 b, width = c, 3
         elif b >= 0xE2:
             c = _between(data, i, end)

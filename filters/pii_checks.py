@@ -46,11 +46,19 @@ _PRIVATE6 = [IPv6Network(net) for net in ("2001::/23", "2001:db8::/32", "2002::/
 
 #: What stands before a version or a section.
 _VERSION = re.compile(
-    r"(?:\b(?:v|ver|vers|version\w*|versión|versão|versione|wersja|версия|release|rel|rev|revision|build|firmware|driver|update|patch"
+    r"(?:\b(?:v|ver|vers|version\w*|versión|versão|versione|wersj\w+|verze|verzió\w*|versiunea|sürüm\w*|έκδοση|версі\w+|верси\w+"
+    r"|release|rel|rev|revision|build|kernel|linux|ubuntu|debian|windows|macos|android|ios|firmware|(?:micro)?code|bios|driver|treiber|pilote"
+    r"|noyau|núcleo|controlador|micrologiciel|sterownik\w*|ядр\w+|драйвер\w*|прошивк\w+|update|upgrade|patch|hotfix|library|package|module"
     r"|section|sect|sec|chapter|chap|kapitel|abschnitt|figure|fig|table|rfc|oid|appendix|clause|article|art|step|item|§)"
-    r"|版本|バージョン|§)[\s.:#(=\"'_-]*$",
+    r"|版本|内核|驱动|固件|バージョン|カーネル|ドライバー?|ファームウェア|버전|커널|드라이버|펌웨어|§)[\s.:#(=\"'_-]*$",
     re.IGNORECASE,
 )
+#: A name behind a word, or with digits or inner capitals: of a program, whose version follows. First numbers of versions are small.
+_NAME = re.compile(
+    r"(?:^|[^\s.:!?] )(?!(?i:from|to|at|in|on|by|via|and|or|with|for|und|von|an|auf|de|la|le|el)[ ])"
+    r"(?:[A-Z][\w+#-]*|[a-z]+[A-Z\d][\w+#-]*) $"
+)
+_MOST_MAJOR = 31
 #: What stands before or after an address of a machine. Without it four numbers under SMALL are a section (14.24.3.1): of all
 #: addresses one in three hundred is so small.
 _MACHINE = re.compile(
@@ -193,7 +201,9 @@ def is_public_ip4(address: str, before: str, after: str) -> bool:
         return False
     if _WORD_BEHIND.match(after):
         return False
-    if all(int(part) < _SMALL for part in address.split(".")) and not _is_called(before, after):
+    parts = [int(part) for part in address.split(".")]
+    version = parts[0] <= _MOST_MAJOR and _NAME.search(before) is not None
+    if (version or all(part < _SMALL for part in parts)) and not _is_called(before, after):
         return False
     return _is_public4(address)
 

@@ -9,20 +9,21 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from core.characters import Bytes, Int
+from core.characters import Bytes, Int, Truth
 from core.kernels import helper
 from filters.lexicon import STRIDE, Lexicon, ascii_lower, match, may_match
 from filters.pii_bytes import is_digit, is_word
 
 Groups = npt.NDArray[np.int64]
 
-#: Groups of the lexicon: what keys begin with, and what announces a phone number.
-PREFIXES, CUES = 0, 1
-#: Whether digits may be a phone number, and whether a word such as `tel` or a sign stands before them.
-NEITHER, PLAIN, ANNOUNCED = -1, 0, 1
+#: Groups of the lexicon: what keys begin with, what announces a phone number, and what hints at one.
+PREFIXES, CUES, HINTS = 0, 1, 2
+#: Whether digits may be a phone number, and whether a word such as `call` stands before them, or one such as `tel`, or a sign.
+NEITHER, PLAIN, HINTED, ANNOUNCED = -1, 0, 1, 2
 
-_CUE_REACH = 24  # bytes
-_MIN_CALLED, _MIN_PHONE, _MAX_PHONE, _MAX_DIGITS = 6, 8, 15, 24  # E.164 has 15 digits at most; with 00 17
+_CUE_REACH = 24  # characters
+_HINT_REACH = 8  # characters between a hint and digits without separators: ` us at `
+_MIN_CALLED, _MIN_HINTED, _MIN_PHONE, _MAX_PHONE, _MAX_DIGITS = 6, 7, 8, 15, 24  # E.164 has 15 digits at most; with 00 17
 _MAX_GAP = 4  # characters between two groups of digits, as in ` - (`
 MAX_GROUPS = 16
 #: Digits of a number beside another, and of one without a country code in groups of two that is written again in the same.
@@ -117,31 +118,43 @@ def _beside(data: Bytes, groups: Groups, total: Int, count: Int) -> Int:
 
 
 @helper
-def _announced(data: Bytes, i: Int, start: Int, lexicon: Lexicon) -> bool:
-    """Whether a word or sign that announces a phone number stands shortly before `i`, or at the end of the line before."""
+def _characters(data: Bytes, start: Int, end: Int) -> Int:
+    count = 0
+    for k in range(start, end):
+        count += (data[k] & 0xC0) != 0x80
+    return count
+
+
+@helper
+def _announced(data: Bytes, i: Int, start: Int, lexicon: Lexicon, group: Int, reach: Int) -> bool:
+    """Whether a word or sign of a group ends shortly before `i`, `reach` characters at most, or at the end of the line before."""
     first = i
-    while first > start and i - first < _CUE_REACH:
+    passed = 0
+    while first > start and passed < _CUE_REACH:
         first -= 1
+        passed += (data[first] & 0xC0) != 0x80
     inside = first > start and (is_word(data[first - 1]) or data[first - 1] >= 0x80)
     for k in range(first, i):
         b = data[k]
         if b & 0xC0 == 0x80:
             continue
         letter = 97 <= b | 32 <= 122
-        if (not inside or b >= 0xE0) and may_match(lexicon, CUES, data, k, i):  # signs, and scripts without spaces
-            at = STRIDE * CUES + ascii_lower(np.int64(b))
+        if (not inside or b >= 0xE0) and may_match(lexicon, group, data, k, i):  # signs, and scripts without spaces
+            at = STRIDE * group + ascii_lower(np.int64(b))
             for word in range(lexicon[at], lexicon[at + 1]):
                 length = match(lexicon, word, data, k, i)
-                if length > 0 and (b >= 0x80 or k + length == i or not 97 <= (data[k + length] | 32) <= 122):
+                if (
+                    length > 0
+                    and _characters(data, k + length, i) <= reach
+                    and (b >= 0x80 or k + length == i or not 97 <= (data[k + length] | 32) <= 122)
+                ):
                     return True
         inside = letter or b >= 0x80
     return False
 
 
 @helper
-def phone(
-    data: Bytes, i: Int, start: Int, end: Int, lexicon: Lexicon, groups: Groups
-) -> tuple[Int, Int]:
+def phone(data: Bytes, i: Int, start: Int, end: Int, lexicon: Lexicon, groups: Groups) -> tuple[Int, Int]:
     """Where the digits from `i` on end that may be a phone number; and PLAIN, ANNOUNCED or NEITHER. `i` may be at + or (.
 
     Of two numbers side by side it is the first.
@@ -165,15 +178,29 @@ def phone(
         return last, NEITHER
     if plus:
         return last, PLAIN if total >= _MIN_PHONE else NEITHER
-    if _announced(data, i, start, lexicon):
+    if _announced(data, i, start, lexicon, CUES, _CUE_REACH):
         return last, ANNOUNCED
+    if total >= _MIN_HINTED and _announced(data, i, start, lexicon, HINTS, _CUE_REACH if count > 1 else _HINT_REACH):
+        return last, HINTED
     bracket = i < j
     if data[j] == 48 and total >= _MIN_PHONE and (count > 1 or bracket) and (groups[0] > 1 or bracket):
         return last, PLAIN
-    first = 1 if count == 4 and groups[0] == 1 and data[j] == 49 else 0
-    if count == 3 + first and groups[first] == 3 and groups[first + 1] == 3 and groups[first + 2] == 4:
-        return last, PLAIN  # of the North American plan
+    if _has_shape(groups, count, total, data[j], bracket and groups[0] + 1 < last - j and data[j + groups[0]] == 41):
+        return last, PLAIN
     return last, NEITHER
+
+
+@helper
+def _has_shape(groups: Groups, count: Int, total: Int, first: Int, bracket: Truth) -> Truth:
+    """Whether groups of digits are as those of a plan that is written in one way; `bracket` stands around the first."""
+    g = 1 if count > 3 and groups[0] == 1 else 0  # the prefix of long distance: 1 in America, 8 in Russia, 0 in Turkey and Ukraine
+    if count == 3 + g and (g == 0 or first == 49) and groups[g] == 3 and groups[g + 1] == 3 and groups[g + 2] == 4:
+        return True  # North America
+    if g == 1 and first == 48 and total >= 10 and groups[1] == 3 and groups[2] > 1 and groups[3] > 1:
+        return True
+    if (g == 1 and first == 56 and count == 5) or (bracket and count == 4):
+        return groups[g] == 3 and groups[g + 1] == 3 and groups[g + 2] == 2 and groups[g + 3] == 2
+    return bracket and count == 3 and groups[0] == 2 and (groups[1] == 4 or groups[1] == 5) and groups[2] == 4  # Brazil
 
 
 @helper

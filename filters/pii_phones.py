@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
+from filters.pii_names import is_amount, is_behind_state, is_zip, names_other
+
 #: Where numbers without a country code are from, by language: the countries where most pages in it are from, three at most.
 REGIONS: dict[str, tuple[str, ...]] = {
     "af": ("ZA",), "ar": ("SA", "EG", "AE"), "az": ("AZ",), "be": ("BY",), "bg": ("BG",), "bn": ("BD", "IN"), "bs": ("BA",),
@@ -33,19 +35,6 @@ _EVERYBODYS = frozenset({
     "VC", "VG", "VU", "WS",
 })  # fmt: skip
 
-#: What announces a number. ASCII letters in either case; a word counts with a whole word alone, a sign anywhere.
-CUES = (
-    "tel", "tél", "Tél", "TÉL", "telephone", "téléphone", "Téléphone", "telefon", "telefono", "teléfono", "Teléfono",
-    "telefone", "telefoon", "telefonnummer", "telef", "tlf", "tfno", "tfn", "ph", "phone", "phones", "puh", "puhelin",
-    "fax", "faks", "telefax", "mob", "mobil", "mobile", "móvil", "Móvil", "movil", "celular", "celulare", "cell",
-    "cellulare", "cel", "gsm", "handy", "portable", "kom", "komórka", "rufnummer", "hotline", "infoline", "whatsapp",
-    "viber", "sms", "call", "dial", "toll-free", "numéro", "nummer", "gọi", "điện thoại", "Điện thoại", "ĐT", "đt",
-    "telp", "hp", "тел", "Тел", "ТЕЛ", "моб", "Моб", "факс", "Факс", "телефон", "Телефон", "τηλ", "Τηλ", "τηλέφωνο",
-    "Τηλέφωνο", "κιν", "Κιν", "φαξ", "Φαξ", "טל", "טלפון", "פקס", "هاتف", "الهاتف", "جوال", "تلفون", "فاكس", "موبايل",
-    "تلفن", "تماس", "फोन", "फ़ोन", "मोबाइल", "โทร", "โทรศัพท์", "แฟกซ์", "电话", "電話", "手机", "手機", "传真", "傳真", "热线", "熱線",
-    "携帯", "ファックス", "フリーダイヤル", "전화", "휴대폰", "핸드폰", "팩스", "연락처", "☎", "☏", "✆", "📞", "📱", "📠", "℡", "℻",
-)  # fmt: skip
-
 #: Shapes that plans of numbers let pass, between the first and the last digit of a candidate.
 _NOT = re.compile(
     r"""(?:
@@ -64,14 +53,13 @@ _NOT = re.compile(
     )""",
     re.VERBOSE,
 )
-_NUMBERED = re.compile(
-    r"isbn|issn|ean|upc|asin|doi|arxiv|pmid|oclc|lccn|id|no|nr|n°|№|ref|art|code|sku|zip|pin|order|part|patent|rfc|bug|#",
-    re.IGNORECASE,
-)
-_LAST_WORD = re.compile(r"([^\W\d_]+|[#№]|n°)[\s.:#(]*(?:-?1[03])?[\s.:#(]*$", re.IGNORECASE)
+_NUMBERED = re.compile(r"no|nos|nr|num|nº|n°|№|#", re.IGNORECASE)
+_LAST_WORD = re.compile(r"([^\W\d_]+|[#№]|n°)[\s.:#(]*$", re.IGNORECASE)
 #: Behind one of these a number goes on from a word, an address, a decimal or an amount; before the others it does.
 _BEFORE = frozenset(".,/=#&-_*$€£¥%\\+:'")
 _AFTER = frozenset("%$€£¥°:=_/\\")
+#: In Hebrew prepositions are letters, with a hyphen before digits.
+_PREPOSITION = re.compile(r"(?<![\u05d0-\u05ea])[בלמ]-$")
 #: Another number beside it: 030/1234567/030/7654321.
 _OTHER_AFTER = re.compile(r"/\(?0\d")
 _OTHER_BEFORE = re.compile(r"(?:^|[^\w/=&?#.-])[+(]?\d[\d ()/-]{6,}/$")
@@ -97,10 +85,11 @@ def region_of(host: str) -> tuple[str, ...]:
     return ("GB",) if top == "UK" else (top,)
 
 
-def is_phone(candidate: str, before: str, after: str, called: bool, regions: Sequence[str]) -> bool:
+def is_phone(candidate: str, before: str, after: str, announced: int, regions: Sequence[str]) -> bool:
     """Whether a candidate is a phone number: with a country code, or one of `regions`.
 
-    `before` and `after` are what stands around it in the line; `called` says that a word announces it.
+    `before` and `after` are what stands around it in the line; `announced` is 2 where a word such as `tel` does, 1 where one such
+    as `call` or `contact` stands before it.
     """
     bare = candidate.lstrip("(+")
     if "(" in candidate and ")" not in candidate:
@@ -111,7 +100,11 @@ def is_phone(candidate: str, before: str, after: str, called: bool, regions: Seq
     if not international:
         if _NOT.fullmatch(bare):
             return False
-        if not called and (is_isbn(bare) or _named(before)):
+        if names_other(before) or is_behind_state(bare, before):
+            return False
+        if announced < 2 and (is_isbn(bare) or is_amount(after) or is_zip(bare, before, regions)):
+            return False
+        if announced == 0 and _named(before):
             return False
     return _valid(candidate, "" if international else " ".join(regions))
 
@@ -131,7 +124,7 @@ def _valid(candidate: str, regions: str) -> bool:
 
 def _joined(before: str) -> bool:
     last = before[-1]
-    if last not in _BEFORE:
+    if last not in _BEFORE or _PREPOSITION.search(before):
         return False
     if last in ".:":  # `Tel.0123` and `Tel:0123` are no decimals
         return len(before) > 1 and not before[-3:-1].isalpha()
@@ -147,7 +140,7 @@ def _goes_on(after: str) -> bool:
 
 
 def _named(before: str) -> bool:
-    """Whether the word before says that these digits name something else: `ISBN 0-306-40615-2`."""
+    """Whether the word before says that these digits number something: `no 01 23 45 67 89`."""
     found = _LAST_WORD.search(before)
     return found is not None and _NUMBERED.fullmatch(found[1]) is not None
 

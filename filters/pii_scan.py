@@ -13,13 +13,14 @@ from core.characters import BYTES_TYPE, CLASSES_TYPE, OFFSETS_TYPE, Bytes, Class
 from core.kernels import helper
 from core.words import Spans
 from filters.lexicon import LEXICON_TYPE, STRIDE, Lexicon, ascii_lower, match, may_match
-from filters.pii_addresses import email, ip4, ip6, spelled_email
-from filters.pii_bytes import is_digit, is_wide, is_word
-from filters.pii_numbers import ANNOUNCED, MAX_GROUPS, MIN_CARD, NEITHER, PREFIXES, card, iban, phone
+from filters.pii_addresses import email, ip4, ip6, password, spelled_email
+from filters.pii_bytes import is_digit, is_wide, is_wide_at, is_word
+from filters.pii_numbers import MAX_GROUPS, MIN_CARD, NEITHER, PREFIXES, card, iban, phone
 
-#: Kinds of candidates. A phone number is CALLED where a word such as `tel` or a sign stands before it.
-EMAIL, IP4, IP6, PHONE, CALLED, IBAN, CARD, KEY = range(8)
-N_KINDS = 8
+#: Kinds of candidates. A phone number is CALLED where a word such as `tel` or a sign stands before it, HINTED behind one such as
+#: `call`.
+EMAIL, IP4, IP6, PHONE, HINTED, CALLED, IBAN, CARD, KEY, PASSWORD = range(10)
+N_KINDS = 10
 
 Kinds = npt.NDArray[np.uint8]
 
@@ -39,14 +40,26 @@ def _actions() -> Bytes:
 ACTIONS = _actions()
 
 
+#: Prefixes of so few bytes begin words too, and want so many bytes of a key behind them: letters, digits, - . / : + =
+_SHORT_PREFIX, _LEAST_BEHIND = 4, 16
+
+
 @helper
 def _key(data: Bytes, i: Int, end: Int, lexicon: Lexicon) -> Int:
-    """Where the longest prefix of a key that stands at `i` ends; `i` if there is none."""
+    """Where the longest prefix of a key that stands at `i` ends; `i` if there is none, or a short one that no key follows."""
     found = i
+    for prefix in (b"SK", b"AC", b"AA"):
+        if data[i] == prefix[0] and i + 2 < end and data[i + 1] == prefix[1]:
+            found = i + 2
     if may_match(lexicon, PREFIXES, data, i, end):
         at = STRIDE * PREFIXES + ascii_lower(np.int64(data[i]))
         for word in range(lexicon[at], lexicon[at + 1]):
             found = max(found, i + match(lexicon, word, data, i, end))
+    if found - i > _SHORT_PREFIX:
+        return found
+    for k in range(found, found + _LEAST_BEHIND if found > i else found):
+        if k >= end or not (is_word(data[k]) or 45 <= data[k] <= 58 or data[k] == 43 or data[k] == 61):
+            return i
     return found
 
 
@@ -63,7 +76,7 @@ def _scan(
         if action == 0:
             continue
         if action == 3:
-            if is_wide(data, np.int64(i), end):
+            if is_wide(data, np.int64(i), end) or is_wide_at(data, np.int64(i), start, end):
                 wide[0] = 1
             continue
         if n + 3 > len(starts):
@@ -89,6 +102,11 @@ def _scan(
                     starts[n], ends[n], kinds[n] = first, last, EMAIL
                     n += 1
         elif b == 58:
+            if wanted[PASSWORD] and i + 2 < end and data[i + 1] == 47 and data[i + 2] == 47:
+                first, last = password(data, i + 3, end)
+                if first < last:
+                    starts[n], ends[n], kinds[n] = first, last, PASSWORD
+                    n += 1
             if wanted[IP6] and i >= colons_until:
                 first, last = ip6(data, i, start, end)
                 colons_until = max(last, i + 1)
@@ -125,7 +143,7 @@ def _scan(
                 last, announced = phone(data, i, start, end, lexicon, groups)
                 phone_until = max(last, i + 1)
                 if announced != NEITHER:
-                    starts[n], ends[n], kinds[n] = i, last, CALLED if announced == ANNOUNCED else PHONE
+                    starts[n], ends[n], kinds[n] = i, last, PHONE + announced
                     n += 1
     return n
 
