@@ -84,7 +84,7 @@ class Outputs:
 
     def _write_index(self, name: str, results: Sequence[Json]) -> Index:
         context, output = self._context, self._context.recipe.output[name]
-        folder = context.store.path("shards", name)
+        folder, members = context.store.path("shards", name), members_of(context, name)
         written = (ShardInfo(**shard) for result in results for shard in result.get("written", []))
         shards = list({shard.name: shard for shard in written}.values())
         left_out = max((int(r["left_out"]) for r in results if "left_out" in r), default=0)
@@ -92,7 +92,7 @@ class Outputs:
             folder.mkdir(parents=True, exist_ok=True)
         index = make_index(
             output.format, output.samples, context.recipe.seed, shards,
-            features=features_of(sample_schema(context.plan), members_of(context, name), context.table is not DOCUMENTS),
+            features=features_of(sample_schema(context.plan, members), members, context.table is not DOCUMENTS),
             about={"method": self._methods[name], "recipe": context.recipe.name, "validation_overlap": left_out},
         )  # fmt: skip
         write_index(folder, index, context.store)

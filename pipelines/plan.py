@@ -7,7 +7,7 @@ and weights, and the methods of what it reads. It says nothing about data: align
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -31,7 +31,7 @@ from reports.statistics import VERSION as STATISTICS_VERSION
 
 #: Bumped when reading an input gives other records or documents; and when pages give other references.
 INGEST_VERSION = 5
-REFERENCES_VERSION = 2
+REFERENCES_VERSION = 3
 #: Bumped when references give other images, and when what is known of a fetched image changes.
 IMAGES_VERSION = 3
 FETCHED_VERSION = 1
@@ -281,10 +281,13 @@ def compile_plan(recipe: Recipe, table: Table = DOCUMENTS) -> Plan:
             "documents.score: there is no layer `text`, which shards and duplicates are made of",
             "add `- text` as the first scorer, without `as:` (for tables too: it takes the text of the column)",
         )
+    # The id of an image that the input holds is that of its bytes, which may come to have another address.
+    is_held = table is IMAGES and recipe.input.held is not None
+    follows = table.follows - {table.url, table.host} if is_held else table.follows
     for position, use in enumerate(uses):
         before = {layer.name: layer for layer in layers}
         asked = [rule for at, rule in rules if at < position] if use.scorer.costly else []
-        layers.append(_layer(use, position, before, asked, ingest_method, duplicates_at, passes, table))
+        layers.append(_layer(use, position, before, asked, ingest_method, duplicates_at, passes, table, follows))
         if isinstance(use.scorer, Paragraphs):
             asked = [rule for at, rule in rules if at < position + 0.5]
             layers.append(_repeated(use.scorer, layers, asked, passes))
@@ -324,9 +327,9 @@ def _own(recipe: Recipe, table: Table) -> list[ScorerUse]:
     scorers: list[Scorer] = []
     if table is IMAGES:
         scorers.append(Readable())
-    elif recipe.pairs and recipe.input.table is not None:
-        if recipe.input.table.columns:
-            scorers.append(TableColumns(recipe.input.table.columns))
+    elif recipe.pairs:
+        if recipe.input.columns:
+            scorers.append(TableColumns(recipe.input.columns))
         if not any(use.layer == "text" for use in recipe.documents.uses):
             from ingest.text import Text
 
@@ -363,7 +366,7 @@ def _repeated(scorer: Paragraphs, layers: Sequence[Layer], asked: Sequence[Rule]
 
 def _layer(
     use: ScorerUse, position: int, before: Mapping[str, Layer], asked: Iterable[Rule], ingest_method: str, duplicates_at: float,
-    passes: Sequence[str], table: Table,
+    passes: Sequence[str], table: Table, follows: Collection[str],
 ) -> Layer:  # fmt: skip
     scorer: Scorer = use.scorer
     stage = 0
@@ -393,7 +396,7 @@ def _layer(
             stage = max([stage, *(layer.stage for layer in sources)])
             binds.update(*(_bound_by(layer) for layer in sources))
         elif column in table.columns() or column in table.made or column in table.follows:
-            if column in table.follows:
+            if column in follows:
                 methods.append(column)
             else:
                 methods.append(f"{ingest_method}:{CAPTION if column in table.others else column}")

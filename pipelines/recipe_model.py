@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 
@@ -28,7 +28,7 @@ SHOWN = 20
 COLUMN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 _TAKEN = frozenset({
     "key", "id", "url", "caption", "status", "error_message", "width", "height", "original_width", "original_height", "sha256",
-    "exif", "error", "text", "image", "captions_alternate",
+    "exif", "error", "text", "image", "captions_alternate", "carried",
 })  # fmt: skip
 
 
@@ -59,6 +59,15 @@ ClusterSize = Annotated[int, Field(ge=1)]
 Repeats = Annotated[int, Field(ge=1, le=1000)]
 
 
+def require_names(columns: Iterable[str]) -> None:
+    """A fault if a further column of images cannot be named in a rule, or samples have another of its name."""
+    for name in columns:
+        if not COLUMN_NAME.fullmatch(name):
+            raise fault(f"columns: `{name}` cannot be named in a rule", "its letters, digits and _ begin with a letter")
+        if name.lower() in _TAKEN:
+            raise fault(f"columns: samples have another `{name}`", "leave it out, or rename the column")
+
+
 class TableInput(Model):
     """Rows of text that are no web pages, or addresses of images with captions."""
 
@@ -87,30 +96,70 @@ class TableInput(Model):
                     raise fault(f"{name}: is said of tables of images", "name their captions: `caption: TEXT`, or `caption: ''`")
         elif self.text is not None:
             raise fault("text and caption are both given", "keep `caption` where rows are images, else `text`")
-        for name in self.columns:
-            if not COLUMN_NAME.fullmatch(name):
-                raise fault(f"columns: `{name}` cannot be named in a rule", "its letters, digits and _ begin with a letter")
-            if name.lower() in _TAKEN:
-                raise fault(f"columns: samples have another `{name}`", "leave it out, or rename the column")
+        require_names(self.columns)
         return self
 
 
+def _pathed(value: Any) -> Any:
+    return {"path": value} if isinstance(value, str | list) else value
+
+
+class HeldInput(Model):
+    """Images that lie in the input, with captions beside them; they are read where they are, and never fetched."""
+
+    path: Paths = Field(description="a pattern of files (`pictures/**`) or of shards (`laion/*.tar`); URIs are allowed")
+    columns: dict[str, Literal["text", "number", "integer", "boolean"]] = Field(
+        default_factory=dict[str, Any],
+        description="keys of the `.json` beside an image, with what they hold; rules read `table.<name>`, samples have them",
+    )
+
+    @model_validator(mode="after")
+    def nameable(self) -> HeldInput:
+        require_names(self.columns)
+        return self
+
+
+Held = Annotated[HeldInput, BeforeValidator(_pathed)]
+#: The kinds of input, of which a recipe has one.
+INPUTS = ("warcs", "wets", "table", "images", "shards")
+
+
 class Input(Model):
-    """What is read; exactly one of warcs, wets and table. Relative paths start at the folder the command runs in."""
+    """What is read, of one kind. Relative paths start at the folder the command runs in."""
 
     warcs: Paths | None = Field(default=None, description="WARC files: gzip, zstd or plain; globs and URIs are allowed")
     wets: Paths | None = Field(default=None, description="WET files (text extracted by Common Crawl)")
     table: TableInput | None = Field(default=None, description="tables of texts")
+    images: Held | None = Field(
+        default=None, description="folders of images; a caption is that of the `.txt` or `.json` beside one, else its file's name"
+    )
+    shards: Held | None = Field(default=None, description="shards of images (WebDataset, plain .tar), ours and img2dataset's")
     part: Size = Field(default=128_000_000, description="bytes of input that one part takes")
 
     @model_validator(mode="after")
     def one(self) -> Input:
-        given = [name for name in ("warcs", "wets", "table") if getattr(self, name) is not None]
+        given = [name for name in INPUTS if getattr(self, name) is not None]
         if not given:
-            raise fault("nothing to read", "give one of warcs, wets and table: `warcs: crawl/*.warc.gz`")
+            raise fault("nothing to read", f"give one of {', '.join(INPUTS[:-1])} and {INPUTS[-1]}: `warcs: crawl/*.warc.gz`")
         if len(given) > 1:
             raise fault(f"{' and '.join(given)} are both given", "keep one; two kinds of input are two recipes")
         return self
+
+    @property
+    def held(self) -> HeldInput | None:
+        """Images that lie in the input themselves."""
+        return self.images or self.shards
+
+    @property
+    def pairs(self) -> bool:
+        """Whether its rows are images."""
+        return self.held is not None or (self.table is not None and self.table.caption is not None)
+
+    @property
+    def columns(self) -> Mapping[str, str]:
+        """The further columns of images, with what they hold."""
+        given = self.held or self.table
+        return {} if given is None else given.columns
 
 
 class TableSection(ScoredSection):
@@ -157,6 +206,8 @@ class Output(Model):
         if self.from_ == "images":
             if self.format != "webdataset":
                 raise fault(f"format: images are written as webdataset, not as {self.format}")
+            if self.encode is not None and self.encode.format == "same" and self.resize is not None and self.resize.mode != "no":
+                raise fault("resize: files are written as they came (`encode.format: same`)", "leave it out, or name a format")
             return self
         given = [name for name in ("resize", "encode") if getattr(self, name) is not None]
         if given:
@@ -215,6 +266,8 @@ def _keys_at(path: Path) -> list[str]:
             model = Input
         case ("input", "table"):
             model = TableInput
+        case ("input", "images" | "shards"):
+            model = HeldInput
         case ("documents",):
             model = TableSection
         case ("references",):

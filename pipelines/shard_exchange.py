@@ -26,7 +26,7 @@ from pipelines.slabs import chosen_rows, in_slabs
 from pipelines.tables import DOCUMENTS
 from pipelines.view import Columns
 from sharding.order import Orders, shard_slices
-from sharding.shard import ShardInfo, ShardWriter
+from sharding.shard import TEXT, ShardInfo, ShardWriter
 from sharding.split import SPLITS
 
 I64 = npt.NDArray[np.int64]
@@ -93,7 +93,7 @@ def receive(context: Context, args: dict[str, Any]) -> dict[str, Any]:
     for first in range(0, rows, output.samples):
         with ShardWriter(
             folder, split, number + len(shards), output.format, members=members_of(context, name), place=context.store,
-            keyed=context.table is not DOCUMENTS,
+            keyed=context.table is not DOCUMENTS, sparse=len(members_of(context, name)) > len(TEXT) + 1,
         ) as writer:  # fmt: skip
             for piece in pieces.take(min(output.samples, rows - first)):
                 writer.write(piece)
