@@ -20,7 +20,7 @@ REFERENCE_SCHEMA = pa.schema(
         column("id", ID_TYPE, "xxh3-128 of the document's id and the position"),
         column("document_id", ID_TYPE, "the page that shows it"),
         column("position", pa.int32(), "its place among the page's images, from 0", low=0),
-        column("kind", pa.string(), "`img`, of <img> and <picture>, `shared` (og:image), `row`, of a table, or `held`, by the input"),
+        column("kind", pa.string(), "`img`, of <img> and <picture>, `shared` (og:image), `row` of a table, or `held` by the input"),
         column("url", pa.string(), "absolute address, of the largest of several sizes"),
         column("reason", pa.string(), "why it is not to be fetched; null if it is"),
         column("alt", pa.string(), "alternative text"),

@@ -13,7 +13,7 @@ from ingest.parts import Part
 from pipelines.context import Context
 from pipelines.progress import Pass, Progress
 from pipelines.shard_notes import note_shards, whole_index
-from pipelines.shard_plan import sender_of
+from pipelines.shard_plan import sender_of, sent_by
 from pipelines.shards import members_of, sample_schema, shards_fingerprint
 from pipelines.tables import DOCUMENTS
 from sharding.features import features_of
@@ -67,7 +67,8 @@ class Outputs:
             ("write_shard", {}),
         ]  # fmt: skip
         # How many shards there will be is not known now: what is told is of how many senders the texts are on their way.
-        senders = len(wanted) * len(_by_sender(self._parts))
+        sending = [name for name in wanted if sent_by(self._context.recipe.output, wanted, name)]
+        senders = len(sending) * len(_by_sender(self._parts))
         return [Pass(f"write {', '.join(wanted)}", "send_samples", senders, steps=tuple(steps))] if wanted else []
 
     def finish(self, results: Sequence[Json], progress: Progress) -> dict[str, Json]:

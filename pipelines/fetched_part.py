@@ -33,6 +33,8 @@ Json = dict[str, Any]
 SEGMENT_BYTES, WRITE_SECONDS = 64 << 20, 30.0
 #: Why there is no image where the web is not asked, and of one whose bytes a worker died of.
 NOT_IN_INPUT, UNREADABLE = "not_in_input", "unreadable"
+#: Why there are none of one whose bytes are not those that a table says; its detail is the digest that was asked.
+HASH_MISMATCH = "hash_mismatch"
 _LONGEST_DETAIL = 200
 
 
@@ -56,6 +58,9 @@ class FetchedPart:
         known = {id: row for name in names for id, row in self._known(name).items()}
         blank = dict.fromkeys(FETCHED_SCHEMA.names)
         self._rows: list[Json] = [known.get(id, blank) for id in self._ids]
+        for row, (told, expected) in enumerate(zip(self._rows, self._expected, strict=True)):
+            if told["status"] == HASH_MISMATCH and told["detail"] not in (None, expected):  # the table was corrected
+                self._rows[row] = blank
         columns = {"id": images.column("id").combine_chunks(), context.table.url: images.column("url").combine_chunks()}
         if len(images):
             for row in context.removed(columns).nonzero()[0].tolist():
@@ -156,7 +161,7 @@ class FetchedPart:
 
         kind, _, digest = (self._expected[row] or "").partition(":")
         if digest and hashlib.new(kind, body, usedforsecurity=False).hexdigest() != digest:
-            self._fail(row, "hash_mismatch", False, told)
+            self._fail(row, HASH_MISMATCH, False, {**told, "detail": self._expected[row]})
             return
         try:
             format, width, height = measure(body)
@@ -204,10 +209,10 @@ class FetchedPart:
             self._segment, self._pending = None, []
         context, rows = self._context, self._rows
         ok = [row for row, told in enumerate(rows) if told["status"] == "ok"]
-        mark = read_footer(context.path(REACHED, self._part))
+        mark, image = (read_footer(context.path(name, self._part)) for name in (REACHED, context.table.first))
         extra = {
             "ok": _digest(self._ids[row] for row in ok), "told": _digest(str(told["status"]).encode() for told in rows),
-            "web": context.recipe.fetch.web,
+            "web": context.recipe.fetch.web, "expected": image.extra.get("expected") if image else None,
             "bytes": sum(rows[row]["size"] for row in ok), "left": len(self._left()), "marks": mark.extra["marks"] if mark else "",
             "segments": sorted({rows[row]["segment"] for row in ok} - {None}),
         }  # fmt: skip

@@ -328,9 +328,10 @@ def _write_part(context: Context, part: str, seen: Mapping[bytes, _Seen], method
     batch, reached = pa.RecordBatch.from_pylist(rows, schema=schema), pa.RecordBatch.from_pylist(marks, schema=REACHED_SCHEMA)
     digest = xxhash.xxh3_128_hexdigest(b"".join(ids) + bytes(memoryview(batch.serialize())))
     if not _is_there(context, part, digest):
+        asked = xxhash.xxh3_128_hexdigest(bytes(memoryview(batch.select(["expected"]).serialize())))
         with context.writer(context.table.first, part, schema) as writer:
             writer.write(found, batch)
-            writer.commit(context.plan.ingest_method, source={"digest": digest})
+            writer.commit(context.plan.ingest_method, source={"digest": digest}, extra={"expected": asked})
     with context.writer(REACHED, part, REACHED_SCHEMA) as writer:
         writer.write(found, reached)
         told = xxhash.xxh3_128_hexdigest(bytes(memoryview(reached.serialize())))

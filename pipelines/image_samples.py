@@ -5,8 +5,8 @@ An image is made in its output's size when it is sent to its shard; its caption 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,8 +22,12 @@ from pipelines.made_images import made_of
 from pipelines.plan import DUPLICATES, EDITED
 from pipelines.recipe import Output, Recipe
 from pipelines.recipe_images import Encoding, image_file
+from pipelines.recipe_model import together_with
 from pipelines.slabs import chosen_rows, in_slabs
 from pipelines.view import Columns
+
+if TYPE_CHECKING:
+    from core.images import Encoded
 
 I64 = npt.NDArray[np.int64]
 TOO_MANY_PIXELS = "too_many_pixels"
@@ -85,14 +89,14 @@ def without_impossible(context: Context, verdicts: Verdicts, batch: Columns) -> 
 
 
 def payload(
-    context: Context, output: Output, parts: Sequence[str], rows: I64, slab: int, place: str,
+    context: Context, outputs: Sequence[str], parts: Sequence[str], rows: I64, slab: int, place: str,
     metadata: Sequence[tuple[str, pa.DataType]],
-) -> Iterator[pa.Table]:  # fmt: skip
+) -> Iterator[tuple[str, pa.Table]]:  # fmt: skip
     """Members and metadata of the rows (sorted) of parts, with their places in a column `place`, `slab` bytes or so at a
-    time."""
+    time: of each of some outputs that are sizes of the same samples."""
     told = {*told_by_images(context.recipe).names, ALTERNATES.name}
     scores = [name for name, _ in metadata if name not in told]
-    maker = _Maker(context, output)
+    maker = _Maker(context, outputs)
 
     def made() -> Iterator[pa.RecordBatch]:
         edits = [layer for layer in context.plan.layers if layer.edits]
@@ -102,47 +106,77 @@ def payload(
                 some = wanted[first : first + _ROWS]
                 yield maker.make({n: c.take(pa.array(some)) for n, c in batch.items()}, scores, place, some + start)
 
-    return in_slabs(made(), slab)
+    for table in in_slabs(made(), slab):
+        for output in outputs:
+            mine = {name.removeprefix(_own(output, "")): name for name in table.schema.names if _is_of(name, output)}
+            yield output, table.select(list(mine.values())).rename_columns(list(mine))
+
+
+def _own(output: str, column: str) -> str:
+    """The name of a column that outputs of several sizes differ in, while they are made together."""
+    return f"\0{output}\0{column}"
+
+
+def _is_of(column: str, output: str) -> bool:
+    return column.startswith(_own(output, "")) or not (column.startswith("\0") and column.count("\0") == 2)
 
 
 class _Maker:
-    """Makes samples of images for an output."""
+    """Makes samples of images for outputs that are sizes of the same samples."""
 
-    def __init__(self, context: Context, output: Output) -> None:
+    def __init__(self, context: Context, outputs: Sequence[str]) -> None:
         self._context, self._files = context, ImageBytes(context)
         self._extra = told_by_tables(context.recipe)
         self._named = frozenset(self._extra.names)
-        self._file = image_file(output.resize, output.encode)
-        self._extensions = (output.encode or Encoding()).extensions
+        # All sizes come from one decoding, also where only some are wanted: its scale is that of the largest.
+        found, self._outputs = context.recipe.output, outputs
+        alike = together_with(found, outputs[0])
+        files = [image_file(found[name].resize, found[name].encode) for name in alike]
+        self._files_made = [file for file in files if file is not None]
+        self._wanted = [alike.index(name) for name in outputs]
+        self._extensions = (found[outputs[0]].encode or Encoding()).extensions
 
     def make(self, columns: Columns, scores: Sequence[str], place: str, places: I64) -> pa.RecordBatch:
         """The samples of some rows, whose places go with them."""
         lying = zip(*(columns[n].to_pylist() for n in LYING), strict=True)
-        images: list[bytes] = []
+        files: list[Sequence[Encoded]] = []
         told: list[dict[str, Any]] = []
         rest: list[str | None] = []
         is_held = self._context.recipe.input.held is not None
         for id, place_of, url, caption, sha256, width, height, _, extra in zip(
             columns["id"].to_pylist(), lying, *(columns[name].to_pylist() for name in (*_SAID, _EXTRA)), strict=True
         ):
-            made, about = self._convert(id, place_of, width, height)
+            made, problem = self._convert(id, place_of, width, height)
             origin, other = carried(extra, self._named) if is_held else ({}, None)
-            images.append(made)
+            files.append(made)
             rest.append(other)
+            about = {"status": "failed_to_resize" if problem else "success", "error_message": problem}
             told.append({
                 "url": url, "caption": caption or "", **about, "original_width": width, "original_height": height,
                 "sha256": sha256.hex(), "exif": "{}", **_possible(origin),
             })  # fmt: skip
+        formats = columns[f"{FETCHED}.format"].to_pylist()
         about = pa.RecordBatch.from_pylist(told, schema=TOLD)
         extra = from_json(columns[_EXTRA], self._extra)
         made = {
-            TEXT: about.column("caption"), **self._members(images, columns[f"{FETCHED}.format"].to_pylist()), "id": columns["id"],
-            **dict(zip(TOLD.names, about.columns, strict=True)), **dict(zip(self._extra.names, extra.columns, strict=True)),
+            TEXT: about.column("caption"), **self._each(lambda made: self._members([one.data for one in made], formats), files),
+            "id": columns["id"], **dict(zip(TOLD.names, about.columns, strict=True)), **self._each(_sides, files),
+            **dict(zip(self._extra.names, extra.columns, strict=True)),
             **({REST.name: pa.array(rest, pa.string())} if is_held else {}),
             **({ALTERNATES.name: columns[_ALTERNATES]} if _ALTERNATES in columns else {}),
             **{name: columns[name] for name in scores}, place: pa.array(places),
         }  # fmt: skip
         return pa.RecordBatch.from_arrays(list(made.values()), names=list(made))
+
+    def _each(self, columns: Callable[[Sequence[Encoded]], Mapping[str, pa.Array]], files: Sequence[Sequence[Encoded]]) -> Columns:
+        """Columns that are made of the files of each output, under names of their own where there are several outputs."""
+        if len(self._outputs) == 1:
+            return dict(columns([made[0] for made in files]))
+        return {
+            _own(output, name): column
+            for i, output in enumerate(self._outputs)
+            for name, column in columns([made[i] for made in files]).items()
+        }
 
     def _members(self, images: Sequence[bytes], formats: Sequence[str]) -> dict[str, pa.Array]:
         """Columns of the images: one, or where files stay as they came one for each format."""
@@ -154,21 +188,26 @@ class _Maker:
             for name, extension in self._extensions.items()
         }
 
-    def _convert(self, id: bytes, place: Sequence[Any], width: int, height: int) -> tuple[bytes, Mapping[str, Any]]:
-        """The image in its size, and what became of it. One that could be decoded before may fail now, as it is decoded at
-        another scale: it says so, and has no bytes."""
-        from core.images import ImageError, convert
+    def _convert(self, id: bytes, place: Sequence[Any], width: int, height: int) -> tuple[Sequence[Encoded], str | None]:
+        """The image in the sizes of the outputs, and what went wrong. One that could be decoded before may fail now, as it is
+        decoded at another scale: it says so, and has no bytes."""
+        from core.images import Encoded, ImageError, convert
 
-        made = made_of(self._context, place[0]).get(id) if place[0] is not None else None
+        known = made_of(self._context, place[0]).get(id) if place[0] is not None and len(self._files_made) == 1 else None
+        if known is not None:
+            return [known], None
+        file = memoryview(self._files.read([id], [place])[0].as_buffer()).tobytes()
+        if not self._files_made:
+            return [Encoded(file, width, height)], None
         try:
-            if made is None:
-                file = memoryview(self._files.read([id], [place])[0].as_buffer()).tobytes()
-                if self._file is None:
-                    return file, {"status": "success", "width": width, "height": height}
-                _, (made,) = convert(file, [self._file])
+            _, made = convert(file, self._files_made)
         except ImageError as error:
-            return b"", {"status": "failed_to_resize", "error_message": str(error)}
-        return made.data, {"status": "success", "width": made.width, "height": made.height}
+            return [Encoded(b"", 0, 0)] * len(self._outputs), str(error)
+        return [made[i] for i in self._wanted], None
+
+
+def _sides(files: Sequence[Encoded]) -> dict[str, pa.Array]:
+    return {side: pa.array([getattr(one, side) or None for one in files], pa.int32()) for side in ("width", "height")}
 
 
 def _possible(origin: Mapping[str, Any]) -> dict[str, Any]:

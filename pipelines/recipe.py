@@ -19,7 +19,7 @@ from filters.rules import Rule
 from ingest.image_addresses import ImageOptions
 from ingest.options import IngestOptions
 from pipelines.recipe_images import Captions, Fetch
-from pipelines.recipe_model import Input, Output, Problem, RecipeModel, error_of, problems_of
+from pipelines.recipe_model import Input, Output, Problem, RecipeModel, each_size, error_of, problems_of
 from pipelines.recipe_scorers import installed_scorers
 from pipelines.recipe_section import ScorerUse, Section
 from pipelines.recipe_set import apply_settings
@@ -175,17 +175,18 @@ def _resolve(source: Source, scorers: Mapping[str, type]) -> tuple[Recipe | None
         problems.extend(_caption_problems(section))
     if model is None or problems:
         return None, sorted(problems, key=_line)
+    outputs = each_size(model.output)
     documents = Scored(
         tuple(section.uses), tuple(section.rules), model.documents.audit, tuple(model.documents.against),
         dict(sorted(model.documents.repeat.items())),
     )  # fmt: skip
     references = None if model.references is None else ImageOptions(**model.references.model_dump())
     if model.images is None:
-        return Recipe(model.name, model.seed, model.input, documents, references, output=model.output, source=source), []
+        return Recipe(model.name, model.seed, model.input, documents, references, output=outputs, source=source), []
     images = Scored(tuple(pictures.uses), tuple(pictures.rules), model.images.audit)
     return Recipe(
         model.name, model.seed, model.input, documents, references or ImageOptions(), images, model.images.fetch,
-        model.images.captions, model.output, source,
+        model.images.captions, outputs, source,
     ), []  # fmt: skip
 
 
@@ -203,6 +204,10 @@ def _image_problems(model: RecipeModel, source: Source) -> Iterator[Problem]:
                 message = "is made of texts, and the rows of the input are images"
                 yield Problem(source.place(("output", name, "from")), f"output.{name}.from", message, "write `from: images`")
     for name, output in model.output.items():
+        for made in each_size({name: output}):
+            if made != name and made in model.output:
+                message = f"one of its sizes would be called {made}, as another output is"
+                yield Problem(source.place(("output", name, "sizes")), f"output.{name}.sizes", message, "rename one of them")
         if output.from_ == "images" and model.images is None:
             message = "is made of images, and the recipe has no section `images`"
             yield Problem(source.place(("output", name, "from")), f"output.{name}.from", message, "add `images: {}`")

@@ -200,6 +200,11 @@ class Output(Model):
     validation: float = Field(default=0.0, ge=0, lt=1, allow_inf_nan=False, description="share kept for validation")
     resize: Resizing | None = Field(default=None, description="of images: their size")
     encode: Encoding | None = Field(default=None, description="of images: their files")
+    sizes: list[Annotated[int, Field(ge=1, le=16_384)]] | None = Field(
+        default=None, min_length=2, max_length=16,
+        description="of images: several sizes, each an output of its own (`<name>-112`) with the same samples in the same order; "
+        "made from one decoding, by antialiased bicubic unless `resize.downscale` says otherwise",
+    )
 
     @model_validator(mode="after")
     def of_its_table(self) -> Output:
@@ -208,8 +213,10 @@ class Output(Model):
                 raise fault(f"format: images are written as webdataset, not as {self.format}")
             if self.encode is not None and self.encode.format == "same" and self.resize is not None and self.resize.mode != "no":
                 raise fault("resize: files are written as they came (`encode.format: same`)", "leave it out, or name a format")
+            if self.sizes is not None:
+                _check_sizes(self.sizes, self.resize, self.encode)
             return self
-        given = [name for name in ("resize", "encode") if getattr(self, name) is not None]
+        given = [name for name in ("resize", "encode", "sizes") if getattr(self, name) is not None]
         if given:
             raise fault(f"{' and '.join(given)}: is said of images only", "write `from: images`, or leave it out")
         return self
@@ -217,6 +224,43 @@ class Output(Model):
     def to_json(self) -> dict[str, Any]:
         """What is said of it, defaults filled in."""
         return self.model_dump(mode="json", exclude_none=True)
+
+
+def _check_sizes(sizes: Sequence[int], resize: Resizing | None, encode: Encoding | None) -> None:
+    """A fault if sizes do not go with what else is said of images."""
+    if len(set(sizes)) < len(sizes):
+        raise fault("sizes: a size stands twice")
+    if (encode is not None and encode.format == "same") or (resize is not None and resize.mode == "no"):
+        raise fault("sizes: images that stay as they are have no other size", "leave it out, or name a mode and a format")
+    if resize is not None and "size" in resize.model_fields_set and resize.size not in sizes:
+        raise fault(f"resize.size: {resize.size} is none of the sizes", "leave it out: every size gets an output")
+
+
+def each_size(outputs: Mapping[str, Output]) -> dict[str, Output]:
+    """The outputs, with one for each size of those that have several. One that says which of its sizes it is stands as it is."""
+    found: dict[str, Output] = {}
+    for name, output in outputs.items():
+        resize = output.resize or Resizing()
+        if output.sizes is None or "size" in resize.model_fields_set:
+            found[name] = output
+            continue
+        given = {"downscale": "bicubic", **resize.model_dump(exclude_unset=True)}
+        for size in output.sizes:
+            found[f"{name}-{size}"] = output.model_copy(update={"resize": Resizing(**given, size=size)})
+    return found
+
+
+def together_with(outputs: Mapping[str, Output], name: str) -> list[str]:
+    """The outputs that are other sizes of the same samples, made from one decoding, and this one, by size."""
+
+    def but_size(output: Output) -> Output:
+        return output.model_copy(update={"resize": (output.resize or Resizing()).model_copy(update={"size": 1})})
+
+    mine = outputs[name]
+    if mine.sizes is None:
+        return [name]
+    alike = [other for other, output in outputs.items() if output.sizes is not None and but_size(output) == but_size(mine)]
+    return sorted(alike, key=lambda other: (outputs[other].resize or Resizing()).size)
 
 
 OutputName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
