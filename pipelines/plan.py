@@ -18,6 +18,7 @@ from core.errors import RecipeError
 from core.hashing import digest
 from core.scorer import CUT, MASK, Scorer
 from dedup.paragraphs import Paragraphs, Repeated
+from dedup.same_caption import CaptionCounts, SameCaption
 from filters.readable import Readable
 from filters.rules import Rule
 from filters.table_columns import TableColumns
@@ -25,7 +26,7 @@ from pipelines.image_layers import FETCHED, REACHED
 from pipelines.layers import ERROR, SCORED, Footer
 from pipelines.recipe import Recipe, Scored, ScorerUse
 from pipelines.recipe_scorers import column_parameters, entry_of, parameters_of
-from pipelines.recipe_section import repeated_layer
+from pipelines.recipe_section import OVER_ALL, repeated_layer
 from pipelines.tables import BYTES, CAPTION, DECODED, DOCUMENTS, IMAGES, Table
 from reports.statistics import VERSION as STATISTICS_VERSION
 
@@ -101,7 +102,7 @@ class Layer:
     @property
     def repeated(self) -> bool:
         """Whether it is made of all texts together."""
-        return isinstance(self.scorer, Repeated)
+        return isinstance(self.scorer, Repeated | CaptionCounts)
 
     @cached_property
     def schema(self) -> pa.Schema:
@@ -269,7 +270,7 @@ def compile_plan(recipe: Recipe, table: Table = DOCUMENTS) -> Plan:
     uses = (*_own(recipe, table), *section.uses)
     duplicates_at = max((i for i, use in enumerate(uses) if getattr(use.scorer, "dedup", False)), default=-1) + 0.5
     places = {use.layer: float(i) for i, use in enumerate(uses)}
-    repeats = {repeated_layer(use.layer): i + 0.5 for i, use in enumerate(uses) if isinstance(use.scorer, Paragraphs)}
+    repeats = {repeated_layer(use.layer): i + 0.5 for i, use in enumerate(uses) if isinstance(use.scorer, OVER_ALL)}
     rules = sorted(
         ((_position(rule, places | repeats, duplicates_at), rule) for rule in section.rules), key=lambda pair: pair[0]
     )
@@ -288,7 +289,7 @@ def compile_plan(recipe: Recipe, table: Table = DOCUMENTS) -> Plan:
         before = {layer.name: layer for layer in layers}
         asked = [rule for at, rule in rules if at < position] if use.scorer.costly else []
         layers.append(_layer(use, position, before, asked, ingest_method, duplicates_at, passes, table, follows))
-        if isinstance(use.scorer, Paragraphs):
+        if isinstance(use.scorer, OVER_ALL):
             asked = [rule for at, rule in rules if at < position + 0.5]
             layers.append(_repeated(use.scorer, layers, asked, passes))
     if table is IMAGES:
@@ -346,7 +347,7 @@ def _position(rule: Rule, positions: Mapping[str, float], duplicates_at: float) 
     return max(places)
 
 
-def _repeated(scorer: Paragraphs, layers: Sequence[Layer], asked: Sequence[Rule], passes: Sequence[str]) -> Layer:
+def _repeated(scorer: Paragraphs | SameCaption, layers: Sequence[Layer], asked: Sequence[Rule], passes: Sequence[str]) -> Layer:
     """The layer of what the last of `layers` says is repeated, among the documents that the rules `asked` keep."""
     source = layers[-1]
     binds = set(_bound_by(source))

@@ -244,7 +244,7 @@ def each_size(outputs: Mapping[str, Output]) -> dict[str, Output]:
         if output.sizes is None or "size" in resize.model_fields_set:
             found[name] = output
             continue
-        given = {"downscale": "bicubic", **resize.model_dump(exclude_unset=True)}
+        given: dict[str, Any] = {"downscale": "bicubic", **resize.model_dump(exclude_unset=True)}
         for size in output.sizes:
             found[f"{name}-{size}"] = output.model_copy(update={"resize": Resizing(**given, size=size)})
     return found
