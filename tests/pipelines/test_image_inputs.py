@@ -15,6 +15,8 @@ import xxhash
 
 import web2shards
 from core.errors import InputError, RecipeError
+from ingest.parts import Part
+from pipelines import map_pass
 from pipelines.context import input_parts
 from pipelines.lease import Lease
 from pipelines.recipe import Recipe, load_recipe
@@ -129,6 +131,23 @@ def test_the_names_of_a_folder_s_parts_follow_from_its_files(folder: Path, tmp_p
     moved = tmp_path / "moved"
     shutil.copytree(folder, moved)
     assert [part.name for part in input_parts(recipe("images", f"{moved}/**", "input.part=20kB"))] == [part.name for part in after]
+
+
+def test_each_run_of_files_is_read_once(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for i in range(60):
+        (folder / f"{i:03d}.jpg").write_bytes(picture(i + 10, (20, 20)))
+    read: list[str] = []
+    open_part = map_pass.open_part
+
+    def counting(part: Part, *args: Any, **options: Any) -> Any:
+        read.append(part.name)
+        return open_part(part, *args, **options)
+
+    monkeypatch.setattr(map_pass, "open_part", counting)
+    made = recipe("images", f"{folder}/**", "input.part=10kB")
+    small_run(tmp_path / "out", made)
+    assert sorted(read) == [part.name for part in input_parts(made)]
+    assert len(read) > 3
 
 
 def test_the_same_shards_for_any_number_of_workers_and_parts(folder: Path, tmp_path: Path) -> None:

@@ -33,7 +33,8 @@ def folder(tmp_path: Path) -> Path:
 
 
 def recipe(folder: Path, table: str, *settings: str) -> Recipe:
-    section = "{score: [same_caption], keep: [same_caption_repeated.count <= 9]}"
+    text = {"documents": "text, ", "images": ""}[table]
+    section = f"{{score: [{text}same_caption], keep: [same_caption_repeated.count <= 9]}}"
     others = {"documents": "images: {}", "images": "documents: {}"}[table]
     head = f"name: a\ninput: {{images: {folder}/*.jpg, part: 2kB}}\n"
     return load_recipe(head + f"{others}\n{table}: {section}\noutput: {{pairs: {{from: images}}}}", settings)
