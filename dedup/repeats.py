@@ -78,6 +78,18 @@ class Answers:
 
 def match(asked: Keys, most: int) -> Answers:
     """The keys of all sources that stand more than `most` times."""
+    at, doc, _ = _often(asked, most)
+    return Answers(at, asked.key[at], doc)
+
+
+def count(asked: Keys) -> tuple[I64, U64]:
+    """The keys of all sources that stand more than once, by their places in what was asked, and how often each stands."""
+    at, _, times = _often(asked, 1)
+    return at, times
+
+
+def _often(asked: Keys, most: int) -> tuple[I64, U64, U64]:
+    """Places of keys that stand more than `most` times, in the order of keys, with the document that comes first and the times."""
     _, shared = _parted(asked.key)
     alone = np.flatnonzero(asked.times > most)  # of one source, that has it too often itself
     chosen = np.union1d(shared, alone)
@@ -85,8 +97,7 @@ def match(asked: Keys, most: int) -> Answers:
     doc, times = np.empty(len(chosen), np.uint64), np.zeros(len(chosen), np.uint64)
     _winners(asked.key[chosen], asked.doc[chosen], asked.rank[chosen], asked.times[chosen], doc, times)
     often = times > most
-    at = chosen[often]
-    return Answers(at, asked.key[at], doc[often])
+    return chosen[often], doc[often], times[often]
 
 
 def cut(

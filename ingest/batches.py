@@ -41,16 +41,19 @@ PAGE_SCHEMA = pa.schema(
         column("status", pa.int16(), "HTTP status; null if there is none"),
         column("content_type", pa.string(), "media type"),
         column("charset", pa.string(), "encoding it was decoded from"),
-        column("form", pa.string(), "`html` or `text`"),
+        column("form", pa.string(), "`html`, `text`, or `file_name`, of an image without another caption"),
         column("warc", pa.string(), "the file, relative to the input's prefix"),
         column("offset", pa.int64(), "where its record begins in the file", unit="bytes"),
         column("length", pa.int64(), "stored length of its record", unit="bytes"),
         column("truncated", pa.bool_(), "it was cut, here at the stated size or by the crawler"),
         column("rights", pa.string(), "what its HTTP header says may be done with it, `name: value` a line; empty if nothing"),
         column("extra", pa.string(), "further columns of a table of images, as a JSON object; null if there are none"),
+        column("image", ID_TYPE, "xxh3-128 of an image's bytes, which lie in the input at this place; null if there is none"),
         column("content", pa.string(), "decoded HTML or text, or an image's caption"),
     ]
 )
+#: Columns that are not stored with the page: the references have the image, and the content is read again.
+UNSTORED = frozenset({"image", "content"})
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Protocol, TypeVar
 
 import pyarrow.fs as pafs
@@ -79,6 +80,7 @@ def change_stamp(uri: str) -> tuple[int, int | str | None]:
     return found.size, found.stamp or None
 
 
+@lru_cache(maxsize=256)
 def _matcher(pattern: str) -> re.Pattern[str]:
     out = ""
     i = 0
@@ -125,6 +127,53 @@ def find_files(pattern: str) -> list[FoundFile]:
     return sorted(found, key=lambda f: f.name)
 
 
+@dataclass(frozen=True)
+class Pattern:
+    """A pattern taken apart: `text` as written, the folder `root` that its files' names are relative to, and the components
+    behind it, which are a name where it has no wildcard."""
+
+    text: str
+    scheme: str
+    store: pafs.FileSystem
+    root: str
+    components: tuple[str, ...]
+
+    @classmethod
+    def of(cls, pattern: str) -> Pattern:
+        scheme = SCHEME.match(pattern)
+        start = scheme.group(0) if scheme else ""
+        components = pattern[len(start) :].split("/")
+        first = next((i for i, component in enumerate(components) if _WILD.search(component)), len(components) - 1)
+        prefix = "/".join(components[:first])
+        if not scheme and not prefix:
+            prefix = "/" if pattern.startswith("/") else "."
+        store, root = file_system(start + prefix)
+        return cls(pattern, f"{start}{prefix}" if scheme else "", store, root, tuple(components[first:]))
+
+    def uri(self, name: str) -> str:
+        """Where a file lies, by its name relative to the prefix."""
+        return f"{self.scheme or self.root.rstrip('/')}/{name}"
+
+    def names(self, name: str) -> bool:
+        """Whether it names the file of this name."""
+        return _matcher("/".join(self.components)).fullmatch(name) is not None
+
+    def may_hold(self, name: str) -> bool:
+        """Whether it may name something in the folder of this name."""
+        parts = name.split("/")
+        for i, part in enumerate(parts):
+            if i >= len(self.components) - 1 or "**" in self.components[i]:
+                return i < len(self.components) and "**" in self.components[i]
+            if not _matcher(self.components[i]).fullmatch(part):
+                return False
+        return True
+
+
+def uris_of(patterns: Sequence[str], name: str) -> list[str]:
+    """Where the file of a name, relative to a pattern's prefix, may lie: one place a pattern."""
+    return list(dict.fromkeys(Pattern.of(pattern).uri(name) for pattern in patterns))
+
+
 def _matching(store: pafs.FileSystem, folder: str, components: Sequence[str], pattern: str) -> Iterator[pafs.FileInfo]:
     """The files below a folder that the components of a pattern name; only folders that match are listed."""
     for i, component in enumerate(components):
@@ -133,7 +182,7 @@ def _matching(store: pafs.FileSystem, folder: str, components: Sequence[str], pa
             continue
         deep = "**" in component
         wanted = _matcher("/".join(components[i:]) if deep else component)
-        for info in _listed(store, folder, deep, pattern):
+        for info in listed(store, folder, deep, pattern):
             matches = wanted.fullmatch(info.path[len(folder) :].lstrip("/")) is not None
             if not matches:
                 continue
@@ -148,7 +197,8 @@ def _matching(store: pafs.FileSystem, folder: str, components: Sequence[str], pa
         yield info
 
 
-def _listed(store: pafs.FileSystem, folder: str, deep: bool, pattern: str) -> Sequence[pafs.FileInfo]:
+def listed(store: pafs.FileSystem, folder: str, deep: bool, pattern: str) -> Sequence[pafs.FileInfo]:
+    """What lies in a folder, or (`deep`) below it; nothing if there is none."""
     selector = pafs.FileSelector(folder, recursive=deep, allow_not_found=True)
 
     def call() -> Sequence[pafs.FileInfo]:
@@ -211,7 +261,7 @@ class ByteSource:
     def _load(self, offset: int, n: int) -> None:
         if self._hashed < offset:
             self._catch_up(min(offset, self._limit))
-        self._data = _read_exactly(self.file, offset, n)
+        self._data = read_exactly(self.file, offset, n)
         self._base = offset
         end = min(offset + len(self._data), self._limit)
         if offset <= self._hashed < end:
@@ -220,14 +270,15 @@ class ByteSource:
 
     def _catch_up(self, to: int) -> None:
         while self._hashed < to:
-            data = _read_exactly(self.file, self._hashed, min(BLOCK, to - self._hashed))
+            data = read_exactly(self.file, self._hashed, min(BLOCK, to - self._hashed))
             if not data:
                 break
             self._hash.update(data)
             self._hashed += len(data)
 
 
-def _read_exactly(file: BinaryFile, offset: int, n: int) -> bytes:
+def read_exactly(file: BinaryFile, offset: int, n: int) -> bytes:
+    """`n` bytes from `offset`; fewer only at the end of the file."""
     file.seek(offset)
     data = file.read(n)
     if len(data) < n:

@@ -20,7 +20,7 @@ REFERENCE_SCHEMA = pa.schema(
         column("id", ID_TYPE, "xxh3-128 of the document's id and the position"),
         column("document_id", ID_TYPE, "the page that shows it"),
         column("position", pa.int32(), "its place among the page's images, from 0", low=0),
-        column("kind", pa.string(), "`img`, of <img> and <picture>, `shared`, the page's og:image, or `row`, of a table"),
+        column("kind", pa.string(), "`img`, of <img> and <picture>, `shared` (og:image), `row` of a table, or `held` by the input"),
         column("url", pa.string(), "absolute address, of the largest of several sizes"),
         column("reason", pa.string(), "why it is not to be fetched; null if it is"),
         column("alt", pa.string(), "alternative text"),
@@ -30,12 +30,17 @@ REFERENCE_SCHEMA = pa.schema(
         column("before", pa.string(), "the text before it", unit="characters, at most 200"),
         column("after", pa.string(), "the text after it", unit="characters, at most 200"),
         column("caption", pa.string(), "caption in a table"),
+        column("file_name", pa.string(), "words of the file's name, where nothing else says what it shows"),
         column("extra", pa.string(), "further columns of its row in a table, as a JSON object"),
         column("expected", pa.string(), "the digest that a table says its bytes have, `sha256:…`"),
+        column("image", ID_TYPE, "xxh3-128 of its bytes, of one that the input holds"),
+        column("file", pa.string(), "the file that holds it, relative to the input's prefix"),
+        column("offset", pa.int64(), "where its bytes begin in that file", unit="bytes"),
+        column("length", pa.int64(), "how many they are", unit="bytes"),
     ]
 )
 _TEXTS = ("alt", "figcaption", "legend", "title", "before", "after")
-_OF_TABLES = ("caption", "extra", "expected")
+_OF_TABLES = ("caption", "file_name", "extra", "expected", "image", "file", "offset", "length")
 #: Characters that are kept of what is no address.
 _SHOWN = 200
 
@@ -81,6 +86,23 @@ def pairs_of(documents: pa.RecordBatch, options: ImageOptions, hash: tuple[str, 
         }  # fmt: skip
         if hash is not None and (digest := _digest(told.get(hash[0]), hash[1])):
             values["expected"] = digest
+        for name in columns:
+            columns[name].append(values.get(name))
+    return _batch(columns)
+
+
+def held_of(documents: pa.RecordBatch) -> pa.RecordBatch:
+    """The references (REFERENCE_SCHEMA) of images that the input holds, a batch with `id`, `url`, `form`, `warc`, `offset`,
+    `length`, `extra`, `image` and `content`, which is the caption."""
+    names = ("id", "url", "form", "warc", "offset", "length", "extra", "image", "content")
+    rows = zip(*(documents.column(name).to_pylist() for name in names), strict=True)
+    columns: dict[str, list[object]] = {name: [] for name in REFERENCE_SCHEMA.names}
+    for id, url, form, file, offset, length, extra, image, caption in rows:
+        values: dict[str, object] = {
+            "id": xxhash.xxh3_128_digest(id + bytes(4)), "document_id": id, "position": 0, "kind": "held", "url": url,
+            "extra": extra, "image": image, "file": file, "offset": offset, "length": length,
+            "file_name" if form == "file_name" else "caption": caption or None,
+        }  # fmt: skip
         for name in columns:
             columns[name].append(values.get(name))
     return _batch(columns)

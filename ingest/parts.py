@@ -19,9 +19,11 @@ from core.remote import at_once, is_remote
 from ingest.files import ByteSource, FoundFile, find_files, parquet_source
 from ingest.lines import is_packed
 from ingest.members import Gzip, Zstd, skippable_end
+from ingest.packed_samples import packed_samples
+from ingest.picture_folder import FORMAT, runs
 from ingest.records import SourceWindow, block_length, parse_header, stream_records
 
-FORMATS = ("warc", "wet", "parquet", "jsonl", "csv")
+FORMATS = ("warc", "wet", "parquet", "jsonl", "csv", "tar", "images")
 PART_BYTES = 128 << 20
 _PEEK = 1 << 20
 
@@ -33,6 +35,7 @@ _SUFFIXES = (
     (".json", "jsonl"),
     (".csv", "csv"),
     (".tsv", "csv"),
+    (".tar", "tar"),
     (".wet", "wet"),
     (".warc", "warc"),
     (".arc", ""),
@@ -46,7 +49,8 @@ class Part:
 
     `name` is the file's path relative to its pattern's prefix, escaped, and the slice's number. `start` and
     `stop` are bytes of the file; for Parquet row groups; for CSV and what cannot be sliced the whole file.
-    `size` is the stored bytes of the slice.
+    `size` is the stored bytes of the slice. Of a folder of images a part is a run of files: `name` is that of the
+    first, `uri` the pattern, and `stop` how many they are.
     """
 
     name: str
@@ -81,6 +85,8 @@ def list_parts(patterns: Sequence[str], *, format: str | None = None, part_bytes
         raise ValueError("part_bytes must be at least 1")
     if not patterns:
         raise InputError("no input is named", "give at least one path or pattern")
+    if format == FORMAT:
+        return _folders(patterns, part_bytes)
     names: dict[str, FoundFile] = {}
     for pattern in patterns:
         found = find_files(pattern)
@@ -160,9 +166,11 @@ def _packed(file: FoundFile) -> bool:
 
 
 def _slices(file: FoundFile, kind: str, part_bytes: int) -> Iterator[Part]:
-    stem = file.name.replace("~", "~0").replace("/", "~1")
+    stem = _escaped(file.name)
     if kind == "parquet":
         bounds = _row_groups(file, part_bytes)
+    elif kind == "tar":
+        bounds = _tar_slices(file, part_bytes)
     elif file.size <= part_bytes or kind == "csv" or (kind == "jsonl" and _packed(file)):
         bounds = [(0, file.size, file.size)]
     elif kind == "jsonl":
@@ -171,6 +179,43 @@ def _slices(file: FoundFile, kind: str, part_bytes: int) -> Iterator[Part]:
         bounds = _warc_slices(file, part_bytes)
     for number, (start, stop, size) in enumerate(bounds):
         yield Part(f"{stem}-{number:05d}", file.uri, kind, start, stop, size)
+
+
+def _folders(patterns: Sequence[str], part_bytes: int) -> list[Part]:
+    """The parts of folders of images: runs of their files."""
+    found: list[Part] = []
+    for pattern in patterns:
+        mine = [Part(f"{_escaped(first)}-00000", pattern, FORMAT, 0, *rest) for first, *rest in runs(pattern, part_bytes)]
+        if not mine:
+            raise no_file(pattern)
+        found += mine
+    found.sort(key=lambda part: (part.name, part.uri))
+    for one, other in itertools.pairwise(found):
+        if one.name == other.name:
+            raise InputError(
+                f"{one.uri} and {other.uri} both begin with {one.path}",
+                "name their files by one pattern that starts higher up, for instance with **",
+            )
+    return found
+
+
+def _escaped(path: str) -> str:
+    return path.replace("~", "~0").replace("/", "~1")
+
+
+def _tar_slices(file: FoundFile, part_bytes: int) -> list[tuple[int, int, int]]:
+    """Slices that begin where a sample does: a large tar is walked through from header to header."""
+    starts = [0]
+    if file.size > part_bytes:
+        source = ByteSource(file.uri, 0, 0, block=1 << 16)
+        try:
+            for sample in packed_samples(source, 0, file.size, file.uri):
+                if sample.offset - starts[-1] >= part_bytes:
+                    starts.append(sample.offset)
+        finally:
+            source.close()
+    stops = [*starts[1:], file.size]
+    return [(start, stop, stop - start) for start, stop in zip(starts, stops, strict=True)]
 
 
 def _even(size: int, step: int) -> list[tuple[int, int, int]]:

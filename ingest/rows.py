@@ -42,7 +42,11 @@ class RawRow:
 
 @dataclass(slots=True)
 class Row:
-    """A row decoded; `text` is UTF-8, None if `reason` says why there is none. `extra` is a JSON object of its further columns."""
+    """A row decoded; `text` is UTF-8, None if `reason` says why there is none. `extra` is a JSON object of its further columns.
+
+    Of an image in the input `image` is the xxh3-128 of its bytes and `place` the file they are in, by its path relative to the
+    prefix, with offset and length; `form` is `file_name` if that is all its caption is.
+    """
 
     text: bytes | None = None
     url: str = ""
@@ -51,6 +55,9 @@ class Row:
     extra: str | None = None
     reason: str = ""
     detail: str = ""
+    image: bytes | None = None
+    place: tuple[str, int, int] | None = None
+    form: str = "text"
 
 
 class RowSource(Protocol):
@@ -123,7 +130,7 @@ def make_row(names: ColumnNames, values: Sequence[object]) -> Row:
     row = Row(id=_name(key), date=_date(date))
     row.url = _name(url)
     if names.extra:
-        told = {name: _plain(value, kind) for (name, kind), value in zip(names.extra.items(), extra, strict=True)}
+        told = {name: plain(value, kind) for (name, kind), value in zip(names.extra.items(), extra, strict=True)}
         row.extra = json.dumps(told, ensure_ascii=False)
     if not row.url and isinstance(url, str | bytes) and url:
         row.detail = f"its URL is longer than {MAX_NAME:,} bytes"
@@ -147,7 +154,7 @@ def make_row(names: ColumnNames, values: Sequence[object]) -> Row:
     return row
 
 
-def _plain(value: object, kind: str) -> str | float | int | bool | None:
+def plain(value: object, kind: str) -> str | float | int | bool | None:
     """A value as what its column holds; None for what is no such thing."""
     if isinstance(value, bytes):
         value = value.decode("utf-8", "replace")

@@ -1,4 +1,4 @@
-"""A part of a table (Parquet, JSONL or CSV) as batches of records and documents.
+"""A part of a table (Parquet, JSONL or CSV), or of images that lie in the input, as batches of records and documents.
 
 Every row gives one row of `records`; a row with text gives a document of form `text` as well, and so does one with the address
 of an image, where the table is one of pairs: its text is the caption, which may be empty. Blank lines are no rows.
@@ -13,13 +13,15 @@ from ingest.batches import BatchBuilder, IngestBatch
 from ingest.csv_rows import CsvRows
 from ingest.json_rows import JsonRows
 from ingest.options import IngestOptions
+from ingest.packed_samples import PackedRows
 from ingest.parquet_rows import ParquetRows
 from ingest.parts import Part
+from ingest.picture_folder import PictureRows
 from ingest.rows import RawRow, Row, RowSource
 
 Note = Callable[[int, int], None]
 
-TABLE_FORMATS = ("parquet", "jsonl", "csv")
+TABLE_FORMATS = ("parquet", "jsonl", "csv", "tar", "images")
 _TYPE = "text/plain"
 
 
@@ -27,7 +29,8 @@ class TableReader:
     """Iterates over the batches of a part of a table; the same interface as `ingest.warc.PartReader`.
 
     `options.columns` says which column holds the text, URL, id and date. A row's offset is its byte offset in the
-    file (in its content, if it is compressed), for Parquet its number. InputError: the text column is missing.
+    file (in its content, if it is compressed), for Parquet its number, and of a folder of images that in the part. InputError: the
+    text column is missing.
 
     `note(number, offset)` is called before each row is decoded; rows at an offset in `skip` are not decoded. After
     iteration: `digest`, `first_offset` and `next_offset` (of Parquet in row groups, else in bytes).
@@ -71,6 +74,10 @@ class TableReader:
     def _source(self) -> RowSource:
         if self.part.format == "parquet":
             return ParquetRows(self.part, self.options, self._skip, self._note)
+        if self.part.format == "tar":
+            return PackedRows(self.part.path, self.part.uri, self.part.start, self.part.stop, self.options)
+        if self.part.format == "images":
+            return PictureRows(self.part.path, self.part.uri, self.part.stop, self.options)
         if self.part.format == "csv":
             return CsvRows(self.part, self.options)
         return JsonRows(self.part, self.options, self._start_at)
@@ -93,7 +100,10 @@ class TableReader:
         limit = self.options.max_page
         if content is not None and len(content) > limit:
             content, truncated = content[:limit].decode("utf-8", "ignore").encode(), True
-        if content is not None:
+        path, offset, length = row.place or (self._path, raw.offset, raw.length)
+        if content is not None and row.image is not None:
+            row_id = digest("image", row.image, row.url, content)
+        elif content is not None:
             row_id = document_id(row.url or row.id, content)
         else:
             row_id = digest("row", self._path, str(raw.offset))
@@ -105,6 +115,6 @@ class TableReader:
         )  # fmt: skip
         if content is not None:
             builder.document(
-                row_id, row.url, row.date, None, _TYPE, "utf-8", "text", self._path, raw.offset, raw.length, truncated, "",
-                row.extra, content,
+                row_id, row.url, row.date, None, _TYPE, "utf-8", row.form, path, offset, length, truncated, "", row.extra,
+                row.image, content,
             )  # fmt: skip

@@ -109,7 +109,7 @@ class PartReader:
         if row.content is not None:
             builder.document(
                 row_id, url, date, row.status, row.type, row.charset, row.form, self._path, record.offset,
-                record.length, row.truncated, row.rights, None, row.content,
+                record.length, row.truncated, row.rights, None, None, row.content,
             )  # fmt: skip
 
     def _where(self, record: RawRecord) -> str:

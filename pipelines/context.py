@@ -16,13 +16,14 @@ import pyarrow as pa
 
 from core.errors import InputError
 from core.remote import at_once, is_remote
-from ingest.files import change_stamp, open_file
+from ingest.files import open_file
 from ingest.options import IngestOptions
 from ingest.parts import Part, list_parts
+from ingest.read import part_stamp
 from pipelines.isolate import Limits
 from pipelines.layers import LayerWriter, layer_path
 from pipelines.plan import Layer, Plan, compile_plan
-from pipelines.recipe import Recipe, load_recipe
+from pipelines.recipe import Input, Recipe, load_recipe
 from pipelines.removal import Removals, read_removals
 from pipelines.store import Store
 from pipelines.tables import TABLES, Table
@@ -38,17 +39,18 @@ def recipe_from_json(canonical: dict[str, Any]) -> Recipe:
 _WARC_BEGINNINGS = (b"WARC/", b"\x1f\x8b", b"\x28\xb5\x2f\xfd", *(bytes([b]) + b"\x2a\x4d\x18" for b in range(0x50, 0x60)))
 
 
-def input_patterns(recipe: Recipe) -> tuple[list[str], str | None]:
-    """The paths and patterns that a recipe reads, and their format if it is said; what it gets from the web is no path."""
-    given = recipe.input
+def input_patterns(given: Input) -> tuple[list[str], str | None]:
+    """The paths and patterns that an input names, and their format if it is said; what it gets from the web is no path."""
     if given.table is not None:
         return given.table.path, given.table.format
+    if given.held is not None:
+        return given.held.path, "images" if given.images is not None else "tar"
     return (given.warcs, "warc") if given.warcs is not None else (given.wets or [], "wet")
 
 
 def input_parts(recipe: Recipe, limit: int | None = None) -> list[Part]:
     """The parts of the recipe's inputs, sorted by name; the first `limit`."""
-    patterns, format = input_patterns(recipe)
+    patterns, format = input_patterns(recipe.input)
     parts = sorted(list_parts(patterns, format=format, part_bytes=recipe.input.part), key=lambda part: part.name)
     _require_kind(recipe, parts)
     return parts[:limit] if limit is not None else parts
@@ -63,6 +65,8 @@ def _require_kind(recipe: Recipe, parts: Sequence[Part]) -> None:
                     f"{part.uri}: is a WARC, and the recipe reads tables (input.table)",
                     "name it under `input.warcs`, or give the path of a Parquet, JSONL or CSV file",
                 )
+        return
+    if recipe.input.held is not None:
         return
     uris = [part.uri for part in parts if part.start == 0]
     for uri, head in zip(uris, at_once(_head, uris, any(map(is_remote, uris))), strict=True):
@@ -141,7 +145,7 @@ class Context:
 
     def stamp(self, part: Part) -> dict[str, Any]:
         """What tells cheaply whether a part's file was changed: its size and its time of change."""
-        size, changed = change_stamp(part.uri)
+        size, changed = part_stamp(part)
         # Without a stamp nothing is told: then the digest has to be compared.
         return {"size": size, "changed": time.time_ns() if changed is None else changed, "format": part.format}
 

@@ -13,7 +13,7 @@ from ingest.parts import Part
 from pipelines.context import Context
 from pipelines.progress import Pass, Progress
 from pipelines.shard_notes import note_shards, whole_index
-from pipelines.shard_plan import sender_of
+from pipelines.shard_plan import sender_of, sent_by
 from pipelines.shards import members_of, sample_schema, shards_fingerprint
 from pipelines.tables import DOCUMENTS
 from sharding.features import features_of
@@ -67,7 +67,8 @@ class Outputs:
             ("write_shard", {}),
         ]  # fmt: skip
         # How many shards there will be is not known now: what is told is of how many senders the texts are on their way.
-        senders = len(wanted) * len(_by_sender(self._parts))
+        sending = [name for name in wanted if sent_by(self._context.recipe.output, wanted, name)]
+        senders = len(sending) * len(_by_sender(self._parts))
         return [Pass(f"write {', '.join(wanted)}", "send_samples", senders, steps=tuple(steps))] if wanted else []
 
     def finish(self, results: Sequence[Json], progress: Progress) -> dict[str, Json]:
@@ -84,7 +85,7 @@ class Outputs:
 
     def _write_index(self, name: str, results: Sequence[Json]) -> Index:
         context, output = self._context, self._context.recipe.output[name]
-        folder = context.store.path("shards", name)
+        folder, members = context.store.path("shards", name), members_of(context, name)
         written = (ShardInfo(**shard) for result in results for shard in result.get("written", []))
         shards = list({shard.name: shard for shard in written}.values())
         left_out = max((int(r["left_out"]) for r in results if "left_out" in r), default=0)
@@ -92,7 +93,7 @@ class Outputs:
             folder.mkdir(parents=True, exist_ok=True)
         index = make_index(
             output.format, output.samples, context.recipe.seed, shards,
-            features=features_of(sample_schema(context.plan), members_of(context, name), context.table is not DOCUMENTS),
+            features=features_of(sample_schema(context.plan, members), members, context.table is not DOCUMENTS),
             about={"method": self._methods[name], "recipe": context.recipe.name, "validation_overlap": left_out},
         )  # fmt: skip
         write_index(folder, index, context.store)

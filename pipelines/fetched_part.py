@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import xxhash
 
-from core.errors import StorageError
+from core.errors import InputError, StorageError
 from core.hashing import ID_TYPE
+from ingest.held_images import HeldImages
 from ingest.recorded import Records
 from pipelines.context import Context
 from pipelines.image_layers import FETCHED, FETCHED_SCHEMA, REACHED
@@ -32,6 +33,8 @@ Json = dict[str, Any]
 SEGMENT_BYTES, WRITE_SECONDS = 64 << 20, 30.0
 #: Why there is no image where the web is not asked, and of one whose bytes a worker died of.
 NOT_IN_INPUT, UNREADABLE = "not_in_input", "unreadable"
+#: Why there are none of one whose bytes are not those that a table says; its detail is the digest that was asked.
+HASH_MISMATCH = "hash_mismatch"
 _LONGEST_DETAIL = 200
 
 
@@ -44,16 +47,20 @@ class FetchedPart:
         self._context, self._part, self._pulse = context, part, pulse
         self.layer = f"{FETCHED} {part}"
         self._suspects = [suspect for suspect in suspects if suspect.layer == self.layer]
-        images = read_layer(context.path(context.table.first, part), ["id", "url", "warc", "offset", "expected"]).combine_chunks()
+        columns = ["id", "url", "warc", "offset", "length", "expected"]
+        images = read_layer(context.path(context.table.first, part), columns).combine_chunks()
         self._reached = read_layer(context.path(REACHED, part), ["reached"]).column(0).to_pylist()
         self._ids: list[bytes] = images.column("id").to_pylist()
         self._urls: list[str] = images.column("url").to_pylist()
-        self._places = list(zip(images.column("warc").to_pylist(), images.column("offset").to_pylist(), strict=True))
+        self._places = list(zip(*(images.column(name).to_pylist() for name in ("warc", "offset", "length")), strict=True))
         self._expected: list[str | None] = images.column("expected").to_pylist()
         names = [part] if context.path(FETCHED, part).exists() else [part, *older]
         known = {id: row for name in names for id, row in self._known(name).items()}
         blank = dict.fromkeys(FETCHED_SCHEMA.names)
         self._rows: list[Json] = [known.get(id, blank) for id in self._ids]
+        for row, (told, expected) in enumerate(zip(self._rows, self._expected, strict=True)):
+            if told["status"] == HASH_MISMATCH and told["detail"] not in (None, expected):  # the table was corrected
+                self._rows[row] = blank
         columns = {"id": images.column("id").combine_chunks(), context.table.url: images.column("url").combine_chunks()}
         if len(images):
             for row in context.removed(columns).nonzero()[0].tolist():
@@ -86,7 +93,7 @@ class FetchedPart:
 
         most = settings.max_bytes
         for row in self._wanted:
-            warc, offset = self._places[row]
+            warc, offset, _ = self._places[row]
             if warc is None or warc not in uris:
                 continue
             self._pulse.reading(self.layer, row)
@@ -103,6 +110,25 @@ class FetchedPart:
             if self._segment is not None and self._segment.bytes >= SEGMENT_BYTES:
                 self.write()
         self._wanted = [row for row in self._wanted if self._places[row][0] is None or self._places[row][0] not in uris]
+
+    def hold(self, images: HeldImages, settings: FetchSettings) -> None:
+        """Looks at the images that are the input: they stay where they are."""
+        for row in self._wanted:
+            file, offset, length = self._places[row]
+            if file is None:
+                continue
+            self._pulse.reading(self.layer, row)
+            told: Json = {"source": "input"}
+            if length > settings.max_bytes:
+                self._fail(row, "too_large", False, told)
+                continue
+            try:
+                body = images.read(self._ids[row], file, offset, length)
+            except InputError as error:
+                self._fail(row, "input_changed", True, {**told, "detail": error.message})
+                continue
+            self._got(row, body, {**told, "sha256": hashlib.sha256(body).digest()}, held=True)
+        self._wanted = [row for row in self._wanted if self._places[row][0] is None]
 
     @property
     def wanted(self) -> list[tuple[int, str]]:
@@ -128,28 +154,31 @@ class FetchedPart:
             self.write()
         self._pulse.waiting(self.layer, len(self._rows))
 
-    def _got(self, row: int, body: bytes, told: Json) -> None:
+    def _got(self, row: int, body: bytes, told: Json, held: bool = False) -> None:
+        """Keeps an image: in a segment, or where it lies if the input is `held`."""
         from core.images import ImageError
         from core.images.headers import measure
 
         kind, _, digest = (self._expected[row] or "").partition(":")
         if digest and hashlib.new(kind, body, usedforsecurity=False).hexdigest() != digest:
-            self._fail(row, "hash_mismatch", False, told)
+            self._fail(row, HASH_MISMATCH, False, {**told, "detail": self._expected[row]})
             return
         try:
             format, width, height = measure(body)
         except ImageError as error:
             self._fail(row, error.reason, False, {**told, "detail": error.detail or None})
             return
-        if self._segment is None:
-            self._segment = SegmentWriter(self._context.store, self._part)
         self._rows[row] = {
             **dict.fromkeys(FETCHED_SCHEMA.names), **told, "status": "ok", "again": False, "size": len(body), "format": format,
-            "width": width, "height": height, "row": self._segment.add(self._ids[row], body),
+            "width": width, "height": height,
         }  # fmt: skip
+        if not held:
+            if self._segment is None:
+                self._segment = SegmentWriter(self._context.store, self._part)
+            self._rows[row]["row"] = self._segment.add(self._ids[row], body)
+            self._pending.append(row)
         if self._made is not None:  # while others are waited for
             self._made.make(self._ids[row], body)
-        self._pending.append(row)
         self._done()
 
     def _fail(self, row: int, status: str, again: bool, told: Json) -> None:
@@ -180,12 +209,12 @@ class FetchedPart:
             self._segment, self._pending = None, []
         context, rows = self._context, self._rows
         ok = [row for row, told in enumerate(rows) if told["status"] == "ok"]
-        mark = read_footer(context.path(REACHED, self._part))
+        mark, image = (read_footer(context.path(name, self._part)) for name in (REACHED, context.table.first))
         extra = {
             "ok": _digest(self._ids[row] for row in ok), "told": _digest(str(told["status"]).encode() for told in rows),
-            "web": context.recipe.fetch.web,
+            "web": context.recipe.fetch.web, "expected": image.extra.get("expected") if image else None,
             "bytes": sum(rows[row]["size"] for row in ok), "left": len(self._left()), "marks": mark.extra["marks"] if mark else "",
-            "segments": sorted({rows[row]["segment"] for row in ok}),
+            "segments": sorted({rows[row]["segment"] for row in ok} - {None}),
         }  # fmt: skip
         with context.writer(FETCHED, self._part, FETCHED_SCHEMA) as writer:
             writer.write(pa.array(self._ids, ID_TYPE), pa.RecordBatch.from_pylist(rows, schema=FETCHED_SCHEMA))

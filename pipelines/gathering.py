@@ -46,7 +46,7 @@ _SHOWN, _RECORD = -1, -2
 ITEMS = pa.schema([
     ("key", pa.uint64()), ("url", pa.string()), ("kind", pa.int8()), ("text", pa.string()), ("document_id", ID_TYPE),
     ("count", pa.int64()), ("kept", pa.bool_()), ("date", TIMESTAMP), ("warc", pa.string()), ("offset", pa.int64()),
-    ("length", pa.int64()), ("extra", pa.string()), ("expected", pa.string()),
+    ("length", pa.int64()), ("extra", pa.string()), ("expected", pa.string()), ("image", ID_TYPE),
 ])  # fmt: skip
 _ROWS = 1 << 13
 #: Keys that are sorted at a time, to count images.
@@ -90,9 +90,12 @@ def gather(
 
 @dataclass
 class _Seen:
-    """An image as references show it: how often, whether a page that is kept does, and its captions: by (kind, text) how
-    often, the smallest id of a page, and whether one that is kept says it."""
+    """An image as references show it: its address, the smallest of one that the input holds (`image` is the digest of its
+    bytes); how often, whether a page that is kept does, and its captions: by (kind, text) how often, the smallest id of a page,
+    and whether one that is kept says it."""
 
+    url: str
+    image: bytes | None = None
     count: int = 0
     kept: bool = False
     captions: dict[tuple[int, str], tuple[int, bytes, bool]] = field(default_factory=dict[tuple[int, str], tuple[int, bytes, bool]])
@@ -106,6 +109,10 @@ class _Seen:
         told = None if extra is None or document is None else (extra, document)
         self.extra = min((one for one in (self.extra, told) if one is not None), default=None)
         self.expected = min((one for one in (self.expected, expected) if one is not None), default=None)
+
+    def hold(self, date: str, file: str, offset: int, length: int) -> None:
+        record = date, file, offset, length
+        self.record = record if self.record is None else min(self.record, record)
 
     def say(self, kind: int, text: str, count: int, document: bytes, kept: bool) -> None:
         before, other, was = self.captions.get((kind, text), (0, document, False))
@@ -142,28 +149,33 @@ def _packed(items: Iterator[Json]) -> pa.RecordBatch:
     return pa.concat_batches(some)
 
 
-def _of_part(context: Context, part: str) -> dict[str, _Seen]:
-    """The images that the pages of a part show, by address."""
+def _of_part(context: Context, part: str) -> dict[bytes, _Seen]:
+    """The images that the pages of a part show, by id."""
     kinds = context.recipe.captions.kinds
     documents = context.of("documents")
     kept: set[bytes] = set()
     with documents.joined(part, [f"{FATE}.kept"]) as view:
         for batch in view.batches():
             kept.update(batch["id"].filter(batch[f"{FATE}.kept"]).to_pylist())
-    seen: dict[str, _Seen] = {}
+    seen: dict[bytes, _Seen] = {}
     path = layer_path(context.store, "references", "reference", part)
-    reader = RowReader(path, ["document_id", "url", "extra", "expected", "reason", *kinds])
+    first = ["document_id", "url", "extra", "expected", "image", "file", "offset", "length"]
+    reader = RowReader(path, [*first, "reason", *kinds])
     try:
         for batch in reader.batches(_ROWS):
             batch = batch.filter(pc.is_null(batch.column("reason")))
             texts = [batch.column(kind).to_pylist() for kind in kinds]
-            first = (batch.column(i).to_pylist() for i in range(4))
-            for row, (document, url, extra, expected) in enumerate(zip(*first, strict=True)):
+            columns = (batch.column(i).to_pylist() for i in range(len(first)))
+            for row, (document, url, extra, expected, image, *place) in enumerate(zip(*columns, strict=True)):
                 if not url:
                     continue
-                one = seen.get(url)
+                id = image or _id(url)
+                one = seen.get(id)
                 if one is None:
-                    one = seen[url] = _Seen()
+                    one = seen[id] = _Seen(url, image)
+                if image is not None:
+                    one.url = min(one.url, url)
+                    one.hold(_NO_DATE, *place)
                 is_kept = document in kept
                 one.count += 1
                 one.kept |= is_kept
@@ -177,12 +189,15 @@ def _of_part(context: Context, part: str) -> dict[str, _Seen]:
     return seen
 
 
-def _items(seen: Mapping[str, _Seen], most: int, groups: int) -> Iterator[Json]:
-    for url, one in seen.items():
-        common = {"key": _key(url, groups), "url": url}
+def _items(seen: Mapping[bytes, _Seen], most: int, groups: int) -> Iterator[Json]:
+    for one in seen.values():
+        common = {"key": _key(one.url, groups, one.image), "url": one.url, "image": one.image}
         extra, document = one.extra or (None, None)
         told = {"extra": extra, "document_id": document, "expected": one.expected}
         yield {**common, "kind": _SHOWN, "count": one.count, "kept": one.kept, **told}
+        if one.record is not None:
+            _, file, offset, length = one.record
+            yield {**common, "kind": _RECORD, "warc": file, "offset": offset, "length": length}
         for kind, text, count, document, kept in one.best(most):
             yield {**common, "kind": kind, "text": text, "document_id": document, "count": count, "kept": kept}
 
@@ -205,11 +220,12 @@ def _id(url: str) -> bytes:
     return xxhash.xxh3_128_digest(url.encode("utf-8", "surrogatepass"))
 
 
-def _key(url: str, groups: int) -> int:
-    """An image's place in the order of all: by its group, which follows from its host, then by its id."""
+def _key(url: str, groups: int, image: bytes | None = None) -> int:
+    """An image's place in the order of all: by its group, which follows from its host, or of `image`, which the input holds, from
+    its bytes, then by its id."""
     bits = groups.bit_length() - 1
-    group = xxhash.xxh3_64_intdigest(url_host(url).encode()) >> (64 - bits)
-    return group << (64 - bits) | int.from_bytes(_id(url)[:8], "big") >> bits
+    group = xxhash.xxh3_64_intdigest(url_host(url).encode() if image is None else image) >> (64 - bits)
+    return group << (64 - bits) | int.from_bytes((image or _id(url))[:8], "big") >> bits
 
 
 def build(context: Context, args: Json) -> Json:
@@ -257,35 +273,38 @@ class _Sorted:
             yield next(ends), next(ends)
 
 
-def _merged(context: Context, batches: Iterable[pa.RecordBatch]) -> dict[str, _Seen]:
-    """The images of some items by address."""
-    seen: dict[str, _Seen] = {}
+def _merged(context: Context, batches: Iterable[pa.RecordBatch]) -> dict[bytes, _Seen]:
+    """The images of some items by id."""
+    seen: dict[bytes, _Seen] = {}
     most = context.recipe.captions.most * SENT
     for row in (row for batch in batches for start in range(0, len(batch), _ROWS) for row in batch.slice(start, _ROWS).to_pylist()):
-        one = seen.get(row["url"])
+        url, image = row["url"], row["image"]
+        id = image or _id(url)
+        one = seen.get(id)
         if one is None:
-            one = seen[row["url"]] = _Seen()
+            one = seen[id] = _Seen(url, image)
+        if image is not None:
+            one.url = min(one.url, url)
         if row["kind"] == _SHOWN:
             one.count += row["count"]
             one.kept |= row["kept"]
             one.tell(row["extra"], row["document_id"], row["expected"])
         elif row["kind"] == _RECORD:
             date = row["date"].isoformat() if row["date"] else _NO_DATE
-            record = date, row["warc"], row["offset"], row["length"]
-            one.record = record if one.record is None else min(one.record, record)
+            one.hold(date, row["warc"], row["offset"], row["length"])
         else:
             one.say(row["kind"], row["text"], row["count"], row["document_id"], row["kept"])
             if len(one.captions) > most * SENT:  # a picture on a million pages, with another text on each
                 one.captions = {(kind, text): (n, id, kept) for kind, text, n, id, kept in one.best(most)}
-    return {url: one for url, one in seen.items() if one.count}
+    return {id: one for id, one in seen.items() if one.count}
 
 
-def _write_part(context: Context, part: str, seen: Mapping[str, _Seen], method: str) -> None:
+def _write_part(context: Context, part: str, seen: Mapping[bytes, _Seen], method: str) -> None:
     """Writes `image`, unless its rows are those that are there, and `reached` of a part."""
     kinds, most = list[str](context.recipe.captions.kinds), context.recipe.captions.most
     prefer = [kinds.index(kind) for kind in context.recipe.captions.preferred]
-    order = sorted((url_host(url), _id(url), url) for url in seen)  # a host's images together
-    ids, images = [id for _, id, _ in order], [(url, seen[url]) for *_, url in order]
+    ids = [id for _, id in sorted((url_host(one.url) if one.image is None else "", id) for id, one in seen.items())]  # by host
+    images = [(seen[id].url, seen[id]) for id in ids]
     rows: list[Json] = []
     marks: list[Json] = []
     gone = context.removed({"id": pa.array(ids, ID_TYPE), context.table.url: pa.array([url for url, _ in images], pa.string())})
@@ -309,9 +328,10 @@ def _write_part(context: Context, part: str, seen: Mapping[str, _Seen], method: 
     batch, reached = pa.RecordBatch.from_pylist(rows, schema=schema), pa.RecordBatch.from_pylist(marks, schema=REACHED_SCHEMA)
     digest = xxhash.xxh3_128_hexdigest(b"".join(ids) + bytes(memoryview(batch.serialize())))
     if not _is_there(context, part, digest):
+        asked = xxhash.xxh3_128_hexdigest(bytes(memoryview(batch.select(["expected"]).serialize())))
         with context.writer(context.table.first, part, schema) as writer:
             writer.write(found, batch)
-            writer.commit(context.plan.ingest_method, source={"digest": digest})
+            writer.commit(context.plan.ingest_method, source={"digest": digest}, extra={"expected": asked})
     with context.writer(REACHED, part, REACHED_SCHEMA) as writer:
         writer.write(found, reached)
         told = xxhash.xxh3_128_hexdigest(bytes(memoryview(reached.serialize())))

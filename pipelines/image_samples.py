@@ -5,24 +5,29 @@ An image is made in its output's size when it is sent to its shard; its caption 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from filters.table_columns import TableColumns, from_json
+from ingest.said import CARRIED, carried
 from pipelines.context import Context
 from pipelines.fates import Verdicts
+from pipelines.image_bytes import LYING, ImageBytes
 from pipelines.image_layers import FETCHED
 from pipelines.made_images import made_of
 from pipelines.plan import DUPLICATES, EDITED
 from pipelines.recipe import Output, Recipe
 from pipelines.recipe_images import Encoding, image_file
-from pipelines.segments import Segments
+from pipelines.recipe_model import together_with
 from pipelines.slabs import chosen_rows, in_slabs
 from pipelines.view import Columns
+
+if TYPE_CHECKING:
+    from core.images import Encoded
 
 I64 = npt.NDArray[np.int64]
 TOO_MANY_PIXELS = "too_many_pixels"
@@ -34,26 +39,33 @@ TOLD = pa.schema([
 ])  # fmt: skip
 #: The columns of a sample's members.
 TEXT, IMAGE = "text", "image"
-#: Where an image's bytes are, and what a sample says of it.
-_PLACES = (f"{FETCHED}.segment", f"{FETCHED}.row")
 #: The further columns of a table, as it has them.
 _EXTRA = "image.extra"
 #: The captions of the other images of a cluster, in the layer of the election and in a sample.
 _ALTERNATES = f"{DUPLICATES}.alternates"
 ALTERNATES = pa.field("captions_alternate", pa.list_(pa.string()))
-_SAID = ("image.url", EDITED, *(f"{FETCHED}.{name}" for name in ("sha256", "width", "height")))
+#: What else the input's JSON says of an image, as a JSON object.
+REST = pa.field(CARRIED, pa.string())
+_SAID = ("image.url", EDITED, *(f"{FETCHED}.{name}" for name in ("sha256", "width", "height", "format")))
+_SIDES = ("original_width", "original_height")
 #: Images that are made at a time.
 _ROWS = 16
 
 
 def members(output: Output) -> dict[str, str]:
-    """The members of a sample: extension → column."""
-    return {"txt": TEXT, (output.encode or Encoding()).extension: IMAGE}
+    """The members of a sample: extension → column. Where files stay as they came, one of several of them has the image."""
+    extensions = (output.encode or Encoding()).extensions
+    return {"txt": TEXT, **{one: IMAGE if len(extensions) == 1 else f"{IMAGE}.{one}" for one in extensions.values()}}
 
 
 def told_by_tables(recipe: Recipe) -> pa.Schema:
-    """The further columns of a table of images, which its samples have under their own names."""
-    return pa.schema([]) if recipe.input.table is None else TableColumns(recipe.input.table.columns).schema
+    """The further columns of a table of images, or of images that the input holds, which samples have under their own names."""
+    return TableColumns(recipe.input.columns).schema
+
+
+def told_by_images(recipe: Recipe) -> pa.Schema:
+    """What samples of images tell, whatever is scored."""
+    return pa.schema([*TOLD, *told_by_tables(recipe), *([REST] if recipe.input.held is not None else [])])
 
 
 def without_impossible(context: Context, verdicts: Verdicts, batch: Columns) -> Verdicts:
@@ -61,7 +73,8 @@ def without_impossible(context: Context, verdicts: Verdicts, batch: Columns) -> 
     from core.images import LIMITS
 
     outputs = [output for output in context.recipe.output.values() if output.from_ == context.table.name]
-    sizes = [image_file(output.resize, output.encode).resize for output in outputs]
+    files = (image_file(output.resize, output.encode) for output in outputs)
+    sizes = [file.resize for file in files if file is not None]
     rows = np.flatnonzero(verdicts.kept).tolist()
     widths, heights = (batch[f"{FETCHED}.{name}"].to_pylist() for name in ("width", "height"))
     kept, reason = verdicts.kept.copy(), verdicts.reason
@@ -76,68 +89,127 @@ def without_impossible(context: Context, verdicts: Verdicts, batch: Columns) -> 
 
 
 def payload(
-    context: Context, output: Output, parts: Sequence[str], rows: I64, slab: int, place: str,
+    context: Context, outputs: Sequence[str], parts: Sequence[str], rows: I64, slab: int, place: str,
     metadata: Sequence[tuple[str, pa.DataType]],
-) -> Iterator[pa.Table]:  # fmt: skip
+) -> Iterator[tuple[str, pa.Table]]:  # fmt: skip
     """Members and metadata of the rows (sorted) of parts, with their places in a column `place`, `slab` bytes or so at a
-    time."""
-    told = {*TOLD.names, ALTERNATES.name, *told_by_tables(context.recipe).names}
+    time: of each of some outputs that are sizes of the same samples."""
+    told = {*told_by_images(context.recipe).names, ALTERNATES.name}
     scores = [name for name, _ in metadata if name not in told]
-    maker = _Maker(context, output)
+    maker = _Maker(context, outputs)
 
     def made() -> Iterator[pa.RecordBatch]:
         edits = [layer for layer in context.plan.layers if layer.edits]
         others = [_ALTERNATES] if context.plan.dedup_layers else []
-        for batch, wanted, start in chosen_rows(context, parts, [*_PLACES, *_SAID, _EXTRA, *others, *scores], rows, edits):
+        for batch, wanted, start in chosen_rows(context, parts, [*LYING, *_SAID, _EXTRA, *others, *scores], rows, edits):
             for first in range(0, len(wanted), _ROWS):
                 some = wanted[first : first + _ROWS]
                 yield maker.make({n: c.take(pa.array(some)) for n, c in batch.items()}, scores, place, some + start)
 
-    return in_slabs(made(), slab)
+    for table in in_slabs(made(), slab):
+        for output in outputs:
+            mine = {name.removeprefix(_own(output, "")): name for name in table.schema.names if _is_of(name, output)}
+            yield output, table.select(list(mine.values())).rename_columns(list(mine))
+
+
+def _own(output: str, column: str) -> str:
+    """The name of a column that outputs of several sizes differ in, while they are made together."""
+    return f"\0{output}\0{column}"
+
+
+def _is_of(column: str, output: str) -> bool:
+    return column.startswith(_own(output, "")) or not (column.startswith("\0") and column.count("\0") == 2)
 
 
 class _Maker:
-    """Makes samples of images for an output."""
+    """Makes samples of images for outputs that are sizes of the same samples."""
 
-    def __init__(self, context: Context, output: Output) -> None:
-        self._context, self._segments = context, Segments(context.store)
+    def __init__(self, context: Context, outputs: Sequence[str]) -> None:
+        self._context, self._files = context, ImageBytes(context)
         self._extra = told_by_tables(context.recipe)
-        self._file = image_file(output.resize, output.encode)
+        self._named = frozenset(self._extra.names)
+        # All sizes come from one decoding, also where only some are wanted: its scale is that of the largest.
+        found, self._outputs = context.recipe.output, outputs
+        alike = together_with(found, outputs[0])
+        files = [image_file(found[name].resize, found[name].encode) for name in alike]
+        self._files_made = [file for file in files if file is not None]
+        self._wanted = [alike.index(name) for name in outputs]
+        self._extensions = (found[outputs[0]].encode or Encoding()).extensions
 
     def make(self, columns: Columns, scores: Sequence[str], place: str, places: I64) -> pa.RecordBatch:
         """The samples of some rows, whose places go with them."""
-        places_of = zip(*(columns[n].to_pylist() for n in ("id", *_PLACES)), strict=True)
-        images: list[bytes] = []
+        lying = zip(*(columns[n].to_pylist() for n in LYING), strict=True)
+        files: list[Sequence[Encoded]] = []
         told: list[dict[str, Any]] = []
-        for place_of, url, caption, sha256, width, height in zip(
-            places_of, *(columns[name].to_pylist() for name in _SAID), strict=True
+        rest: list[str | None] = []
+        is_held = self._context.recipe.input.held is not None
+        for id, place_of, url, caption, sha256, width, height, _, extra in zip(
+            columns["id"].to_pylist(), lying, *(columns[name].to_pylist() for name in (*_SAID, _EXTRA)), strict=True
         ):
-            made, about = self._convert(*place_of)
-            images.append(made)
+            made, problem = self._convert(id, place_of, width, height)
+            origin, other = carried(extra, self._named) if is_held else ({}, None)
+            files.append(made)
+            rest.append(other)
+            about = {"status": "failed_to_resize" if problem else "success", "error_message": problem}
             told.append({
                 "url": url, "caption": caption or "", **about, "original_width": width, "original_height": height,
-                "sha256": sha256.hex(), "exif": "{}",
+                "sha256": sha256.hex(), "exif": "{}", **_possible(origin),
             })  # fmt: skip
+        formats = columns[f"{FETCHED}.format"].to_pylist()
         about = pa.RecordBatch.from_pylist(told, schema=TOLD)
         extra = from_json(columns[_EXTRA], self._extra)
         made = {
-            TEXT: about.column("caption"), IMAGE: pa.array(images, pa.large_binary()), "id": columns["id"],
-            **dict(zip(TOLD.names, about.columns, strict=True)), **dict(zip(self._extra.names, extra.columns, strict=True)),
+            TEXT: about.column("caption"), **self._each(lambda made: self._members([one.data for one in made], formats), files),
+            "id": columns["id"], **dict(zip(TOLD.names, about.columns, strict=True)), **self._each(_sides, files),
+            **dict(zip(self._extra.names, extra.columns, strict=True)),
+            **({REST.name: pa.array(rest, pa.string())} if is_held else {}),
             **({ALTERNATES.name: columns[_ALTERNATES]} if _ALTERNATES in columns else {}),
             **{name: columns[name] for name in scores}, place: pa.array(places),
         }  # fmt: skip
         return pa.RecordBatch.from_arrays(list(made.values()), names=list(made))
 
-    def _convert(self, id: bytes, segment: str, row: int) -> tuple[bytes, Mapping[str, Any]]:
-        """The image in its size, and what became of it. One that could be decoded before may fail now, as it is decoded at
-        another scale: it says so, and has no bytes."""
-        from core.images import ImageError, convert
+    def _each(self, columns: Callable[[Sequence[Encoded]], Mapping[str, pa.Array]], files: Sequence[Sequence[Encoded]]) -> Columns:
+        """Columns that are made of the files of each output, under names of their own where there are several outputs."""
+        if len(self._outputs) == 1:
+            return dict(columns([made[0] for made in files]))
+        return {
+            _own(output, name): column
+            for i, output in enumerate(self._outputs)
+            for name, column in columns([made[i] for made in files]).items()
+        }
 
-        made = made_of(self._context, segment).get(id)
+    def _members(self, images: Sequence[bytes], formats: Sequence[str]) -> dict[str, pa.Array]:
+        """Columns of the images: one, or where files stay as they came one for each format."""
+        if len(self._extensions) == 1:
+            return {IMAGE: pa.array(images, pa.large_binary())}
+        files = list(zip(images, formats, strict=True))
+        return {
+            f"{IMAGE}.{extension}": pa.array([data if format == name else None for data, format in files], pa.large_binary())
+            for name, extension in self._extensions.items()
+        }
+
+    def _convert(self, id: bytes, place: Sequence[Any], width: int, height: int) -> tuple[Sequence[Encoded], str | None]:
+        """The image in the sizes of the outputs, and what went wrong. One that could be decoded before may fail now, as it is
+        decoded at another scale: it says so, and has no bytes."""
+        from core.images import Encoded, ImageError, convert
+
+        known = made_of(self._context, place[0]).get(id) if place[0] is not None and len(self._files_made) == 1 else None
+        if known is not None:
+            return [known], None
+        file = memoryview(self._files.read([id], [place])[0].as_buffer()).tobytes()
+        if not self._files_made:
+            return [Encoded(file, width, height)], None
         try:
-            if made is None:
-                file = self._segments.read([id], [segment], [row])[0]
-                _, (made,) = convert(memoryview(file.as_buffer()).tobytes(), [self._file])
+            _, made = convert(file, self._files_made)
         except ImageError as error:
-            return b"", {"status": "failed_to_resize", "error_message": str(error)}
-        return made.data, {"status": "success", "width": made.width, "height": made.height}
+            return [Encoded(b"", 0, 0)] * len(self._outputs), str(error)
+        return [made[i] for i in self._wanted], None
+
+
+def _sides(files: Sequence[Encoded]) -> dict[str, pa.Array]:
+    return {side: pa.array([getattr(one, side) or None for one in files], pa.int32()) for side in ("width", "height")}
+
+
+def _possible(origin: Mapping[str, Any]) -> dict[str, Any]:
+    """What the input says of the image before it was resized, without sides that no image has."""
+    return {name: value for name, value in origin.items() if name not in _SIDES or 0 < value < 1 << 31}

@@ -1,4 +1,4 @@
-"""Gets the images of a group of hosts, as one task: from the input's WARCs where they are there, else from the web.
+"""Gets the images of a group of hosts, as one task: from the input where they are there, else from the web.
 
 What was got stays got; what failed in a way that may pass, or was not reached, is tried again by the next run.
 """
@@ -13,6 +13,7 @@ from contextlib import ExitStack, closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from ingest.held_images import HeldImages
 from ingest.parts import Part
 from ingest.recorded import Records
 from pipelines.context import Context
@@ -50,7 +51,11 @@ def fetch(context: Context, args: Json, suspects: Sequence[Suspect], notes: Note
     budget = _Budget(settings, Spent())
     tried = ok = 0
     pulse = Pulse(notes, quiet_seconds(settings))
-    with Records(context.ingest) as records, meanwhile(pulse.beat, _STROKE_SECONDS, "alive"):
+    held = context.recipe.input.held
+    with (
+        Records(context.ingest) as records, HeldImages(held.path if held else ()) as images,
+        meanwhile(pulse.beat, _STROKE_SECONDS, "alive"),
+    ):  # fmt: skip
         for start in range(0, len(args["parts"]), OPEN_PARTS):
             with ExitStack() as stack:
                 parts = [
@@ -59,7 +64,10 @@ def fetch(context: Context, args: Json, suspects: Sequence[Suspect], notes: Note
                 ]
                 if not args["offline"]:
                     for part in parts:
-                        part.record(records, uris, settings)
+                        if held is not None:
+                            part.hold(images, settings)
+                        else:
+                            part.record(records, uris, settings)
                     _ask(parts, context, budget, robots, pulse)
                 tried, ok = tried + sum(part.tried for part in parts), ok + sum(part.write() for part in parts)
             del parts

@@ -99,6 +99,7 @@ class ImagesWork:
             if (
                 got is None or image is None or mark is None or got.method != fetched_method()
                 or got.rows_digest != image.rows_digest or got.extra["marks"] != mark.extra["marks"]
+                or got.extra.get("expected") != image.extra.get("expected")  # a table says of other bytes that they are meant
                 or got.extra["left"] > 0 or got.extra["web"] < web or not segments.issuperset(got.extra["segments"])
             ):  # fmt: skip
                 found.setdefault(part.rsplit("-", 2)[0], []).append(part)

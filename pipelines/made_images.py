@@ -40,7 +40,11 @@ def output_to_make(context: Context, layers: Sequence[Layer]) -> Output | None:
     """
     looking = [layer.name for layer in layers if DECODED in layer.scorer.inputs]
     outputs = [output for output in context.recipe.output.values() if output.from_ == context.table.name]
-    return outputs[0] if looking == [READABLE] and len(outputs) == 1 and not context.store.shared else None
+    if looking != [READABLE] or len(outputs) != 1 or context.store.shared:
+        return None
+    # What stays as it came is not made, and what lies in the input has no segment that would tell its part.
+    stays = image_file(outputs[0].resize, outputs[0].encode) is None or context.recipe.input.held is not None
+    return None if stays else outputs[0]
 
 
 class MadeWriter:
@@ -51,7 +55,9 @@ class MadeWriter:
         self._path = _path(context, part, stage)
         self._known = MadeImages(_path(context, part, "fetch")) if stage == "score" else None
         self._draft = context.store.temporary(self._path.name)
-        self._file = image_file(output.resize, output.encode)
+        file = image_file(output.resize, output.encode)
+        assert file is not None
+        self._file = file
         self._rows: list[tuple[bytes, bytes, int, int]] = []
         with storage_errors(self._draft):
             self._sink = pa.OSFile(str(self._draft), "wb")

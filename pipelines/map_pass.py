@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 from core.addresses import url_hosts
 from core.errors import StorageError
 from core.hashing import seeded_keys
-from ingest.batches import PAGE_SCHEMA, RECORD_SCHEMA
+from ingest.batches import PAGE_SCHEMA, RECORD_SCHEMA, UNSTORED
 from ingest.image_references import REFERENCE_SCHEMA
 from ingest.parts import Part
 from ingest.read import open_part
@@ -165,7 +165,7 @@ def _ingest(
     reader = open_part(
         part, context.ingest, skip=unreadable(suspects), start_at=args.get("start_at"), note=notes.reading
     )
-    page_schema = pa.schema(list(PAGE_SCHEMA)[1:-1])  # without id, and without the content
+    page_schema = pa.schema([f for f in PAGE_SCHEMA if f.name != ID.name and f.name not in UNSTORED])
     records = stack.enter_context(
         LayerWriter(context.store, "records", "record", part.name, pa.schema(list(RECORD_SCHEMA)[1:]))
     )
@@ -189,7 +189,9 @@ def _ingest(
         if search is not None:
             gone = context.removed(columns)
             left = documents.filter(pa.array(~gone)) if gone.any() else documents
-            if context.ingest.pairs:
+            if context.recipe.input.held is not None:
+                search.write_held(left)
+            elif context.ingest.pairs:
                 search.write_pairs(left, context.ingest.hash)
             else:
                 search.write(left, rows, notes)
@@ -232,7 +234,7 @@ def _rescore(
         wanted |= needs
     stored = {c for c in wanted if c.partition(".")[0] not in made}
     rows = 0
-    pictures = Pictures(context.store, made_for) if any({BYTES, DECODED} & {*t.layer.scorer.inputs} for t in targets) else None
+    pictures = Pictures(context, made_for) if any({BYTES, DECODED} & {*t.layer.scorer.inputs} for t in targets) else None
     with context.joined(part.name, stored, edits) as view:
         for columns in view.batches(BATCH_ROWS) if pictures is None else pictures.batches(view):
             _score_batch(context, columns, targets, rows, args, notes, pictures)

@@ -15,7 +15,7 @@ import pyarrow as pa
 import xxhash
 
 from ingest.image_addresses import ImageOptions
-from ingest.image_references import REFERENCE_SCHEMA, pairs_of, references_of
+from ingest.image_references import REFERENCE_SCHEMA, held_of, pairs_of, references_of
 from pipelines import isolate
 from pipelines.isolate import Limits
 from pipelines.layers import LayerWriter
@@ -73,6 +73,10 @@ class ReferenceWriter:
     def write_pairs(self, rows: pa.RecordBatch, hash: tuple[str, str] | None) -> None:
         """Adds the references that rows of a table of images are; `hash` as `ingest.image_references.pairs_of` has it."""
         self._add(pairs_of(rows, self._options, hash))
+
+    def write_held(self, rows: pa.RecordBatch) -> None:
+        """Adds the references that images of the input are."""
+        self._add(held_of(rows))
 
     def _add(self, rows: pa.RecordBatch) -> None:
         self.reasons.update(reasons_of([rows]))

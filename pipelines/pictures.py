@@ -14,16 +14,16 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from core.scorer import Scorer
+from pipelines.context import Context
+from pipelines.image_bytes import LYING, ImageBytes
 from pipelines.image_layers import FETCHED
 from pipelines.made_images import MadeWriter
-from pipelines.segments import Segments
-from pipelines.store import Store
 from pipelines.tables import BYTES, DECODED
 from pipelines.view import Columns, Joined
 
 Bools = npt.NDArray[np.bool_]
 #: Where the bytes of an image are, and how many.
-PLACES = frozenset(f"{FETCHED}.{name}" for name in ("status", "segment", "row", "size"))
+PLACES = frozenset({f"{FETCHED}.status", f"{FETCHED}.size", *LYING})
 #: Images that are decoded at a time, at 0.8 MB each, and bytes of their files.
 ROWS, FILE_BYTES = 32, 32 << 20
 #: Rows whose places are read at a time.
@@ -33,9 +33,9 @@ _PLACED = 1 << 12
 class Pictures:
     """Makes `image.bytes` and `image.decoded` of a part, batch by batch."""
 
-    def __init__(self, store: Store, made: MadeWriter | None = None) -> None:
+    def __init__(self, context: Context, made: MadeWriter | None = None) -> None:
         """`made`: who makes an output's images of them, where nobody else looks at their pixels."""
-        self._segments = Segments(store)
+        self._files = ImageBytes(context)
         self._made = made
         self._batch: Columns = {}
         self._held: dict[str, _Held] = {}
@@ -63,8 +63,8 @@ class Pictures:
 
     def _bytes(self, columns: Columns, rows: Bools) -> pa.Array:
         wanted = pa.array(rows)
-        ids, segments, places = (columns[n].filter(wanted).to_pylist() for n in ("id", f"{FETCHED}.segment", f"{FETCHED}.row"))
-        return self._segments.read(ids, segments, places)
+        ids, *places = (columns[n].filter(wanted).to_pylist() for n in ("id", *LYING))
+        return self._files.read(ids, list(zip(*places, strict=True)))
 
     def _pixels(self, columns: Columns, rows: Bools) -> pa.Array:
         from core.images.columns import decoded

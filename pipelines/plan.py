@@ -7,7 +7,7 @@ and weights, and the methods of what it reads. It says nothing about data: align
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -18,6 +18,7 @@ from core.errors import RecipeError
 from core.hashing import digest
 from core.scorer import CUT, MASK, Scorer
 from dedup.paragraphs import Paragraphs, Repeated
+from dedup.same_caption import CaptionCounts, SameCaption
 from filters.readable import Readable
 from filters.rules import Rule
 from filters.table_columns import TableColumns
@@ -25,13 +26,13 @@ from pipelines.image_layers import FETCHED, REACHED
 from pipelines.layers import ERROR, SCORED, Footer
 from pipelines.recipe import Recipe, Scored, ScorerUse
 from pipelines.recipe_scorers import column_parameters, entry_of, parameters_of
-from pipelines.recipe_section import repeated_layer
+from pipelines.recipe_section import OVER_ALL, repeated_layer
 from pipelines.tables import BYTES, CAPTION, DECODED, DOCUMENTS, IMAGES, Table
 from reports.statistics import VERSION as STATISTICS_VERSION
 
 #: Bumped when reading an input gives other records or documents; and when pages give other references.
 INGEST_VERSION = 5
-REFERENCES_VERSION = 2
+REFERENCES_VERSION = 3
 #: Bumped when references give other images, and when what is known of a fetched image changes.
 IMAGES_VERSION = 3
 FETCHED_VERSION = 1
@@ -101,7 +102,7 @@ class Layer:
     @property
     def repeated(self) -> bool:
         """Whether it is made of all texts together."""
-        return isinstance(self.scorer, Repeated)
+        return isinstance(self.scorer, Repeated | CaptionCounts)
 
     @cached_property
     def schema(self) -> pa.Schema:
@@ -269,7 +270,7 @@ def compile_plan(recipe: Recipe, table: Table = DOCUMENTS) -> Plan:
     uses = (*_own(recipe, table), *section.uses)
     duplicates_at = max((i for i, use in enumerate(uses) if getattr(use.scorer, "dedup", False)), default=-1) + 0.5
     places = {use.layer: float(i) for i, use in enumerate(uses)}
-    repeats = {repeated_layer(use.layer): i + 0.5 for i, use in enumerate(uses) if isinstance(use.scorer, Paragraphs)}
+    repeats = {repeated_layer(use.layer): i + 0.5 for i, use in enumerate(uses) if isinstance(use.scorer, OVER_ALL)}
     rules = sorted(
         ((_position(rule, places | repeats, duplicates_at), rule) for rule in section.rules), key=lambda pair: pair[0]
     )
@@ -281,11 +282,14 @@ def compile_plan(recipe: Recipe, table: Table = DOCUMENTS) -> Plan:
             "documents.score: there is no layer `text`, which shards and duplicates are made of",
             "add `- text` as the first scorer, without `as:` (for tables too: it takes the text of the column)",
         )
+    # The id of an image that the input holds is that of its bytes, which may come to have another address.
+    is_held = table is IMAGES and recipe.input.held is not None
+    follows = table.follows - {table.url, table.host} if is_held else table.follows
     for position, use in enumerate(uses):
         before = {layer.name: layer for layer in layers}
         asked = [rule for at, rule in rules if at < position] if use.scorer.costly else []
-        layers.append(_layer(use, position, before, asked, ingest_method, duplicates_at, passes, table))
-        if isinstance(use.scorer, Paragraphs):
+        layers.append(_layer(use, position, before, asked, ingest_method, duplicates_at, passes, table, follows))
+        if isinstance(use.scorer, OVER_ALL):
             asked = [rule for at, rule in rules if at < position + 0.5]
             layers.append(_repeated(use.scorer, layers, asked, passes))
     if table is IMAGES:
@@ -324,9 +328,9 @@ def _own(recipe: Recipe, table: Table) -> list[ScorerUse]:
     scorers: list[Scorer] = []
     if table is IMAGES:
         scorers.append(Readable())
-    elif recipe.pairs and recipe.input.table is not None:
-        if recipe.input.table.columns:
-            scorers.append(TableColumns(recipe.input.table.columns))
+    elif recipe.pairs:
+        if recipe.input.columns:
+            scorers.append(TableColumns(recipe.input.columns))
         if not any(use.layer == "text" for use in recipe.documents.uses):
             from ingest.text import Text
 
@@ -343,7 +347,7 @@ def _position(rule: Rule, positions: Mapping[str, float], duplicates_at: float) 
     return max(places)
 
 
-def _repeated(scorer: Paragraphs, layers: Sequence[Layer], asked: Sequence[Rule], passes: Sequence[str]) -> Layer:
+def _repeated(scorer: Paragraphs | SameCaption, layers: Sequence[Layer], asked: Sequence[Rule], passes: Sequence[str]) -> Layer:
     """The layer of what the last of `layers` says is repeated, among the documents that the rules `asked` keep."""
     source = layers[-1]
     binds = set(_bound_by(source))
@@ -363,7 +367,7 @@ def _repeated(scorer: Paragraphs, layers: Sequence[Layer], asked: Sequence[Rule]
 
 def _layer(
     use: ScorerUse, position: int, before: Mapping[str, Layer], asked: Iterable[Rule], ingest_method: str, duplicates_at: float,
-    passes: Sequence[str], table: Table,
+    passes: Sequence[str], table: Table, follows: Collection[str],
 ) -> Layer:  # fmt: skip
     scorer: Scorer = use.scorer
     stage = 0
@@ -393,7 +397,7 @@ def _layer(
             stage = max([stage, *(layer.stage for layer in sources)])
             binds.update(*(_bound_by(layer) for layer in sources))
         elif column in table.columns() or column in table.made or column in table.follows:
-            if column in table.follows:
+            if column in follows:
                 methods.append(column)
             else:
                 methods.append(f"{ingest_method}:{CAPTION if column in table.others else column}")

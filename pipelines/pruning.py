@@ -15,8 +15,10 @@ from core.errors import InputError, StorageError
 from core.files import storage_errors
 from core.remote_path import place
 from ingest.parts import list_parts
+from pipelines.context import input_patterns
 from pipelines.image_layers import FETCHED, SEGMENTS
 from pipelines.layers import read_footer
+from pipelines.recipe import Input
 from pipelines.remote_lease import holder_of, lease_for
 from pipelines.runfile import RUN, read_run
 from pipelines.shard_notes import notes_path
@@ -136,11 +138,9 @@ def _parts(info: dict[str, Any]) -> set[str] | None:
     """The parts that are needed; None if that cannot be told: after a trial, when its input is not to be seen."""
     last = {part["name"] for part in info["parts"]}
     given: dict[str, Any] = info["recipe"]["input"]
-    table: dict[str, Any] = given.get("table") or {}
     if given.get("crawl") or given.get("common_crawl"):
         return last if info["limit"] is None else None  # a trial leaves parts out
-    patterns: list[str] = given.get("warcs") or given.get("wets") or table["path"]
-    format: str | None = table.get("format") if table else "warc" if given.get("warcs") else "wet"
+    patterns, format = input_patterns(Input.model_validate(given))
     try:
         return last | {part.name for part in list_parts(patterns, format=format, part_bytes=given["part"])}
     except InputError:

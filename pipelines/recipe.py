@@ -19,7 +19,7 @@ from filters.rules import Rule
 from ingest.image_addresses import ImageOptions
 from ingest.options import IngestOptions
 from pipelines.recipe_images import Captions, Fetch
-from pipelines.recipe_model import Input, Output, Problem, RecipeModel, error_of, problems_of
+from pipelines.recipe_model import Input, Output, Problem, RecipeModel, each_size, error_of, problems_of
 from pipelines.recipe_scorers import installed_scorers
 from pipelines.recipe_section import ScorerUse, Section
 from pipelines.recipe_set import apply_settings
@@ -65,6 +65,8 @@ class Recipe:
     def ingest_options(self) -> IngestOptions:
         """How the input is read: the limits, and which column of a table is what."""
         table = self.input.table
+        if self.input.held is not None:
+            return IngestOptions(pairs=True, extra=self.input.columns)
         if table is None:
             return IngestOptions()
         names = {key: getattr(table, key) for key in ("text", "url", "id", "date")}
@@ -74,8 +76,8 @@ class Recipe:
 
     @property
     def pairs(self) -> bool:
-        """Whether the input is a table of images."""
-        return self.input.table is not None and self.input.table.caption is not None
+        """Whether the input's rows are images: a table of them, or files."""
+        return self.input.pairs
 
     def canonical(self) -> dict[str, Any]:
         """The recipe with every default filled in, JSON-able; it is a recipe itself, equal to this one when read."""
@@ -150,8 +152,7 @@ def _resolve(source: Source, scorers: Mapping[str, type]) -> tuple[Recipe | None
         model = RecipeModel.model_validate(source.value)
     except ValidationError as error:
         problems.extend(problems_of(error, source))
-    table = None if model is None else model.input.table
-    section = Section(source, "documents", scorers, {} if table is None else table.columns)
+    section = Section(source, "documents", scorers, {} if model is None else model.input.columns)
     section.resolve()
     problems.extend(section.problems)
     if model is not None and not any(use.dedup for use in section.uses) and not section.broken:
@@ -170,30 +171,31 @@ def _resolve(source: Source, scorers: Mapping[str, type]) -> tuple[Recipe | None
     problems.extend(pictures.problems)
     if model is not None:
         problems.extend(_image_problems(model, source))
-    if table is not None and table.caption is not None:
+    if model is not None and model.input.pairs:
         problems.extend(_caption_problems(section))
     if model is None or problems:
         return None, sorted(problems, key=_line)
+    outputs = each_size(model.output)
     documents = Scored(
         tuple(section.uses), tuple(section.rules), model.documents.audit, tuple(model.documents.against),
         dict(sorted(model.documents.repeat.items())),
     )  # fmt: skip
     references = None if model.references is None else ImageOptions(**model.references.model_dump())
     if model.images is None:
-        return Recipe(model.name, model.seed, model.input, documents, references, output=model.output, source=source), []
+        return Recipe(model.name, model.seed, model.input, documents, references, output=outputs, source=source), []
     images = Scored(tuple(pictures.uses), tuple(pictures.rules), model.images.audit)
     return Recipe(
         model.name, model.seed, model.input, documents, references or ImageOptions(), images, model.images.fetch,
-        model.images.captions, model.output, source,
+        model.images.captions, outputs, source,
     ), []  # fmt: skip
 
 
 def _image_problems(model: RecipeModel, source: Source) -> Iterator[Problem]:
     """What does not fit together in what is said of images."""
-    pairs = model.input.table is not None and model.input.table.caption is not None
+    pairs = model.input.pairs
     for section in ("references", "images"):
         if getattr(model, section) is not None and not model.input.has_html and not pairs:
-            message = "are found in the HTML of pages, which only WARCs have, or in a table that says so"
+            message = "are found in the HTML of pages, which only WARCs have, in a table that says so, or are the input themselves"
             mend = "read `input: {warcs: …}`, name the captions of a table (`input.table.caption`), or leave the section out"
             yield Problem(source.place((section,)), section, message, mend)
     if pairs:
@@ -202,6 +204,10 @@ def _image_problems(model: RecipeModel, source: Source) -> Iterator[Problem]:
                 message = "is made of texts, and the rows of the input are images"
                 yield Problem(source.place(("output", name, "from")), f"output.{name}.from", message, "write `from: images`")
     for name, output in model.output.items():
+        for made in each_size({name: output}):
+            if made != name and made in model.output:
+                message = f"one of its sizes would be called {made}, as another output is"
+                yield Problem(source.place(("output", name, "sizes")), f"output.{name}.sizes", message, "rename one of them")
         if output.from_ == "images" and model.images is None:
             message = "is made of images, and the recipe has no section `images`"
             yield Problem(source.place(("output", name, "from")), f"output.{name}.from", message, "add `images: {}`")

@@ -14,13 +14,16 @@ from core.errors import InputError, RecipeError, UserError
 from core.named_files import NamedFile, resolved
 from core.remote import SCHEME, is_remote
 from ingest.files import find_files
+from ingest.packed_samples import IMAGES
 from ingest.parts import no_file
+from ingest.picture_folder import pictures
 from pipelines.plan import compile_plan
 from pipelines.recipe import Recipe
 from pipelines.recipe_model import SHOWN, Problem
 from pipelines.recipe_yaml import Path, dotted
 from pipelines.sources import NO_RUN
-from pipelines.tables import DOCUMENTS, IMAGES
+from pipelines.tables import DOCUMENTS
+from pipelines.tables import IMAGES as IMAGES_TABLE
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,7 @@ def check_files_and_plan(recipe: Recipe) -> tuple[list[Problem], tuple[str, ...]
     problems = [fault.problem for fault in looked.faults]
     if not problems and not looked.scorer_waits:
         try:
-            for table in (DOCUMENTS, *([IMAGES] if recipe.images is not None else [])):
+            for table in (DOCUMENTS, *([IMAGES_TABLE] if recipe.images is not None else [])):
                 compile_plan(recipe, table)
         except RecipeError as error:
             problems.append(Problem(recipe.place, "", error.message, error.mend))
@@ -103,10 +106,13 @@ def _named(recipe: Recipe) -> Iterator[tuple[Path, NamedFile]]:
     given = recipe.input
     tables = [] if given.table is None else given.table.path
     seeds = [] if given.crawl is None else given.crawl.files
-    listed = ("warcs",), ("wets",), ("table", "path"), ("crawl", "seeds")
-    for key, patterns in zip(listed, (given.warcs or [], given.wets or [], tables, seeds), strict=True):
+    shards = [] if given.shards is None else given.shards.path
+    listed = ("warcs",), ("wets",), ("table", "path"), ("crawl", "seeds"), ("shards", "path")
+    for key, patterns in zip(listed, (given.warcs or [], given.wets or [], tables, seeds, shards), strict=True):
         for pattern in patterns:
             yield ("input", *key), NamedFile(key, pattern, partial(_require_input, pattern), remote=True)
+    for pattern in given.images.path if given.images is not None else []:
+        yield ("input", "images", "path"), NamedFile((), pattern, partial(_require_images, pattern), remote=True)
     for table in ("documents", "images"):
         for at, use in enumerate(recipe.section(table).uses):
             files = getattr(use.scorer, "files", None)
@@ -123,6 +129,13 @@ def _require_input(pattern: str) -> None:
     closed = [file.uri for file in found if not SCHEME.match(file.uri) and not os.access(file.uri, os.R_OK)]
     if closed:
         raise InputError(f"{closed[0]} cannot be read", "give read permission, or leave it out of the pattern", closed[0])
+
+
+def _require_images(pattern: str) -> None:
+    if not is_remote(pattern) and os.path.isdir(pattern):
+        raise InputError(f"{pattern} is a folder", f"name its files: {pattern.rstrip('/')}/** takes all below it", pattern)
+    if not any(one.is_image for one in pictures(pattern)):
+        raise InputError(f"{pattern} names no image", f"the names of images end in {', '.join(IMAGES)}", pattern)
 
 
 def _require_earlier(given: str) -> None:

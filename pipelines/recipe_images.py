@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from core.images.formats import FORMATS
 from pipelines.image_layers import KINDS, PREFERRED
 from pipelines.recipe_shapes import Model, Patterns, ScoredSection, fault
 
@@ -15,7 +16,9 @@ if TYPE_CHECKING:
     from core.images import Output as ImageFile
     from ingest.fetching import FetchSettings
 
-Kind = Literal["caption", "alt", "figcaption", "legend", "title", "before", "after"]
+Kind = Literal["caption", "alt", "figcaption", "legend", "title", "before", "after", "file_name"]
+#: How the names of formats end that have another extension.
+_EXTENSIONS = {"jpeg": "jpg", "tiff": "tif"}
 #: What the fetcher is not told.
 _NOT_SETTINGS = ("web", "engine")
 Seconds = float | None
@@ -99,7 +102,7 @@ class Captions(Model):
     prefer: list[Kind] | None = Field(
         default=None, min_length=1,
         description="the caption of an image is the first of these that a page or row that is kept says (caption, alt, "
-        "figcaption, title)",
+        "figcaption, title, file_name)",
     )
 
     @field_validator("kinds", "prefer")
@@ -142,26 +145,33 @@ class Resizing(Model):
 class Encoding(Model):
     """The files of images in shards."""
 
-    format: Literal["jpeg", "webp", "png"] = "jpeg"
+    format: Literal["jpeg", "webp", "png", "same"] = Field(default="jpeg", description="`same`: the files as they came, untouched")
     quality: int | None = Field(default=None, description="1 to 100 (95 if not said); of png the compression, 0 to 9 (6)")
 
     @model_validator(mode="after")
     def fits(self) -> Encoding:
+        if self.format == "same":
+            if self.quality is not None:
+                raise fault("quality: files are written as they came", "leave it out, or name the format that they get")
+            return self
         least, most = (0, 9) if self.format == "png" else (1, 100)
         if self.quality is not None and not least <= self.quality <= most:
             raise fault(f"quality: {least} to {most} for {self.format}, not {self.quality}")
         return self
 
     @property
-    def extension(self) -> str:
-        """Of the member of a sample."""
-        return {"jpeg": "jpg"}.get(self.format, self.format)
+    def extensions(self) -> Mapping[str, str]:
+        """Of the members of a sample that an image may be, by its format."""
+        names = {name: _EXTENSIONS.get(name, name) for name in FORMATS}
+        return names if self.format == "same" else {self.format: names[self.format]}
 
 
-def image_file(resize: Resizing | None, encode: Encoding | None) -> ImageFile:
-    """The file that is made of an image."""
+def image_file(resize: Resizing | None, encode: Encoding | None) -> ImageFile | None:
+    """The file that is made of an image; None if it stays as it came."""
     from core.images import Output, Resize
 
     encode = encode or Encoding()
+    if encode.format == "same":
+        return None
     quality = encode.quality if encode.quality is not None else 6 if encode.format == "png" else 95
     return Output(Resize(**(resize or Resizing()).model_dump()), encode.format, quality)

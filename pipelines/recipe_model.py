@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 
@@ -29,7 +29,7 @@ SHOWN = 20
 COLUMN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 _TAKEN = frozenset({
     "key", "id", "url", "caption", "status", "error_message", "width", "height", "original_width", "original_height", "sha256",
-    "exif", "error", "text", "image", "captions_alternate",
+    "exif", "error", "text", "image", "captions_alternate", "carried",
 })  # fmt: skip
 
 
@@ -60,6 +60,15 @@ ClusterSize = Annotated[int, Field(ge=1)]
 Repeats = Annotated[int, Field(ge=1, le=1000)]
 
 
+def require_names(columns: Iterable[str]) -> None:
+    """A fault if a further column of images cannot be named in a rule, or samples have another of its name."""
+    for name in columns:
+        if not COLUMN_NAME.fullmatch(name):
+            raise fault(f"columns: `{name}` cannot be named in a rule", "its letters, digits and _ begin with a letter")
+        if name.lower() in _TAKEN:
+            raise fault(f"columns: samples have another `{name}`", "leave it out, or rename the column")
+
+
 class TableInput(Model):
     """Rows of text that are no web pages, or addresses of images with captions."""
 
@@ -88,34 +97,53 @@ class TableInput(Model):
                     raise fault(f"{name}: is said of tables of images", "name their captions: `caption: TEXT`, or `caption: ''`")
         elif self.text is not None:
             raise fault("text and caption are both given", "keep `caption` where rows are images, else `text`")
-        for name in self.columns:
-            if not COLUMN_NAME.fullmatch(name):
-                raise fault(f"columns: `{name}` cannot be named in a rule", "its letters, digits and _ begin with a letter")
-            if name.lower() in _TAKEN:
-                raise fault(f"columns: samples have another `{name}`", "leave it out, or rename the column")
+        require_names(self.columns)
         return self
 
 
-#: Kinds of input.
-KINDS = ("warcs", "wets", "table", "crawl", "common_crawl")
+def _pathed(value: Any) -> Any:
+    return {"path": value} if isinstance(value, str | list) else value
+
+
+class HeldInput(Model):
+    """Images that lie in the input, with captions beside them; they are read where they are, and never fetched."""
+
+    path: Paths = Field(description="a pattern of files (`pictures/**`) or of shards (`laion/*.tar`); URIs are allowed")
+    columns: dict[str, Literal["text", "number", "integer", "boolean"]] = Field(
+        default_factory=dict[str, Any],
+        description="keys of the `.json` beside an image, with what they hold; rules read `table.<name>`, samples have them",
+    )
+
+    @model_validator(mode="after")
+    def nameable(self) -> HeldInput:
+        require_names(self.columns)
+        return self
+
+
+Held = Annotated[HeldInput, BeforeValidator(_pathed)]
+#: The kinds of input, of which a recipe has one.
+INPUTS = ("warcs", "wets", "table", "images", "shards", "crawl", "common_crawl")
 
 
 class Input(Model):
-    """What is read; exactly one of warcs, wets, table, crawl and common_crawl. Relative paths start at the folder that the command
-    runs in."""
+    """What is read, of one kind. Relative paths start at the folder that the command runs in."""
 
     warcs: Paths | None = Field(default=None, description="WARC files: gzip, zstd or plain; globs and URIs are allowed")
     wets: Paths | None = Field(default=None, description="WET files (text extracted by Common Crawl)")
     table: TableInput | None = Field(default=None, description="tables of texts")
+    images: Held | None = Field(
+        default=None, description="folders of images; a caption is that of the `.txt` or `.json` beside one, else its file's name"
+    )
+    shards: Held | None = Field(default=None, description="shards of images (WebDataset, plain .tar), ours and img2dataset's")
     crawl: CrawlInput | None = Field(default=None, description="pages that the run crawls first")
     common_crawl: CommonCrawlInput | None = Field(default=None, description="records of Common Crawl, which the run copies first")
     part: Size = Field(default=128_000_000, description="bytes of input that one part takes")
 
     @model_validator(mode="after")
     def one(self) -> Input:
-        given = [name for name in KINDS if getattr(self, name) is not None]
+        given = [name for name in INPUTS if getattr(self, name) is not None]
         if not given:
-            raise fault("nothing to read", f"give one of {', '.join(KINDS)}: `warcs: crawl/*.warc.gz`")
+            raise fault("nothing to read", f"give one of {', '.join(INPUTS[:-1])} and {INPUTS[-1]}: `warcs: crawl/*.warc.gz`")
         if len(given) > 1:
             raise fault(f"{' and '.join(given)} are both given", "keep one; two kinds of input are two recipes")
         return self
@@ -123,12 +151,28 @@ class Input(Model):
     @property
     def has_html(self) -> bool:
         """Whether its records are of the web, with HTML and images."""
-        return self.table is None and self.wets is None
+        return self.warcs is not None or self.is_got
 
     @property
     def is_got(self) -> bool:
         """Whether the run gets it from the web first, into WARCs of its own."""
         return self.crawl is not None or self.common_crawl is not None
+
+    @property
+    def held(self) -> HeldInput | None:
+        """Images that lie in the input themselves."""
+        return self.images or self.shards
+
+    @property
+    def pairs(self) -> bool:
+        """Whether its rows are images."""
+        return self.held is not None or (self.table is not None and self.table.caption is not None)
+
+    @property
+    def columns(self) -> Mapping[str, str]:
+        """The further columns of images, with what they hold."""
+        given = self.held or self.table
+        return {} if given is None else given.columns
 
 
 class TableSection(ScoredSection):
@@ -169,14 +213,23 @@ class Output(Model):
     validation: float = Field(default=0.0, ge=0, lt=1, allow_inf_nan=False, description="share kept for validation")
     resize: Resizing | None = Field(default=None, description="of images: their size")
     encode: Encoding | None = Field(default=None, description="of images: their files")
+    sizes: list[Annotated[int, Field(ge=1, le=16_384)]] | None = Field(
+        default=None, min_length=2, max_length=16,
+        description="of images: several sizes, each an output of its own (`<name>-112`) with the same samples in the same order; "
+        "made from one decoding, by antialiased bicubic unless `resize.downscale` says otherwise",
+    )
 
     @model_validator(mode="after")
     def of_its_table(self) -> Output:
         if self.from_ == "images":
             if self.format != "webdataset":
                 raise fault(f"format: images are written as webdataset, not as {self.format}")
+            if self.encode is not None and self.encode.format == "same" and self.resize is not None and self.resize.mode != "no":
+                raise fault("resize: files are written as they came (`encode.format: same`)", "leave it out, or name a format")
+            if self.sizes is not None:
+                _check_sizes(self.sizes, self.resize, self.encode)
             return self
-        given = [name for name in ("resize", "encode") if getattr(self, name) is not None]
+        given = [name for name in ("resize", "encode", "sizes") if getattr(self, name) is not None]
         if given:
             raise fault(f"{' and '.join(given)}: is said of images only", "write `from: images`, or leave it out")
         return self
@@ -184,6 +237,43 @@ class Output(Model):
     def to_json(self) -> dict[str, Any]:
         """What is said of it, defaults filled in."""
         return self.model_dump(mode="json", exclude_none=True)
+
+
+def _check_sizes(sizes: Sequence[int], resize: Resizing | None, encode: Encoding | None) -> None:
+    """A fault if sizes do not go with what else is said of images."""
+    if len(set(sizes)) < len(sizes):
+        raise fault("sizes: a size stands twice")
+    if (encode is not None and encode.format == "same") or (resize is not None and resize.mode == "no"):
+        raise fault("sizes: images that stay as they are have no other size", "leave it out, or name a mode and a format")
+    if resize is not None and "size" in resize.model_fields_set and resize.size not in sizes:
+        raise fault(f"resize.size: {resize.size} is none of the sizes", "leave it out: every size gets an output")
+
+
+def each_size(outputs: Mapping[str, Output]) -> dict[str, Output]:
+    """The outputs, with one for each size of those that have several. One that says which of its sizes it is stands as it is."""
+    found: dict[str, Output] = {}
+    for name, output in outputs.items():
+        resize = output.resize or Resizing()
+        if output.sizes is None or "size" in resize.model_fields_set:
+            found[name] = output
+            continue
+        given: dict[str, Any] = {"downscale": "bicubic", **resize.model_dump(exclude_unset=True)}
+        for size in output.sizes:
+            found[f"{name}-{size}"] = output.model_copy(update={"resize": Resizing(**given, size=size)})
+    return found
+
+
+def together_with(outputs: Mapping[str, Output], name: str) -> list[str]:
+    """The outputs that are other sizes of the same samples, made from one decoding, and this one, by size."""
+
+    def but_size(output: Output) -> Output:
+        return output.model_copy(update={"resize": (output.resize or Resizing()).model_copy(update={"size": 1})})
+
+    mine = outputs[name]
+    if mine.sizes is None:
+        return [name]
+    alike = [other for other, output in outputs.items() if output.sizes is not None and but_size(output) == but_size(mine)]
+    return sorted(alike, key=lambda other: (outputs[other].resize or Resizing()).size)
 
 
 OutputName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
@@ -241,6 +331,8 @@ def _keys_at(path: Path) -> list[str]:
             model = Fetch
         case ("input", "common_crawl"):
             model = CommonCrawlInput
+        case ("input", "images" | "shards"):
+            model = HeldInput
         case ("documents",):
             model = TableSection
         case ("references",):

@@ -18,6 +18,7 @@ from core.errors import RecipeError, UserError
 from core.scorer import Scorer
 from dedup.election import DUPLICATES
 from dedup.paragraphs import Paragraphs
+from dedup.same_caption import SameCaption
 from filters.rule_check import column_problems
 from filters.rules import RESERVED_REASONS, Rule, parse_rule, unique_reasons
 from filters.table_columns import TYPES, TableColumns
@@ -36,8 +37,12 @@ _LAYER = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _REASON = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
 
+#: Scorers whose keys a pass over all rows compares, which writes a layer of its own.
+OVER_ALL = (Paragraphs, SameCaption)
+
+
 def repeated_layer(layer: str) -> str:
-    """The name of the layer of what a layer of `dedup.paragraphs.Paragraphs` cuts."""
+    """The name of the layer of what is known of a layer's keys over all rows: what `paragraphs` cuts, how often captions stand."""
     return f"{layer}_repeated"
 
 
@@ -110,8 +115,8 @@ class Section:
         scorer = self.build(path, item, params)
         if scorer is None or not self.inputs(path, layer, scorer):
             return
-        if isinstance(scorer, Paragraphs) and any(use.layer == repeated_layer(layer) for use in self.uses):
-            self.add(path, f"what {layer} cuts goes into a layer `{repeated_layer(layer)}`, and a scorer before has that name",
+        if isinstance(scorer, OVER_ALL) and any(use.layer == repeated_layer(layer) for use in self.uses):
+            self.add(path, f"what {layer} finds goes into a layer `{repeated_layer(layer)}`, and a scorer before has that name",
                      f"give it another name: `as: {layer}_2`")  # fmt: skip
             return
         line = self.source.line(path)
@@ -127,8 +132,8 @@ class Section:
             self.add(where, f"`{layer}` cannot name a layer", mend)
         elif layer in RESERVED_LAYERS:
             self.add(where, f"the layer `{layer}` is the pipeline's own", f"give it another name: `as: {layer}_2`")
-        elif any(repeated_layer(use.layer) == layer for use in self.uses if isinstance(use.scorer, Paragraphs)):
-            self.add(where, f"the layer `{layer}` holds what a scorer before cuts", f"give it another name: `as: {layer}_2`")
+        elif any(repeated_layer(use.layer) == layer for use in self.uses if isinstance(use.scorer, OVER_ALL)):
+            self.add(where, f"the layer `{layer}` holds what is found by a scorer before", f"give it another name: `as: {layer}_2`")
         elif any(use.layer == layer for use in self.uses):
             line = next(use.line for use in self.uses if use.layer == layer)
             first = f", the first in line {line}" if line else ""
@@ -186,7 +191,7 @@ class Section:
         found |= {f"{TableColumns.name}.{name}": TYPES[kind] for name, kind in self.columns.items()}
         for use in self.uses:
             found |= {f"{use.layer}.{column.name}": column.type for column in use.scorer.schema}
-            if isinstance(use.scorer, Paragraphs):
+            if isinstance(use.scorer, OVER_ALL):
                 cuts = use.scorer.repeated.schema
                 found |= {f"{repeated_layer(use.layer)}.{column.name}": column.type for column in cuts}
         if any(use.dedup for use in self.uses):

@@ -26,7 +26,7 @@ from core.remote_path import place
 from pipelines.store import Store
 
 REMOVED_FILE = "removed.jsonl"
-KINDS = ("url", "host", "id")
+KINDS = ("url", "host", "id", "name")
 _ID = re.compile(r"[0-9a-f]{32}")
 _HOST = re.compile(r"[a-z0-9_\-.:\[\]]+")
 
@@ -35,7 +35,8 @@ Bools = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, order=True)
 class Takedown:
-    """What is removed: a page by its canonical URL, a host with its subdomains, or a document by its id in hex."""
+    """What is removed: a page by its canonical URL, a host with its subdomains, a document by its id in hex, or an image of the
+    input by the name of its file, relative to the prefix, or of its shard and member."""
 
     kind: str
     value: str
@@ -52,7 +53,10 @@ class Takedown:
             host = url_host(f"https://{value}/")
             if host and "/" not in value and _HOST.fullmatch(host):
                 return Takedown("host", host)
-        needed = {"url": "https://host/path", "id": "32 hex digits", "host": "host.example"}[kind]
+        if kind == "name" and value and "://" not in value:
+            return Takedown("name", value)
+        forms = {"url": "https://host/path", "id": "32 hex digits", "host": "host.example", "name": "folder/file.jpg"}
+        needed = forms[kind]
         raise InputError(f"{value[:200]!r} is no {kind} that can be removed", f"write it as {needed}")
 
     @staticmethod
@@ -84,6 +88,10 @@ class Removals:
         return frozenset(t.value for t in self.takedowns if t.kind == "url")
 
     @cached_property
+    def _names(self) -> frozenset[str]:
+        return frozenset(t.value for t in self.takedowns if t.kind == "name")
+
+    @cached_property
     def _hosts(self) -> frozenset[str]:
         return frozenset(t.value for t in self.takedowns if t.kind == "host")
 
@@ -98,14 +106,14 @@ class Removals:
             return gone
         if len(self._ids):
             gone |= np.asarray(pc.is_in(ids, value_set=self._ids).to_numpy(zero_copy_only=False), bool)
-        if self._urls or self._hosts:
+        if self._urls or self._hosts or self._names:
             for row, url in enumerate(urls.to_pylist()):
                 if url and not gone[row]:
                     gone[row] = self._hits(url)
         return gone
 
     def _hits(self, url: str) -> bool:
-        if self._urls and canonical_url(url) in self._urls:
+        if url in self._names or (self._urls and canonical_url(url) in self._urls):
             return True
         if not self._hosts:
             return False

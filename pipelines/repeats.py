@@ -1,4 +1,4 @@
-"""Lines and paragraphs that stand too often, found over all texts as tasks: collect keys → match them → cut.
+"""Lines, paragraphs and captions that stand often, found over all texts as tasks: collect keys → match them → cut, or count.
 
 Only keys and what decides which document comes first travel, 32 bytes a key and source, packed as arrays
 (docs/design.md, section 4); `dedup.repeats` says what is cut.
@@ -20,6 +20,7 @@ from dedup import repeats
 from dedup.election import NO_DATE
 from dedup.paragraphs import MOST_SHOWN, Paragraphs
 from dedup.repeats import Keys
+from dedup.same_caption import SameCaption
 from pipelines.chunks import flat
 from pipelines.context import Context
 from pipelines.exchange import Mapped, Pointer, read_chunks, read_only_chunk, write_chunks
@@ -30,8 +31,9 @@ from pipelines.partitions import chunks_by, in_partitions, most_groups, partitio
 from pipelines.passes import Passes
 from pipelines.plan import Layer
 from pipelines.progress import Pass
-from pipelines.recipe_section import repeated_layer
+from pipelines.recipe_section import OVER_ALL, repeated_layer
 from pipelines.sources import Source, part_sources
+from pipelines.view import Columns
 
 Json = dict[str, Any]
 I64 = npt.NDArray[np.int64]
@@ -45,7 +47,8 @@ _ROWS = 2048
 KEYS = pa.schema([
     ("key", pa.uint64()), ("doc", pa.uint64()), ("rank", pa.uint64()), ("times", pa.uint32()), ("source", pa.uint32()),
 ])  # fmt: skip
-ANSWERS = pa.schema([("key", pa.uint64()), ("doc", pa.uint64())])
+#: Of a key that stands too often the document that comes first, or of a caption how often it stands.
+ANSWERS = pa.schema([("key", pa.uint64()), ("told", pa.uint64())])
 _ALIVE = pa.schema([("alive", pa.bool_())])
 CUT = "cut"
 
@@ -63,7 +66,7 @@ def find_repeats(
     sources = part_sources(rows, False)
     if not sources:
         return []
-    lines = sum(rows.values()) * LINES_A_ROW
+    lines = sum(rows.values()) * (1 if _counts(context, layer) else LINES_A_ROW)
     partitions = power(lines, PARTITION_KEYS)
     split = {"partitions": partitions, "groups": min(partitions, most_groups(len(sources), passes.workers)), "layer": layer.name}
     tasks = [
@@ -82,9 +85,9 @@ def collect(context: Context, args: Json) -> Json:
     ["cut", ordinal] → source."""
     source, ordinal = Source.from_json(args["source"]), int(args["ordinal"])
     layer = context.plan.by_name[args["layer"]]
-    units = f"{context.plan.source_of(layer).name}.units"
+    keys = _Captions(context, layer) if _counts(context, layer) else _Lines(context, layer)
     steps = context.plan.steps_before(layer.position)
-    wanted = {units, "page.date", "page.url", "text.characters", *(c for step in steps for c in step.columns)}
+    wanted = {context.table.url, *keys.columns, *(c for step in steps for c in step.columns)}
     emit: list[list[Any]] = [[[CUT, ordinal], args["source"]]]
     living: list[npt.NDArray[np.bool_]] = [np.zeros(0, bool)]
     held = _Held(context, layer, args)
@@ -94,12 +97,9 @@ def collect(context: Context, args: Json) -> Json:
                 ids = batch["id"]
                 alive = judge(steps, batch, len(ids), removed=context.removed(batch)).kept
                 living.append(alive)
-                dates = batch["page.date"].cast(pa.int64()).fill_null(NO_DATE).to_numpy(zero_copy_only=False)
-                lengths = batch["text.characters"].cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False)
-                keys = batch[units].flatten().field("key").to_numpy()
-                rows = np.asarray(pc.list_parent_indices(batch[units])).astype(np.int64)
-                taken = (keys != 0) & alive[rows]
-                held.add(keys[taken], rows[taken], _documents(ids), repeats.ranks(dates, lengths, NO_DATE))
+                found, rows = keys.of(batch)
+                taken = (found != 0) & alive[rows]
+                held.add(found[taken], rows[taken], _documents(ids), keys.ranks(batch))
                 emit += held.sent(whole=False)
     emit += held.sent(whole=True)
     alive = pa.RecordBatch.from_arrays([pa.array(np.concatenate(living))], schema=_ALIVE)
@@ -116,11 +116,10 @@ def match(context: Context, args: Json) -> Json:
     layer = context.plan.by_name[args["layer"]]
     found = Mapped(context.store, map(Pointer.from_json, args["values"]))
     emit: list[list[Any]] = []
-    held: list[tuple[npt.NDArray[np.uint32], repeats.Answers]] = []
+    held: list[tuple[npt.NDArray[np.uint32], U64, U64]] = []
 
     def give() -> None:
-        sources = np.concatenate([source for source, _ in held])
-        columns = [np.concatenate([getattr(answers, f.name) for _, answers in held]) for f in ANSWERS]
+        sources, *columns = (np.concatenate([one[i] for one in held]) for i in range(3))
         held.clear()
         batch = pa.RecordBatch.from_arrays([pa.array(column) for column in columns], schema=ANSWERS)
         name = f"lines-{layer.name}-answers-{int(number):08d}-{len(emit):08d}"
@@ -133,10 +132,14 @@ def match(context: Context, args: Json) -> Json:
         sources = table.column("source").to_numpy()
         del table
         found.forget()
-        answers = repeats.match(asked, _scorer(context, layer).most)
-        if len(answers.at):
-            held.append((sources[answers.at], answers))
-        if sum(len(source) for source, _ in held) > HELD_KEYS:
+        if _counts(context, layer):
+            at, told = repeats.count(asked)
+        else:
+            answers = repeats.match(asked, _scorer(context, layer).most)
+            at, told = answers.at, answers.doc
+        if len(at):
+            held.append((sources[at], key[at], told))
+        if sum(len(source) for source, *_ in held) > HELD_KEYS:
             give()
     if held:
         give()
@@ -151,13 +154,14 @@ def cut(context: Context, args: Json) -> Json:
     layer = context.plan.by_name[args["layer"]]
     table = pa.Table.from_batches(read_chunks(answers), ANSWERS)
     repeated, first = np.unique(table.column("key").to_numpy(), return_index=True)
-    winners = table.column("doc").to_numpy()[first] if _scorer(context, layer).keep == "first" else None
+    told_of = table.column("told").to_numpy()[first]
     del table
     alive = read_only_chunk(context.store.scratch("exchange", _alive_name(layer, ordinal))).column(0)
     start = 0
     told = np.zeros(3, np.int64)
     for part, rows in source.of_parts:
-        told += _write_part(context, layer, part, alive.slice(start, rows), repeated, winners, str(args["method"]))
+        write = _write_counts if _counts(context, layer) else _write_part
+        told += write(context, layer, part, alive.slice(start, rows), repeated, told_of, str(args["method"]))
         start += rows
     return {
         "parts": len(source.of_parts), "lines": told[0].item(), "characters": told[1].item(),
@@ -189,7 +193,7 @@ class _Held:
         docs, ranks = np.concatenate([docs for docs, _ in self._rows]), np.concatenate([ranks for _, ranks in self._rows])
         self._pieces, self._rows, self._lines, self._count = [], [], 0, 0
         ordinal, partitions = int(self._args["ordinal"]), int(self._args["partitions"])
-        of = repeats.of_source(keys, rows, docs, ranks, _scorer(self._context, self._layer).most)
+        of = repeats.of_source(keys, rows, docs, ranks, _source(self._context, self._layer).most)
         arrays = [of.key, of.doc, of.rank, of.times, np.full(len(of), ordinal, np.uint32)]
         batch = pa.RecordBatch.from_arrays([pa.array(array) for array in arrays], schema=KEYS)
         chunks = chunks_by(batch, partition_of(of.key, partitions), partitions // int(self._args["groups"]))
@@ -198,11 +202,66 @@ class _Held:
         return send(self._context, name, ["match"], chunks, KEYS)
 
 
+class _Lines:
+    """What is asked of the rows of a batch: the keys of their lines."""
+
+    def __init__(self, context: Context, layer: Layer) -> None:
+        self._units = f"{context.plan.source_of(layer).name}.units"
+        self.columns = (self._units, "page.date", "text.characters")
+
+    def of(self, batch: Columns) -> tuple[U64, I64]:
+        """Keys, and the row of each."""
+        units = batch[self._units]
+        return units.flatten().field("key").to_numpy(), np.asarray(pc.list_parent_indices(units)).astype(np.int64)
+
+    def ranks(self, batch: Columns) -> U64:
+        """What the rows are ordered by."""
+        dates = batch["page.date"].cast(pa.int64()).fill_null(NO_DATE).to_numpy(zero_copy_only=False)
+        lengths = batch["text.characters"].cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False)
+        return repeats.ranks(dates, lengths, NO_DATE)
+
+
+class _Captions:
+    """What is asked of the rows of a batch: the key of the caption of each."""
+
+    def __init__(self, context: Context, layer: Layer) -> None:
+        self._key = f"{context.plan.source_of(layer).name}.key"
+        self.columns = (self._key,)
+
+    def of(self, batch: Columns) -> tuple[U64, I64]:
+        """Keys, and the row of each."""
+        keys = batch[self._key].fill_null(0).to_numpy(zero_copy_only=False)
+        return keys, np.arange(len(keys), dtype=np.int64)
+
+    def ranks(self, batch: Columns) -> U64:
+        """None comes before another."""
+        return np.zeros(len(batch[self._key]), np.uint64)
+
+
+def _write_counts(context: Context, layer: Layer, part: str, alive: pa.Array, repeated: U64, times: U64, made: str) -> I64:
+    """Writes the layer of a part: how often the caption of each living row stands."""
+    keys, start = _Captions(context, layer), 0
+    with context.joined(part, keys.columns) as view, context.writer(layer.name, part, layer.schema) as writer:
+        for batch in view.batches(_ROWS):
+            found, _ = keys.of(batch)
+            counts = (found != 0).astype(np.int64)
+            if len(repeated):
+                at = np.minimum(np.searchsorted(repeated, found), len(repeated) - 1)
+                counts = np.where(repeated[at] == found, times[at].astype(np.int64), counts)
+            out = ~alive.slice(start, len(found)).to_numpy(zero_copy_only=False)
+            start += len(found)
+            arrays = [pa.array(counts, mask=out), pa.nulls(len(found), pa.string())]
+            writer.write(batch["id"], pa.RecordBatch.from_arrays(arrays, schema=layer.schema))
+        writer.commit(layer.method, extra={"reads": made})
+    return np.zeros(3, np.int64)
+
+
 def _write_part(
-    context: Context, layer: Layer, part: str, alive: pa.Array, repeated: U64, winners: U64 | None, made: str
+    context: Context, layer: Layer, part: str, alive: pa.Array, repeated: U64, first: U64, made: str
 ) -> I64:  # fmt: skip
     """Writes the layer of a part; lines and characters that are cut, and all characters."""
     scorer = _scorer(context, layer)
+    winners = first if scorer.keep == "first" else None
     units = f"{context.plan.source_of(layer).name}.units"
     told = np.zeros(3, np.int64)
     start = 0
@@ -252,8 +311,19 @@ def _lines(
     return pa.array(lines, pa.string())
 
 
-def _scorer(context: Context, layer: Layer) -> Paragraphs:
+def _source(context: Context, layer: Layer) -> Paragraphs | SameCaption:
     scorer = context.plan.source_of(layer).scorer
+    assert isinstance(scorer, OVER_ALL)
+    return scorer
+
+
+def _counts(context: Context, layer: Layer) -> bool:
+    """Whether captions are counted, and nothing is cut."""
+    return isinstance(_source(context, layer), SameCaption)
+
+
+def _scorer(context: Context, layer: Layer) -> Paragraphs:
+    scorer = _source(context, layer)
     assert isinstance(scorer, Paragraphs)
     return scorer
 

@@ -46,7 +46,7 @@ def write_report(
     scorers = {
         f"scorer {timed(each.table, layer.name)}": str(layer.scorer.version) for each, _ in tables for layer in each.plan.layers
     }
-    patterns = told_of(recipe) or input_patterns(recipe)[0]
+    patterns = told_of(recipe) or input_patterns(recipe.input)[0]
     facts = RunFacts(
         name=recipe.name, recipe=show_recipe(recipe), versions={"web2shards": versions().get("web2shards", ""), **scorers},
         inputs=tuple(patterns), settings={"seed": str(recipe.seed), "parts": str(len(parts))},

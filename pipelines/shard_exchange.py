@@ -26,7 +26,7 @@ from pipelines.slabs import chosen_rows, in_slabs
 from pipelines.tables import DOCUMENTS
 from pipelines.view import Columns
 from sharding.order import Orders, shard_slices
-from sharding.shard import ShardInfo, ShardWriter
+from sharding.shard import TEXT, ShardInfo, ShardWriter
 from sharding.split import SPLITS
 
 I64 = npt.NDArray[np.int64]
@@ -45,40 +45,45 @@ def send(context: Context, args: dict[str, Any]) -> dict[str, Any]:
     """Writes a sender's samples, in order, into exchange files; emits ["shard", output, split, first of the run] → pointer."""
     (value,) = args["values"]
     sender = Sender.from_json(value)
-    _, output, name = args["key"]
+    name = args["key"][2]
     by_code = {code: (orders, rows) for code, orders, rows in sender.samples_of(context)}
     cuts = {code: sender.cuts_of(code) for code in by_code}
     wanted = np.unique(np.concatenate([rows for _, rows in by_code.values()]))
     runs = max(1, sum(sender.runs))
-    prefix = f"{output}-{digest(name).hex()}"
-    slabs: list[Draft] = []
+    slabs: dict[str, list[Draft]] = {output: [] for output in sender.outputs}
     try:
         slab = min(max(SLAB_BYTES, CHUNK_BYTES * runs), MOST_SLAB_BYTES)
         if context.table is DOCUMENTS:
-            tables = _payload(context, sender.parts, wanted, slab)
+            tables = ((sender.outputs[0], table) for table in _payload(context, sender.parts, wanted, slab))
         else:
             metadata = metadata_columns(context.plan)
-            tables = image_samples.payload(context, context.recipe.output[output], sender.parts, wanted, slab, _ROW, metadata)
-        for table in tables:
+            tables = image_samples.payload(context, sender.outputs, sender.parts, wanted, slab, _ROW, metadata)
+        for output, table in tables:
             places = table.column(_ROW).to_numpy()
             table = table.drop_columns([_ROW])
-            chunks = _by_run(table, places, by_code, cuts)
-            slabs.append(Draft(context.store, f"{prefix}-{len(slabs):06d}-payload.arrow", chunks, chunk_schema(table.schema)))
+            chunks, mine = _by_run(table, places, by_code, cuts), slabs[output]
+            draft = f"{_prefix(output, name)}-{len(mine):06d}-payload.arrow"
+            mine.append(Draft(context.store, draft, chunks, chunk_schema(table.schema)))
             del table, chunks
             give_back()
-        if len(slabs) > MOST_SLABS:
-            slabs = _put_together(context, prefix, slabs, runs)
-        pointers = [slab.commit() for slab in slabs]
+        for output, mine in slabs.items():
+            if len(mine) > MOST_SLABS:
+                slabs[output] = _put_together(context, _prefix(output, name), mine, runs)
+        pointers = [(output, slab.commit()) for output, mine in slabs.items() for slab in mine]
     except BaseException:
-        for slab in slabs:
+        for slab in (slab for mine in slabs.values() for slab in mine):
             slab.discard()
         raise
     emit: list[list[Any]] = []
-    for found in pointers:
+    for output, found in pointers:
         for number, pointer in found.items():
             code, of_split = number >> _SPLIT_BITS, number & ((1 << _SPLIT_BITS) - 1)
             emit.append([["shard", output, SPLITS[code], of_split * sender.run], pointer.to_json()])
     return {"emit": emit}
+
+
+def _prefix(output: str, sender: str) -> str:
+    return f"{output}-{digest(sender).hex()}"
 
 
 def receive(context: Context, args: dict[str, Any]) -> dict[str, Any]:
@@ -93,7 +98,7 @@ def receive(context: Context, args: dict[str, Any]) -> dict[str, Any]:
     for first in range(0, rows, output.samples):
         with ShardWriter(
             folder, split, number + len(shards), output.format, members=members_of(context, name), place=context.store,
-            keyed=context.table is not DOCUMENTS,
+            keyed=context.table is not DOCUMENTS, sparse=len(members_of(context, name)) > len(TEXT) + 1,
         ) as writer:  # fmt: skip
             for piece in pieces.take(min(output.samples, rows - first)):
                 writer.write(piece)

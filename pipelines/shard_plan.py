@@ -7,7 +7,7 @@ shards is one or, where there are many, as many as one task writes: so what trav
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,7 @@ from pipelines.exchange import Pointer, read_chunks, write_chunks
 from pipelines.partitions import most_groups
 from pipelines.plan import DUPLICATES, FATE, Plan
 from pipelines.recipe import Output
+from pipelines.recipe_model import together_with
 from sharding.index import index_method, retract_index
 from sharding.order import BUCKETS, ORDER, Orders, RankPlan, Samples, prefixes, samples_of
 from sharding.split import SPLITS, is_validation
@@ -50,25 +51,27 @@ _CUTS = pa.schema([("split", pa.uint8()), ("key", pa.uint64()), ("high", pa.uint
 @dataclass(frozen=True)
 class Sender:
     """What `plan_shards` hands to a sender: its `parts`, whose rows it counts as one after the other, where its samples are
-    by split, and the first sample of each run of shards (`cuts`, of all splits)."""
+    by split, and the first sample of each run of shards (`cuts`, of all splits). `outputs` are those that it sends them to."""
 
     parts: tuple[str, ...]
     samples: dict[str, list[Any]]
     cuts: list[Any]
     runs: tuple[int, ...]
     run: int
+    outputs: tuple[str, ...]
     overlap: list[Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
         return {
             "parts": self.parts, "samples": self.samples, "cuts": self.cuts, "runs": self.runs, "run": self.run,
-            "overlap": self.overlap,
+            "outputs": self.outputs, "overlap": self.overlap,
         }  # fmt: skip
 
     @staticmethod
     def from_json(value: dict[str, Any]) -> Sender:
         parts, runs = tuple(map(str, value["parts"])), tuple(map(int, value["runs"]))
-        return Sender(parts, value["samples"], value["cuts"], runs, int(value["run"]), value["overlap"])
+        outputs = tuple(map(str, value["outputs"]))
+        return Sender(parts, value["samples"], value["cuts"], runs, int(value["run"]), outputs, value["overlap"])
 
     def cuts_of(self, code: int) -> Orders:
         """The first samples of the runs of a split but its first."""
@@ -152,7 +155,7 @@ def count(context: Context, args: dict[str, Any]) -> dict[str, Any]:
 
 def plan_shards(context: Context, args: dict[str, Any]) -> dict[str, Any]:
     """From all counts, the first sample of every run of shards; takes the old index back. Emits ["send", output, sender] →
-    Sender."""
+    Sender; of several sizes of the same samples only the first does, which sends all that are wanted."""
     name = args["key"][1]
     output = context.recipe.output[name]
     folder = context.store.path("shards", name)
@@ -189,15 +192,22 @@ def plan_shards(context: Context, args: dict[str, Any]) -> dict[str, Any]:
         batch = pa.RecordBatch.from_arrays([excluded], schema=schema)
         overlap = write_chunks(context.store, f"{name}-overlap.arrow", {0: batch}, schema)[0].to_json()
     runs = tuple(ranks.shards for ranks in of_runs)
+    sent = sent_by(context.recipe.output, args["methods"], name)
     return {
         "emit": [
             [["send", name, value["sender"]],
-             Sender(value["parts"], value["samples"], where, runs, run, overlap).to_json()]
-            for value in senders if value["samples"]
+             Sender(value["parts"], value["samples"], where, runs, run, sent, overlap).to_json()]
+            for value in senders if value["samples"] and sent
         ],
         "output": name, "shards": [ranks.shards for ranks in plans], "samples": [ranks.total for ranks in plans],
         "left_out": len(buckets),
     }  # fmt: skip
+
+
+def sent_by(outputs: Mapping[str, Output], wanted: Collection[str], name: str) -> tuple[str, ...]:
+    """The wanted outputs whose samples are sent with those of this one, its own among them; none if another sends them."""
+    mine = tuple(other for other in together_with(outputs, name) if other in wanted)
+    return mine if mine[:1] == (name,) else ()
 
 
 def shards_a_run(shards: int, samples: int, most: int) -> int:

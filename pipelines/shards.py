@@ -5,19 +5,19 @@ Shards are counted and planned by `pipelines.shard_plan`, and their samples sent
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
 
 from core.hashing import ID_TYPE
 from ingest.parts import Part
 from pipelines.context import Context
-from pipelines.image_samples import ALTERNATES, IMAGE, TOLD, told_by_tables
+from pipelines.image_samples import ALTERNATES, TEXT, told_by_images
 from pipelines.image_samples import members as image_members
 from pipelines.plan import DUPLICATES, EDITED_TITLE, READABLE, Plan, fingerprint
 from pipelines.tables import DOCUMENTS
 from pipelines.view import title_edits
-from sharding.shard import TEXT
+from sharding.shard import TEXT as TEXT_MEMBERS
 
 TITLE = "text.title"
 
@@ -27,7 +27,7 @@ def metadata_columns(plan: Plan) -> list[tuple[str, pa.DataType]]:
     columns: list[tuple[str, pa.DataType]] = [("page.url", pa.string()), ("page.date", pa.timestamp("us", "UTC"))]
     if plan.table is not DOCUMENTS:
         alternates = [ALTERNATES] if plan.dedup_layers else []
-        columns = [(f.name, f.type) for f in (*TOLD, *told_by_tables(plan.recipe), *alternates)]
+        columns = [(f.name, f.type) for f in (*told_by_images(plan.recipe), *alternates)]
     title = EDITED_TITLE if title_edits(layer for layer in plan.layers if layer.edits) else TITLE
     for layer in plan.layers:
         for f in layer.scorer.schema:
@@ -51,12 +51,12 @@ def shards_fingerprint(context: Context, name: str, fates: str, parts: Sequence[
 
 def members_of(context: Context, name: str) -> dict[str, str]:
     """The members of an output's samples: extension → column."""
-    return TEXT if context.table is DOCUMENTS else image_members(context.recipe.output[name])
+    return TEXT_MEMBERS if context.table is DOCUMENTS else image_members(context.recipe.output[name])
 
 
-def sample_schema(plan: Plan) -> pa.Schema:
-    """The columns of the batches that a shard is written from."""
-    image = [] if plan.table is DOCUMENTS else [(IMAGE, pa.large_binary())]
+def sample_schema(plan: Plan, members: Mapping[str, str]) -> pa.Schema:
+    """The columns of the batches that a shard of samples with these members is written from."""
+    image = [(name, pa.large_binary()) for name in members.values() if name != TEXT]
     return pa.schema([
         ("key", pa.string()), ("text", pa.string()), *image, ("id", ID_TYPE),
         *((short_name(name), kind) for name, kind in metadata_columns(plan)),

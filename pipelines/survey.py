@@ -282,7 +282,8 @@ def pass_fingerprint(context: Context, survey: Survey, name: str, made: Made, ag
         told = [*([against] if against else []), *reads, *_removed(context), *_beside(context, survey)]
         return fingerprint(plan.election_method(), rows, *told)
     layer = plan.by_name[name]
-    return fingerprint("repeated", layer.method, rows, _costly(plan, layer, made), reads, *_removed(context))
+    told = [*_removed(context), *_beside(context, survey)]
+    return fingerprint("repeated", layer.method, rows, _costly(plan, layer, made), reads, *told)
 
 
 def pass_done(context: Context, survey: Survey, name: str, made: str) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 
 from core.errors import InputError, StorageError, UserError
 from ingest.parts import Part
+from ingest.picture_folder import FORMAT as FOLDER
 from pipelines import ending
 from pipelines import survey as surveys
 from pipelines.context import Context
@@ -145,7 +146,8 @@ class TableRun:
             again: list[Json] = []
             for before, part in zip(self.parts, self.parts[1:], strict=False):
                 left, right = pages[before.name], pages[part.name]
-                if before.uri != part.uri or left is None or right is None:
+                # Runs of files have a pattern in common, and no slice.
+                if before.uri != part.uri or part.format == FOLDER or left is None or right is None:
                     continue
                 expected = left.source.get("next_offset")
                 if expected is not None and expected != right.source.get("first_offset"):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
-from ingest.batches import PAGE_SCHEMA
+from ingest.batches import PAGE_SCHEMA, UNSTORED
 from pipelines.image_layers import FETCHED_SCHEMA, IMAGE_SCHEMA, REACHED, REACHED_SCHEMA
 
 
@@ -52,7 +52,7 @@ class Table:
 
     def columns(self) -> dict[str, pa.DataType]:
         """The columns that rules and scorers can read before any scorer, by full name."""
-        found = {f"{self.first}.{f.name}": f.type for f in self.schema if f.name not in ("id", "content")}
+        found = {f"{self.first}.{f.name}": f.type for f in self.schema if f.name != "id" and f.name not in UNSTORED}
         if self.beside is not None:
             found |= {f"{self.beside[0]}.{f.name}": f.type for f in self.beside[1]}
         return found | dict.fromkeys((self.host, *self.others), pa.string())

@@ -15,18 +15,18 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from core.errors import StorageError
+from core.errors import InputError, StorageError
 from core.hashing import ID_TYPE
 from core.images.encoding import Output, convert
 from core.images.errors import ImageError
 from core.images.resizing import Resize
 from pipelines import isolate
 from pipelines.context import Context
+from pipelines.image_bytes import ImageBytes, place_in
 from pipelines.image_layers import FETCHED
 from pipelines.layers import read_layer
 from pipelines.passes import Passes
 from pipelines.progress import Pass
-from pipelines.segments import Segments
 
 if TYPE_CHECKING:
     from core.scorer import Scorer
@@ -81,13 +81,16 @@ def thumbnails(context: Context, parts: Sequence[str], passes: Passes, samples: 
 
 
 def draw(context: Context, args: Json) -> Json:
-    """Draws the images at [id, segment, row]; empty where it cannot be."""
-    segments = Segments(context.store)
+    """Draws the images of [id, place] (`pipelines.image_bytes`); empty where it cannot be."""
+    files = ImageBytes(context)
     drawn: dict[str, str] = {}
     # It has all that is asked of a scorer here.
     scorer = cast("Scorer", Thumbnail())
-    for id, segment, row in args["places"]:
-        data = segments.read([bytes.fromhex(id)], [segment], [row])
+    for id, place in args["places"]:
+        try:
+            data = files.read([bytes.fromhex(id)], [place])
+        except InputError:  # it was there when the run read it
+            continue
         scored = isolate.score_in_child(scorer, pa.RecordBatch.from_arrays([data], names=["bytes"]), context.limits, lambda: None)
         jpeg = scored.columns.column(0)[0].as_py()
         drawn[id] = f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}" if jpeg else ""
@@ -106,12 +109,16 @@ def _places(context: Context, parts: Sequence[str], ids: Sequence[str]) -> list[
     found: list[list[Any]] = []
     for part in parts:
         try:
-            table = read_layer(context.path(FETCHED, part), ["id", "segment", "row"])
+            table = read_layer(context.path(FETCHED, part), ["id", "status", "segment", "row"])
+            first = read_layer(context.path(context.table.first, part), ["id", "warc", "offset", "length"])
         except (StorageError, OSError):  # the next run sorts it out
             continue
-        some = table.filter(pc.and_(pc.is_in(table.column("id"), value_set=wanted), table.column("segment").is_valid()))
-        found += [[row["id"].hex(), row["segment"], row["row"]] for row in some.to_pylist()]
-    return sorted(found)
+        if not table.column("id").equals(first.column("id")):
+            continue
+        mine = pc.and_(pc.is_in(table.column("id"), value_set=wanted), pc.equal(table.column("status"), "ok")).fill_null(False)
+        rows = zip(table.filter(mine).to_pylist(), first.filter(mine).to_pylist(), strict=True)
+        found += [[one["id"].hex(), place_in({**two, **one})] for one, two in rows]
+    return sorted(found, key=lambda one: one[0])
 
 
 def shown(stats: Mapping[str, Any]) -> list[Json]:

@@ -117,14 +117,15 @@ class ShardWriter:
     The bytes depend on the rows and their order, not on how they are cut into batches.
 
     Leaving the block without an error commits: the sidecar first, then the shard. `place` says where drafts lie and
-    how they are renamed (by default beside the shard). With `keyed` the metadata has the key too, as image tools want it.
+    how they are renamed (by default beside the shard). With `keyed` the metadata has the key too, as image tools want it. With
+    `sparse` a sample lacks the members that are null for it, which are empty files otherwise.
     StorageError when the disk is full or not writable;
     ValueError for a shard without samples or a batch of another schema.
     """
 
     def __init__(
         self, folder: Path, split: str, number: int, format: str = "webdataset", *,
-        members: Mapping[str, str] = TEXT, place: Place | None = None, keyed: bool = False,
+        members: Mapping[str, str] = TEXT, place: Place | None = None, keyed: bool = False, sparse: bool = False,
     ) -> None:  # fmt: skip
         if format not in FORMATS:
             raise ValueError(f"format: {', '.join(FORMATS)}, not {format!r}")
@@ -132,7 +133,7 @@ class ShardWriter:
         self.members = dict(sorted(members.items()))
         self.stem = shard_stem(split, number)
         self.samples = 0
-        self._keyed = keyed
+        self._keyed, self._sparse = keyed, sparse
         self._info: ShardInfo | None = None
         self._place = place if place is not None else Beside(self.folder)
         self._schema: pa.Schema | None = None
@@ -187,7 +188,8 @@ class ShardWriter:
             raise ValueError(f"{self.path.name}: the batch lacks {', '.join(sorted(missing))}")
         file = self._create(self.path)
         if self.format == "webdataset":
-            return WebDatasetBody(file, self._create(self.folder / (self.stem + SIDECAR)), schema, self.members, self._keyed)
+            sidecar = self._create(self.folder / (self.stem + SIDECAR))
+            return WebDatasetBody(file, sidecar, schema, self.members, self._keyed, self._sparse)
         return ParquetBody(file, schema) if self.format == "parquet" else JsonLinesBody(file)
 
     def _create(self, final: Path) -> HashingFile:

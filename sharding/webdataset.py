@@ -17,14 +17,15 @@ METADATA = "json"
 
 
 class WebDatasetBody:
-    """Writes the tar and its sidecar. A null member is written as an empty file: every sample has every member."""
+    """Writes the tar and its sidecar. A null member is written as an empty file, or left out if they are `sparse`."""
 
     def __init__(
-        self, tar: HashingFile, sidecar: HashingFile, schema: pa.Schema, members: dict[str, str], keyed: bool = False
+        self, tar: HashingFile, sidecar: HashingFile, schema: pa.Schema, members: dict[str, str], keyed: bool = False,
+        sparse: bool = False,
     ) -> None:  # fmt: skip
         if METADATA in members:
             raise ValueError(f".{METADATA} is the metadata of a sample and cannot be a member")
-        self._members = members
+        self._members, self._sparse = members, sparse
         payload = set(members.values())
         self._beside = [name for name in schema.names if name not in payload]
         self._metadata = [name for name in self._beside if keyed or name != "key"]
@@ -34,7 +35,7 @@ class WebDatasetBody:
     def write(self, piece: pa.RecordBatch) -> None:
         metadata = json_rows({name: piece.column(name) for name in self._metadata}, len(piece))
         columns = {METADATA: pa.array(metadata, pa.large_string())}
-        columns |= {extension: _filled(piece.column(name)) for extension, name in self._members.items()}
+        columns |= {e: piece.column(name) if self._sparse else _filled(piece.column(name)) for e, name in self._members.items()}
         self._tar.append(piece.column("key"), dict(sorted(columns.items())))
         self._sidecar.write(piece.select(self._beside))
 

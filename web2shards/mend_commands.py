@@ -11,6 +11,8 @@ from web2shards import options
 from web2shards.console import count, grid, plain, results, say, size
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pipelines.removal import Takedown
 
 PANEL = "Results"
@@ -55,6 +57,10 @@ def remove(
     urls: Annotated[list[str] | None, typer.Option("--url", help="A page, whatever spelling of its URL.")] = None,
     hosts: Annotated[list[str] | None, typer.Option("--host", help="A host, with its subdomains.")] = None,
     ids: Annotated[list[str] | None, typer.Option("--id", help="A document by its id, or its first digits.")] = None,
+    names: Annotated[
+        list[str] | None,
+        typer.Option("--name", help="An image that lies in the input, by its file's path, or its shard's and member's."),
+    ] = None,
     file: Annotated[str | None, typer.Option("--file", help="URLs, hosts and ids, one a line; # begins a comment.")] = None,
     copies: Annotated[
         bool,
@@ -76,7 +82,7 @@ def remove(
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        takedowns = _takedowns(out, urls or [], hosts or [], ids or [], file)
+        takedowns = _takedowns(out, {"url": urls or [], "host": hosts or [], "name": names or []}, ids or [], file)
         taken = look_up(out, takedowns, copies)
         most = len(taken.matches) if verbose else MOST_LISTED
         rows = [
@@ -116,14 +122,14 @@ def remove(
     )
 
 
-def _takedowns(out: str, urls: list[str], hosts: list[str], ids: list[str], file: str | None) -> list[Takedown]:
+def _takedowns(out: str, given: Mapping[str, list[str]], ids: list[str], file: str | None) -> list[Takedown]:
     from pathlib import Path
 
     from core.errors import InputError
     from pipelines.removal import Takedown
     from pipelines.takedown import by_id
 
-    found = [Takedown.of("url", url) for url in urls] + [Takedown.of("host", host) for host in hosts]
+    found = [Takedown.of(kind, value) for kind, values in given.items() for value in values]
     found += [by_id(out, digits) for digits in ids]
     if file is not None:
         try:
@@ -132,5 +138,5 @@ def _takedowns(out: str, urls: list[str], hosts: list[str], ids: list[str], file
             raise InputError(f"{file}: cannot be read ({error})", "give a text file with one URL, host or id a line") from error
         found += [Takedown.guess(line) for line in lines if line.strip() and not line.lstrip().startswith("#")]
     if not found:
-        raise InputError("nothing to remove is named", "give --url, --host, --id or --file")
+        raise InputError("nothing to remove is named", "give --url, --host, --id, --name or --file")
     return found

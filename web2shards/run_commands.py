@@ -64,7 +64,7 @@ def run(
     show_result(result)
     if result.stats["records"]["total"] == 0:
         raise InputError(
-            f"{', '.join(input_patterns(checked)[0])}: there is not one record in it",
+            f"{', '.join(input_patterns(checked.input)[0])}: there is not one record in it",
             "check that the files are whole, and of the kind that the recipe says",
         )
     if not any(table["kept"] for table in result.stats["tables"]):

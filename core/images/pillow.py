@@ -46,7 +46,8 @@ _NAMES: Final = {
 class Opened:
     """An image whose header was read: size in pixels as loaded, how its colours are stored, EXIF orientation and profile.
 
-    `upright`: it is loaded as it is to be seen, so that the orientation is only told.
+    `upright`: it is loaded as it is to be seen, so that the orientation is only told. `lower`: of samples of 16 bits, of which one
+    colour is transparent, an image of the lower 8, which are not loaded otherwise.
     """
 
     file: ImageFile
@@ -57,6 +58,7 @@ class Opened:
     orientation: int
     profile: bytes
     upright: bool = False
+    lower: ImageFile | None = None
 
 
 def open_image(data: bytes, format: str, limits: Limits) -> Opened:
@@ -82,7 +84,8 @@ def open_image(data: bytes, format: str, limits: Limits) -> Opened:
         limits.check_size(file.width, file.height)
         if png:
             name = f"{_NAMES[mode]}16" if png.bits == 16 and mode != "I;16" else _NAMES[mode]
-            return Opened(file, png.width, png.height, name, png.animated, png.orientation, png.profile)
+            lower = _lower(png.stripped) if name == "rgb16" and file.mode == "RGB" and "transparency" in file.info else None
+            return Opened(file, png.width, png.height, name, png.animated, png.orientation, png.profile, lower=lower)
         profile = file.info.get("icc_profile") or b""
         if isinstance(file, TiffImagePlugin.TiffImageFile):
             if file.info.get("compression") not in _PACKED:
@@ -129,11 +132,31 @@ def load(opened: Opened, format: str) -> tuple[PIL.Image.Image, PIL.Image.Image 
             if isinstance(clear, int):
                 return grey, PIL.Image.fromarray(np.where(wide == clear, 0, 255).astype(np.uint8))
             return grey, None
+        if opened.lower is not None:
+            return _with_clear_colour(file, opened.lower, file.info["transparency"])
         if file.mode in ("L", "RGB", "CMYK") and "transparency" not in file.info:
             return file, None
         if file.mode in ("LA", "La", "RGBA", "RGBa", "PA") or "transparency" in file.info:
             return _without_alpha(file.convert("RGBA"))
         return file.convert("L" if file.mode == "1" else "RGB"), None
+
+
+def _lower(data: bytes) -> ImageFile:
+    """A PNG of 16 bits a sample, opened as if the lower half of each were the upper."""
+    file = _PLUGINS["png"](io.BytesIO(data))
+    file.tile = [tile._replace(args="RGB;16L") for tile in file.tile]
+    return file
+
+
+def _with_clear_colour(
+    upper: ImageFile, lower: ImageFile, clear: tuple[int, ...]
+) -> tuple[PIL.Image.Image, PIL.Image.Image | None]:  # fmt: skip
+    """An image in which just one colour, of 16 bits a sample, is transparent (PNG, section 11.3.1.1)."""
+    lower.load()
+    wide = np.asarray(upper).astype(np.uint16) << 8 | np.asarray(lower)
+    is_clear = (wide == np.array(clear, np.uint16)).all(axis=2)
+    alpha = PIL.Image.fromarray(np.where(is_clear, 0, 255).astype(np.uint8))
+    return upper, alpha if is_clear.any() else None
 
 
 def _without_alpha(image: PIL.Image.Image) -> tuple[PIL.Image.Image, PIL.Image.Image | None]:

@@ -208,6 +208,24 @@ def test_further_columns_are_carried_as_groups_grow(server: Server, tmp_path: Pa
     verify(str(tmp_path / "out"))
 
 
+def test_a_corrected_digest_asks_for_its_image_again(server: Server, tmp_path: Path) -> None:
+    values = table(server)
+    path, out = write(tmp_path / "t.jsonl", values), tmp_path / "out"
+    small_run(out, recipe(path))
+    assert "4.jpg" not in samples(out)
+    server.asked.clear()
+    values[4]["MD5"] = hashlib.md5(picture(4)).hexdigest()
+    write(path, values)
+    small_run(out, recipe(path))
+    assert set(server.asked) == {"/4.jpg"}
+    assert set(samples(out)) == {f"{i}.jpg" for i in (0, 1, 4, 5, 6, 7)}
+    server.asked.clear()
+    values[4]["MD5"] = "1" * 32  # what was got stays got
+    write(path, values)
+    small_run(out, recipe(path))
+    assert not server.asked
+
+
 def test_a_takedown_leaves_nothing_of_a_row(server: Server, tmp_path: Path) -> None:
     """Neither its further columns, where another row has its image too, nor bytes of an image without a caption."""
     path, out = tmp_path / "t.jsonl", tmp_path / "out"

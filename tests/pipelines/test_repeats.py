@@ -168,7 +168,7 @@ def test_the_order_of_passes_is_that_of_the_recipe(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("scorers", "rules", "message"),
     [
-        (["paragraphs", "exact: {as: paragraphs_repeated}"], [], "holds what a scorer before cuts"),
+        (["paragraphs", "exact: {as: paragraphs_repeated}"], [], "holds what is found by a scorer before"),
         (["exact: {as: paragraphs_repeated}", "paragraphs"], [], "a scorer before has that name"),
         (["exact"], ["paragraphs_repeated.share <= 0.5"], "paragraphs_repeated"),
         (["paragraphs: {within: pages.host}"], [], "pages.host"),

@@ -116,6 +116,24 @@ def test_a_colour_that_png_calls_transparent_lies_over_white(mode: str) -> None:
     assert (decoded.pixels[:, 1] == 200).all()
 
 
+@pytest.mark.parametrize("clear", [None, (0x1234, 0x5678, 0x9ABC), (1, 2, 3)])
+def test_a_colour_of_16_bits_that_png_calls_transparent(clear: tuple[int, int, int] | None) -> None:
+    """All 16 bits are compared: a colour beside it is another, though 8 bits of each are the same."""
+    colours = np.array([[(0x1234, 0x5678, 0x9ABC), (0x1234, 0x5678, 0x9ABD), (0xFFFF, 0, 0)]], ">u2")
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 3, 1, 16, 2, 0, 0, 0))
+    key = b"" if clear is None else chunk(b"tRNS", struct.pack(">3H", *clear))
+    pixels = chunk(b"IDAT", zlib.compress(b"\0" + colours.tobytes())) + chunk(b"IEND", b"")
+    image = decode(b"\x89PNG\r\n\x1a\n" + header + key + pixels)
+    is_there = clear == (0x1234, 0x5678, 0x9ABC)
+    assert (image.mode, image.had_alpha) == ("rgb16", is_there)
+    first = (255, 255, 255) if is_there else (0x12, 0x56, 0x9A)
+    assert image.pixels[0].tolist() == [list(first), [0x12, 0x56, 0x9A], [255, 0, 0]]
+
+
 def test_modes() -> None:
     grey = picture()[:, :, 0]
     for format in ("PNG", "TIFF"):
