@@ -21,6 +21,7 @@ from dedup.paragraphs import Paragraphs, Repeated
 from filters.readable import Readable
 from filters.rules import Rule
 from filters.table_columns import TableColumns
+from filters.tokens import Tokens
 from pipelines.image_layers import FETCHED, REACHED
 from pipelines.layers import ERROR, SCORED, Footer
 from pipelines.recipe import Recipe, Scored, ScorerUse
@@ -167,6 +168,11 @@ class Plan:
     def dedup_layers(self) -> tuple[Layer, ...]:
         """Layers whose keys say which documents are duplicates of each other."""
         return tuple(layer for layer in self.layers if getattr(layer.scorer, "dedup", False))
+
+    @property
+    def tokens(self) -> str:
+        """The column of tokens that reports and budgets count, that of the first scorer of tokens; empty if there is none."""
+        return next((f"{layer.name}.count" for layer in self.layers if isinstance(layer.scorer, Tokens)), "")
 
     @cached_property
     def duplicates_position(self) -> float:

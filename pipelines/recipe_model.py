@@ -17,7 +17,7 @@ from pydantic_core import ErrorDetails
 from core.errors import RecipeError
 from ingest.cut import MAX_HTML
 from pipelines.recipe_images import Captions, Encoding, Fetch, ImagesSection, Resizing
-from pipelines.recipe_shapes import Model, Paths, Patterns, ScoredSection, Size, fault
+from pipelines.recipe_shapes import Model, Number, Paths, Patterns, ScoredSection, Size, fault
 from pipelines.recipe_yaml import Path, Source, dotted
 
 #: Sections that the design has and this version does not compute.
@@ -149,6 +149,11 @@ class Output(Model):
     format: Literal["webdataset", "parquet", "jsonl"] = "webdataset"
     samples: int = Field(default=10_000, ge=1, le=100_000_000, description="samples a shard; the last is shorter")
     validation: float = Field(default=0.0, ge=0, lt=1, allow_inf_nan=False, description="share kept for validation")
+    tokens: Number | None = Field(
+        default=None,
+        description="at most so many tokens in all of its samples, both splits and repeats counted: `2B`, `500M`; what comes "
+        "behind them in the order of the output is left out. A scorer `tokens` counts them",
+    )
     resize: Resizing | None = Field(default=None, description="of images: their size")
     encode: Encoding | None = Field(default=None, description="of images: their files")
 

@@ -41,6 +41,9 @@ def show_summary(stats: Json, page: Path) -> None:
             for o in stats["outputs"]
         ]
         out.print(grid(["shards", "split", "format", "shards", "samples", "size"], rows, right=(3, 4, 5)))
+    for name, reasons in stats.get("left_out", {}).items():
+        told = ", ".join(f"{reason} {number:,}" for reason, number in reasons.items())
+        out.print(f"left out of {plain(name)}: {told}")
     timing = stats["timing"]
     slow = sorted(timing["scorers"], key=lambda row: -row["seconds"])[:3]
     scorers = ", ".join(f"{row['name']} {duration(row['seconds'])}" for row in slow if row["seconds"] >= 0.05)
