@@ -19,9 +19,10 @@ from core.remote import at_once, is_remote
 from ingest.files import change_stamp, open_file
 from ingest.options import IngestOptions
 from ingest.parts import Part, list_parts
+from pipelines.compilation import compile_plan
 from pipelines.isolate import Limits
 from pipelines.layers import LayerWriter, layer_path
-from pipelines.plan import Layer, Plan, compile_plan
+from pipelines.plan import Layer, Plan
 from pipelines.recipe import Recipe, load_recipe
 from pipelines.removal import Removals, read_removals
 from pipelines.store import Store

@@ -12,6 +12,7 @@ from typing import Any
 
 from ingest.parts import Part
 from pipelines import survey as surveys
+from pipelines.compilation import compile_plan
 from pipelines.context import Context, input_parts
 from pipelines.deduplication import NAME as DEDUPLICATION
 from pipelines.ending import FATES, outputs_of
@@ -22,7 +23,7 @@ from pipelines.image_layers import REACHED, part_names
 from pipelines.images_fetched import NAME as FETCHING
 from pipelines.images_run import ImagesWork
 from pipelines.placement import Placement, placement
-from pipelines.plan import DUPLICATES, Plan, compile_plan
+from pipelines.plan import DUPLICATES, Plan
 from pipelines.recipe import Recipe
 from pipelines.recipe_files import require_files
 from pipelines.recipe_warnings import warnings_of

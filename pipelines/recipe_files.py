@@ -15,7 +15,7 @@ from core.named_files import NamedFile, resolved
 from core.remote import SCHEME, is_remote
 from ingest.files import find_files
 from ingest.parts import no_file
-from pipelines.plan import compile_plan
+from pipelines.compilation import compile_plan
 from pipelines.recipe import Recipe
 from pipelines.recipe_model import SHOWN, Problem
 from pipelines.recipe_yaml import Path, dotted

@@ -16,10 +16,10 @@ from core.errors import StorageError
 from core.files import storage_errors
 from core.remote_path import place, remove_tree
 from ingest.parts import Part
+from pipelines.compilation import compile_plan
 from pipelines.context import Context, input_parts
 from pipelines.images_run import ImagesWork
 from pipelines.passes import Passes, timed
-from pipelines.plan import compile_plan
 from pipelines.progress import Progress, Silent
 from pipelines.recipe import Recipe
 from pipelines.recipe_files import require_files
