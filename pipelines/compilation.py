@@ -128,16 +128,12 @@ def _position(rule: Rule, positions: Mapping[str, float], duplicates_at: float) 
 def _repeated(scorer: Paragraphs, layers: Sequence[Layer], asked: Sequence[Rule], passes: Sequence[str]) -> Layer:
     """The layer of what the last of `layers` says is repeated, among the documents that the rules `asked` keep."""
     source = layers[-1]
-    binds = set(bound_by(source))
-    methods = [source.method]
-    for layer in layers[:-1]:  # an error of any of them drops a document, as a rule does
-        methods.append(layer.method)
-        binds |= bound_by(layer)
+    binds = set[str]().union(*(bound_by(layer) for layer in layers))  # an error of any of them drops a document, as a rule does
     if any(column.startswith(f"{DUPLICATES}.") for rule in asked for column in rule.columns):
         binds.add(ELECTION)
     made = scorer.repeated
     name = repeated_layer(source.name)
-    method = fingerprint(made.name, made.version, asdict(made), [rule.text for rule in asked], methods)
+    method = fingerprint(made.name, made.version, asdict(made), source.method)
     return Layer(
         name, made, entry_of(type(made)), source.position + 0.5, passes.index(name) + 1, method, frozenset(binds - {INPUT})
     )

@@ -39,14 +39,23 @@ class Outputs:
         self._context, self._parts = context, parts
         self._methods = {name: shards_fingerprint(context, name, fates, parts) for name in outputs_of(context)}
         self._there: dict[str, Index] = {}
+        self._before: set[str] = set()
         for name, method in self._methods.items():
             index = whole_index(context.store.path("shards", name), context.store)
+            if index is not None or index_method(context.store.path("shards", name)):
+                self._before.add(name)
             if index is not None and index.about.get("method") == method:
                 self._there[name] = index
 
     @property
     def wanted(self) -> list[str]:
         return [name for name in self._methods if name not in self._there]
+
+    def why(self, name: str, fates_changed: bool) -> str:
+        """Why an output is wanted."""
+        if name not in self._before:
+            return "new"
+        return "fates changed" if fates_changed else "its settings, its parts or its shards changed"
 
     def clear(self) -> None:
         """Takes back indexes of these fates whose shards are not as they say, and deletes what a killed run left beside the

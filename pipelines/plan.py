@@ -208,13 +208,27 @@ class Plan:
         passes = self.passes.index(DUPLICATES)
         return tuple(layer for layer in self.layers if layer.edits and layer.stage <= passes) if self.dedup_layers else ()
 
-    def election_method(self) -> str:
-        """The fingerprint of the election, but for the data: what it reads and which rules come before it."""
-        before = [step.rule.text for step in self.steps_before(self.duplicates_position) if step.rule]
-        methods = [layer.method for layer in self.layers_feeding_election()]
-        settings = [parameters_of(layer.scorer) for layer in self.dedup_layers]
+    def election_basis(self) -> dict[str, Any]:
+        """What the election hangs on, but for the data: what it reads and which rules come before it."""
         order = ["largest, sharpest"] if self.table is IMAGES else []
-        return fingerprint("election", 6, *order, self.ingest_method, before, methods, settings)
+        settings = [parameters_of(layer.scorer) for layer in self.dedup_layers]
+        return {
+            "rules": self._rules_before(self.duplicates_position),
+            "scorers": {layer.name: layer.method for layer in self.layers_feeding_election()},
+            "settings": fingerprint("election", 6, *order, self.ingest_method, settings),
+        }
+
+    def repeats_basis(self, layer: Layer) -> dict[str, Any]:
+        """What a `repeated` layer hangs on, but for the data: who takes part, by rules and errors before it. Its method says how
+        it follows from those."""
+        return {
+            "rules": self._rules_before(layer.position),
+            "scorers": {other.name: other.method for other in self.layers if other.position < layer.position},
+            "settings": layer.method,
+        }
+
+    def _rules_before(self, position: float) -> list[str]:
+        return [step.rule.text for step in self.steps_before(position) if step.rule]
 
     def layers_feeding_election(self) -> tuple[Layer, ...]:
         """Dedup layers, those whose columns or errors decide who is alive before the election, and edits that are known then."""
@@ -222,12 +236,15 @@ class Plan:
         names |= {layer.name for layer in (*self.dedup_layers, *self.edits_known)}
         return tuple(layer for layer in self.layers if layer.name in names)
 
-    def fate_method(self) -> str:
-        """The fingerprint of the fates, but for the data."""
-        steps = [(step.reason, step.rule.text if step.rule else "") for step in self.steps]
+    def fate_basis(self) -> dict[str, Any]:
+        """What the fates hang on, but for the data."""
         repeat = [list(self.section.repeat.items())] if self.section.repeat else []
-        methods = [layer.method for layer in self.layers]
-        return fingerprint("fate", 2, *repeat, STATISTICS_VERSION, steps, methods, self.election_method())
+        reasons = [step.reason for step in self.steps]
+        return {
+            "rules": [rule.text for rule in self.rules],
+            "scorers": {layer.name: layer.method for layer in self.layers},
+            "settings": fingerprint("fate", 2, *repeat, STATISTICS_VERSION, reasons),
+        }
 
 
 def fingerprint(*parts: Any) -> str:

@@ -16,6 +16,7 @@ from core.errors import StorageError
 from core.files import storage_errors
 from core.remote_path import place, remove_tree
 from ingest.parts import Part
+from pipelines.account import Account
 from pipelines.compilation import compile_plan
 from pipelines.context import Context, input_parts
 from pipelines.images_run import ImagesWork
@@ -84,14 +85,15 @@ class _Driver:
         self.passes = Passes(context, options, progress, zygote)
         self.started = datetime.now(UTC)
         self.clock = time.monotonic()
-        self.documents = TableRun(context, self.passes, parts, options, progress, frozen)
+        self.history = read_run(options.out)
+        self.account = Account()
+        self.documents = TableRun(context, self.passes, parts, options, progress, frozen, self.history, self.account)
         #: The table `images`, once its parts are known, and groups of hosts that were asked in this run.
         self.images: TableRun | None = None
         self.asked: set[str] = set()
 
     def run(self) -> RunResult:
-        history = self.history = read_run(self.options.out)
-        self.groups: Json = history.get("images", {})
+        self.groups: Json = self.history.get("images", {})
         self._note()
         for attempt in range(MOST_REPAIRS + 1):
             try:
@@ -106,9 +108,13 @@ class _Driver:
 
         tables = [(self.context, self.parts)]
         tables += [(self.images.context, self.images.parts)] if self.images is not None else []
-        stats = write_report(tables, self.passes, self._timing(history), outputs, self._references())
-        self._note(timing=self.timing, passes=self.passes.seconds, work=self.passes.work)
-        return RunResult(self.options.out, stats, self.passes.seconds, outputs)
+        stats = write_report(tables, self.passes, self._timing(self.history), outputs, self._references())
+        runs = [self.documents, *([self.images] if self.images is not None else [])]
+        hung_on = {each.table.name: each.causes.now for each in runs}
+        self._note(timing=self.timing, passes=self.passes.seconds, work=self.passes.work, hung_on=hung_on)
+        return RunResult(
+            self.options.out, stats, self.passes.seconds, outputs, self.passes.scorers, self.account.done
+        )  # fmt: skip
 
     def _references(self) -> Counter[str] | None:
         """The references of all pages by reason; None if the recipe does not ask for them."""
@@ -134,7 +140,9 @@ class _Driver:
             self.groups = work.told
             self._note()
         work.fetch(self.passes, self.asked, self.frozen)
-        self.images = TableRun(work.context, self.passes, work.parts, self.options, self.progress, self.frozen, work.older)
+        self.images = TableRun(
+            work.context, self.passes, work.parts, self.options, self.progress, self.frozen, self.history, self.account, work.older
+        )
         outputs |= self.images.run()
         if work.older:
             work.forget_older()
