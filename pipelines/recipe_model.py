@@ -274,6 +274,9 @@ def _problem(error: ErrorDetails, source: Source, base: Path) -> Problem:
     elif kind in ("model_type", "dict_type", "model_attributes_type", "list_type"):
         wanted = "a list of lines that begin with `- `" if kind == "list_type" else "keys and values, `key: value`"
         message = f"should be {wanted}, not {_shown(given)}"
+        if kind == "list_type" and key in ("score", "keep"):
+            first = str(given if not isinstance(given, dict) else next(iter(given), "text")).split(" - ")[0].split(":")[0].strip()
+            mend = f"write `- ` before each line, the first too: `- {first[:60]}`"
     elif kind == "value_error":
         message = str(context.get("error", message))
     else:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -19,6 +19,7 @@ from core.scorer import Scorer
 from dedup.election import DUPLICATES
 from dedup.paragraphs import Paragraphs
 from filters.rule_check import column_problems
+from filters.rule_ranges import Bounds, beyond, bounds_of, texts_of
 from filters.rules import RESERVED_REASONS, Rule, parse_rule, unique_reasons
 from filters.table_columns import TYPES, TableColumns
 from pipelines.recipe_model import Problem, near, problems_of
@@ -60,6 +61,17 @@ class ScorerUse:
         return bool(getattr(self.scorer, "dedup", False))
 
 
+def bounds_of_uses(uses: Sequence[ScorerUse]) -> dict[str, Bounds]:
+    """The bounds of the scorers' columns that have some, by `layer.column`."""
+    fields = [(use.layer, column) for use in uses for column in use.scorer.schema]
+    fields += [
+        (repeated_layer(use.layer), column)
+        for use in uses if isinstance(use.scorer, Paragraphs) for column in use.scorer.repeated.schema
+    ]  # fmt: skip
+    found = {f"{layer}.{column.name}": bounds_of(column) for layer, column in fields}
+    return {name: bounds for name, bounds in found.items() if bounds is not None}
+
+
 class Section:
     """Builds the scorers and rules of one table's section of a recipe, and gathers what is wrong with them."""
 
@@ -85,7 +97,9 @@ class Section:
     def resolve(self) -> None:
         for path, item in self.items("score"):
             self.scorer(path, item)
-        self.keep()
+        section = self.source.value.get(self.table)
+        if not isinstance(section, dict) or isinstance(section.get("score", []), list):  # else each rule would tell of it
+            self.keep()
 
     def scorer(self, path: Path, item: Any) -> None:
         given: Any = {}
@@ -194,7 +208,7 @@ class Section:
         return found
 
     def keep(self) -> None:
-        known = self.known()
+        known, bounds = self.known(), bounds_of_uses(self.uses)
         addable = set(self.scorers) - {use.layer for use in self.uses}
         taken: dict[str, Path] = {}
         parsed: list[tuple[Rule, bool]] = []
@@ -206,6 +220,7 @@ class Section:
                 for problem in column_problems(rule, known, addable):
                     mend = problem.mend.replace("to the scorers", f"under {self.table}.score")
                     self.add(path, problem.message, mend)
+                self.values(path, rule, bounds)
             explicit = isinstance(item, dict) and bool(item.get("reason"))
             if explicit and rule.reason in taken:
                 first = self.source.place(taken[rule.reason])
@@ -216,6 +231,19 @@ class Section:
             parsed.append((rule, explicit))
         reasons = unique_reasons([(rule.reason, explicit) for rule, explicit in parsed])
         self.rules = [replace(rule, reason=reason) for (rule, _), reason in zip(parsed, reasons, strict=True)]
+
+    def values(self, path: Path, rule: Rule, bounds: Mapping[str, Bounds]) -> None:
+        """What a rule asks for and no row can have: numbers beyond a column's bounds, texts that a scorer never says."""
+        for found in beyond(rule, bounds):
+            if not found.holds:
+                self.add(path, found.message, found.mend)
+        by_layer = {use.layer: use.scorer for use in self.uses}
+        for column, text in texts_of(rule):
+            layer, _, name = column.partition(".")
+            never = getattr(by_layer.get(layer), "never_says", None)
+            problem = never(name, text) if never is not None else None
+            if problem is not None:
+                self.add(path, f"`{column}` is never `{text}`: {problem[0]}", problem[1])
 
     def rule(self, path: Path, item: Any, known: Mapping[str, pa.DataType]) -> Rule | None:
         reason: Any = ""
