@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -61,13 +61,16 @@ class ScorerUse:
         return bool(getattr(self.scorer, "dedup", False))
 
 
+def columns_of(scorer: Scorer, layer: str) -> Iterator[tuple[str, pa.Field]]:
+    """The columns of a scorer with their layer: its own, and that of what it cuts of all texts together."""
+    yield from ((layer, column) for column in scorer.schema)
+    if isinstance(scorer, Paragraphs):
+        yield from ((repeated_layer(layer), column) for column in scorer.repeated.schema)
+
+
 def bounds_of_uses(uses: Sequence[ScorerUse]) -> dict[str, Bounds]:
     """The bounds of the scorers' columns that have some, by `layer.column`."""
-    fields = [(use.layer, column) for use in uses for column in use.scorer.schema]
-    fields += [
-        (repeated_layer(use.layer), column)
-        for use in uses if isinstance(use.scorer, Paragraphs) for column in use.scorer.repeated.schema
-    ]  # fmt: skip
+    fields = [pair for use in uses for pair in columns_of(use.scorer, use.layer)]
     found = {f"{layer}.{column.name}": bounds_of(column) for layer, column in fields}
     return {name: bounds for name, bounds in found.items() if bounds is not None}
 
@@ -199,10 +202,7 @@ class Section:
         found = TABLES[self.table].columns()
         found |= {f"{TableColumns.name}.{name}": TYPES[kind] for name, kind in self.columns.items()}
         for use in self.uses:
-            found |= {f"{use.layer}.{column.name}": column.type for column in use.scorer.schema}
-            if isinstance(use.scorer, Paragraphs):
-                cuts = use.scorer.repeated.schema
-                found |= {f"{repeated_layer(use.layer)}.{column.name}": column.type for column in cuts}
+            found |= {f"{layer}.{column.name}": column.type for layer, column in columns_of(use.scorer, use.layer)}
         if any(use.dedup for use in self.uses):
             found |= {f"duplicates.{column.name}": column.type for column in DUPLICATES}
         return found
