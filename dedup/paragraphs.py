@@ -153,7 +153,7 @@ class Repeated:
             pa.field("cut", CUT, metadata={"doc": "spans to cut"}),
             column("count", pa.int32(), "lines or paragraphs that are cut", low=0, high=1000),
             column("characters", pa.int32(), "characters of what is cut, without what stands between", low=0, high=10_000),
-            column("share", pa.float32(), "characters that are cut, of all", low=0, high=1),
+            column("share", pa.float32(), "characters that are cut, of all", bounds=(0, 1)),
             column("line", pa.string(), f"the longest of what is cut, its first {MOST_SHOWN} characters; null for nothing"),
         ])  # fmt: skip
 

@@ -92,7 +92,7 @@ class Perceptual:
         return pa.schema([
             column("phash", pa.binary(8), "pHash; its hexadecimal form is imagehash's"),
             column("pdq", pa.binary(32), "PDQ hash; its hexadecimal form is the reference's"),
-            column("pdq_quality", pa.int32(), "PDQ's quality; below 50 its hash says little", unit="%", low=0, high=100),
+            column("pdq_quality", pa.int32(), "PDQ's quality; below 50 its hash says little", unit="%", bounds=(0, 100)),
             column("views", pa.binary(), f"{self.by} of the image cut, mirrored and turned, one behind the other"),
             column("uniform", pa.bool_(), "of one colour"),
             column("pixels", ID_TYPE, "xxh3-128 of width, height and pixels, equal for exact copies; of the colour where uniform"),

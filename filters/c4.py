@@ -93,7 +93,7 @@ class C4:
             column("bad_words", pa.int32(), "places with a bad word in the lines that are kept", low=0, high=100),
             column("lorem_ipsum", pa.bool_(), "whether a line not cut before has lorem ipsum"),
             column("curly_brace", pa.bool_(), "whether a line not cut before has an opening curly brace"),
-            column("kept_share", pa.float32(), "lines that are kept, of all that are not blank", low=0, high=1),
+            column("kept_share", pa.float32(), "lines that are kept, of all that are not blank", bounds=(0, 1)),
         ])  # fmt: skip
 
     def files(self) -> list[NamedFile]:

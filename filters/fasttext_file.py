@@ -17,6 +17,8 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float32]
 _MAGIC, _VERSION = 793712314, 12
+#: How a model's file begins, quantized or not.
+BEGIN = struct.pack("<i", _MAGIC)
 _SUPERVISED, SOFTMAX = 3, 3  # model_name::sup and loss_name::softmax in src/args.h
 _WORD = 0  # entry_type::word in src/dictionary.h
 _SLAB = 16 << 20

@@ -55,8 +55,8 @@ class FineWeb:
         repeated = "characters of lines that occurred before, of all characters but newlines"
         return pa.schema([
             column("lines", pa.int32(), "lines that are not blank", unit="lines", low=0, high=1000),
-            column("line_punct", pa.float64(), "lines that end in terminal punctuation, of all", low=0, high=1),
-            column("short_lines", pa.float64(), short, low=0, high=1),
+            column("line_punct", pa.float64(), "lines that end in terminal punctuation, of all", bounds=(0, 1)),
+            column("short_lines", pa.float64(), short, bounds=(0, 1)),
             column("dup_line_chars", pa.float64(), repeated, low=0, high=1),
             column("newlines", pa.float64(), "newlines a word", low=0, high=1),
         ])  # fmt: skip

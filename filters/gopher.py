@@ -44,7 +44,8 @@ def _fields(dialect: Dialect) -> list[tuple[int, pa.Field]]:
     symbols = "words that hold one" if dialect == "dolma" else "occurrences"
 
     def share(place: int, name: str, doc: str, high: float = 1.0) -> tuple[int, pa.Field]:
-        return place, column(name, _FRACTION, doc, unit="share", low=0, high=high)
+        bounds = (0, 1) if doc.startswith("share of") else None
+        return place, column(name, _FRACTION, doc, unit="share", low=0, high=high, bounds=bounds)
 
     fields = [
         (m.WORDS, column("words", pa.int32(), "words that are not punctuation", unit="words", low=0, high=10_000)),

@@ -63,9 +63,9 @@ class ImageQuality:
             column("entropy", pa.float32(), "of the grey levels", unit="bits", low=0, high=8),
             column("contrast", pa.float32(), "standard deviation of the grey levels, of 255", low=0, high=128),
             column("brightness", pa.float32(), "mean of the grey levels, of 255", low=0, high=255),
-            column("grey", pa.float32(), "pixels without colour, of all", low=0, high=1),
-            column("border", pa.float32(), "rows and columns of one colour at the edges, of the image's area", low=0, high=1),
-            column("plain", pa.float32(), "pixels of the most frequent colour, of all; near 1 is near uniform", low=0, high=1),
+            column("grey", pa.float32(), "pixels without colour, of all", bounds=(0, 1)),
+            column("border", pa.float32(), "rows and columns of one colour at the edges, of the image's area", bounds=(0, 1)),
+            column("plain", pa.float32(), "pixels of the most frequent colour, of all; near 1 is near uniform", bounds=(0, 1)),
         ])  # fmt: skip
 
     def weights_digest(self) -> str:

@@ -33,6 +33,7 @@ from filters.language_labels import (
     threshold,
     thresholds,
 )
+from filters.language_names import SCRIPT_CODE, code_of
 from filters.language_sample import blocks, sample, sample_room
 from filters.letter_ngrams import characters, load_weights, measure_languages, weights_file_digest
 
@@ -110,20 +111,33 @@ class Language:
         label = "ISO 639-1 where there is one, else 639-3; und where there is none"
         fields = [
             column("label", pa.string(), f"the most probable language: {label}"),
-            column("score", pa.float32(), "its probability", low=0, high=1),
+            column("score", pa.float32(), "its probability", bounds=(0, 1)),
             column("second_label", pa.string(), "the next most probable language"),
-            column("second_score", pa.float32(), "its probability", low=0, high=1),
+            column("second_score", pa.float32(), "its probability", bounds=(0, 1)),
             column("script", pa.string(), "the script of most letters shown to the model, ISO 15924; Zyyy if none"),
-            column("prose", pa.float32(), "probability that it is language, not code, a table or random letters", low=0, high=1),
+            column("prose", pa.float32(), "probability that it is language, not code, a table or random letters", bounds=(0, 1)),
             column("undetermined", pa.string(), "why the label is und: no_letters, not_prose, script; else empty"),
-            column("threshold", pa.float32(), "the least score that is asked of the language in this script", low=0, high=1),
+            column("threshold", pa.float32(), "the least score that is asked of the language in this script", bounds=(0, 1)),
         ]
         if self.lines:
             fields += [
-                column("agreement", pa.float32(), "characters in blocks that have the text's label, of all", low=0, high=1),
+                column("agreement", pa.float32(), "characters in blocks that have the text's label, of all", bounds=(0, 1)),
                 column("shares", SHARE, "languages of the blocks of lines with their shares of the characters, largest first"),
             ]
         return pa.schema(fields)
+
+    def never_says(self, column: str, text: str) -> tuple[str, str] | None:
+        """Why a column of this scorer can never be `text`, and what may be meant; None if it can be. For rules."""
+        if column == "script":
+            known = SCRIPT_CODE.fullmatch(text)
+            return None if known else ("scripts are codes of four letters (ISO 15924)", "write such as Latn or Cyrl")
+        if column not in ("label", "second_label"):
+            return None
+        code = code_of(text)
+        if code == text:
+            return None
+        mend = f"write `{code}`" if code else "write such as en, de or zh; `und` is what is no language"
+        return "labels are codes of languages, ISO 639-1 where there is one, else 639-3", mend
 
     def files(self) -> list[NamedFile]:
         limits = [] if self.thresholds == FINEWEB2 else [NamedFile(("thresholds",), self.thresholds, self._limits)]

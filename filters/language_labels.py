@@ -45,6 +45,12 @@ def _languages() -> dict[str, str]:
 
 
 @lru_cache(maxsize=1)
+def known_codes() -> frozenset[str]:
+    """The codes of two letters that there are, and those of models that have none."""
+    return frozenset({*_languages().values(), *_LID_176.values()})
+
+
+@lru_cache(maxsize=1)
 def scripts() -> tuple[npt.NDArray[np.uint8], list[str]]:
     """The number of each code point's script (0 for what is no letter), and the scripts' codes."""
     table = np.zeros(0x110000, np.uint8)

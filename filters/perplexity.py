@@ -95,7 +95,7 @@ class Perplexity:
         return pa.schema([
             column("perplexity", pa.float32(), "10 to the mean of −log10 of a token's probability", low=0, high=3000),
             column("tokens", pa.int32(), "words or pieces, and an end a line", unit="tokens", low=0, high=10_000),
-            column("unknown", pa.float32(), "words or pieces that the model does not know, of all", unit="share", low=0, high=1),
+            column("unknown", pa.float32(), "words or pieces that the model does not know, of all", unit="share", bounds=(0, 1)),
             column("bucket", pa.string(), "head, middle or tail by the language's cutoffs; null where there are none"),
         ])  # fmt: skip
 

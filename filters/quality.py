@@ -71,9 +71,9 @@ class Quality:
     def schema(self) -> pa.Schema:
         among = "share of the reference's texts that score lower"
         return pa.schema([
-            column("score", pa.float32(), "what the model says, near 1 for texts like the positives", low=0, high=1),
-            column("probability", pa.float32(), "the score calibrated on held-out texts, in their mix", low=0, high=1),
-            column("percentile", pa.float32(), among, unit="share", low=0, high=1),
+            column("score", pa.float32(), "what the model says, near 1 for texts like the positives", bounds=(0, 1)),
+            column("probability", pa.float32(), "the score calibrated on held-out texts, in their mix", bounds=(0, 1)),
+            column("percentile", pa.float32(), among, unit="share", bounds=(0, 1)),
             column("reference", pa.string(), f"whose texts the percentile is among: a language, or {ALL}"),
             column("pareto", pa.bool_(), "GPT-3's sampling keeps it: a Pareto number by seed and text > 1 - score"),
         ])  # fmt: skip

@@ -31,6 +31,14 @@ def auc(scores: Floats, positive: Truths) -> float:
     return float((ranks[positive].sum() - n * (n + 1) / 2) / (n * m))
 
 
+def auc_interval(area: float, positives: int, negatives: int) -> tuple[float, float]:
+    """The 95% interval of an AUC that was measured on so many (Hanley and McNeil 1982, Radiology 143:29)."""
+    both, other = area / (2 - area), 2 * area * area / (1 + area)
+    spread = area * (1 - area) + (positives - 1) * (both - area * area) + (negatives - 1) * (other - area * area)
+    reach = 1.96 * (max(spread, 0.0) / (positives * negatives)) ** 0.5
+    return max(0.0, area - reach), min(1.0, area + reach)
+
+
 def threshold_of_share(scores: Floats, share: float) -> float:
     """The lowest score that is kept if the best `share` of `scores` are, at least one: `score >= threshold`."""
     kept = max(1, int(np.ceil(share * len(scores) - 1e-9)))

@@ -25,7 +25,7 @@ from core.characters import CLASSES
 from core.columns import utf8_view
 from core.errors import ScorerError
 from core.hashing import digest
-from filters.fasttext_file import read_file
+from filters.fasttext_file import BEGIN, read_file
 from filters.fasttext_linear import END, LABEL, linear_fasttext
 from filters.fasttext_model import Predict, file_digest, open_model
 from filters.hashed_ngrams import MAX_BITS, MAX_NGRAMS, MIN_BITS, apply_linear
@@ -96,11 +96,29 @@ def locate(name: str) -> tuple[Path, Path | None]:
             return path, path.parent / CARD
         if path.suffix == ".npz":
             raise ScorerError(f"{path} has no {CARD} beside it", "give model: the folder that it was written in", str(path))
+        _require_fasttext(path)
         return path, None
     raise ScorerError(
         f"the quality model {name} was not found",
         "give model: a folder that `web2shards train quality` wrote, a fastText file, or `demo`", str(path),
     )  # fmt: skip
+
+
+def _require_fasttext(path: Path) -> None:
+    """ScorerError if a bare file does not begin as fastText's do."""
+    try:
+        with path.open("rb") as file:
+            first = file.read(64)
+    except OSError:  # told by who opens it
+        return
+    if not first.startswith(BEGIN):
+        kinds = {b"{": "JSON Lines", b"[": "JSON", b"PAR1": "a Parquet file", b"\x1f\x8b": "a gzip file", b"PK": "a zip file"}
+        kind = next((kind for begin, kind in kinds.items() if first.lstrip().startswith(begin)), "no fastText file")
+        raise ScorerError(
+            f"{path} is {kind}, and no model",
+            f"of texts a model is made by `web2shards train quality --positive {path.name} --negative OTHERS --out FOLDER`: "
+            "give that folder as model", str(path),
+        )  # fmt: skip
 
 
 def model_digest(name: str) -> str:

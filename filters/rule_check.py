@@ -6,6 +6,7 @@ Near names come from difflib's ratio (Ratcliff and Obershelp's pattern matching)
 from __future__ import annotations
 
 import difflib
+import json
 import re
 from collections.abc import Collection, Iterator, Mapping
 
@@ -160,6 +161,8 @@ def _values_mismatch(
             except ValueError:
                 return f"`{value}` is no date", "write it as 2024-12-31"
         elif kind != wanted:
+            if kind == NUMBER and isinstance(value, str) and re.fullmatch(r"[-+]?\d[\d_.]*(\.\.\d*)?", value):
+                return f"`{column}` is a number, and {json.dumps(value)} is a text", f"write it without quotes: {value}"
             shown = nodes.render_value(value) if value is not None else "a number"
             noun = {NUMBER: f"the number {shown}", TEXT: f"the text {shown}", FLAG: shown}[wanted]
             near = _near_of_kind(column, wanted, known)

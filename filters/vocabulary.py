@@ -76,11 +76,11 @@ class Vocabulary:
         stutter = "words equal to the one before them in the line, but for the first, of all"
         return pa.schema([
             column("words", pa.int32(), "words", unit="words", low=0, high=10_000),
-            column("unique_words", pa.float32(), "different words, of all", unit="share", low=0, high=1),
+            column("unique_words", pa.float32(), "different words, of all", unit="share", bounds=(0, 1)),
             column("entropy", pa.float32(), "entropy of the distribution of words", unit="nats", low=0, high=8),
             column("stutter", pa.float32(), stutter, unit="share", low=0, high=0.1),
             column("sentence_case", pa.float32(), f"{case}, three more added", unit="share", low=0, high=1),
-            column("letters", pa.float32(), "letters, of all characters but white space", unit="share", low=0, high=1),
+            column("letters", pa.float32(), "letters, of all characters but white space", unit="share", bounds=(0, 1)),
         ])  # fmt: skip
 
     def weights_digest(self) -> str:

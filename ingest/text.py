@@ -69,7 +69,7 @@ class Text:
                 column("title", pa.string(), "the page's <title>, empty if it has none"),
                 column("text", pa.string(), "main text: blocks parted by newlines, no trailing spaces"),
                 column("characters", pa.int32(), "length of the text", unit="characters", low=0, high=20000),
-                column("confidence", pa.float32(), "F1 the engine expects of its text; null if it does not say", low=0, high=1),
+                column("confidence", pa.float32(), "F1 the engine expects of its text; null if it does not say", bounds=(0, 1)),
                 column("cut", pa.bool_(), "the HTML was longer than max_html and was cut"),
             ]
         )

@@ -19,11 +19,11 @@ from core.files import storage_errors
 from core.remote_path import place, remove_tree
 from dedup.minhash import MinHash
 from ingest.files import find_files
+from pipelines.compilation import compile_plan
 from pipelines.context import Context, recipe_from_json
 from pipelines.deduplication import find_duplicates
 from pipelines.elections import BASES, write_no_clusters
 from pipelines.passes import Passes
-from pipelines.plan import compile_plan
 from pipelines.progress import Progress, Silent
 from pipelines.recipe_scorers import parameters_of
 from pipelines.remote_lease import lease_for

@@ -20,9 +20,10 @@ from ingest.files import open_file
 from ingest.options import IngestOptions
 from ingest.parts import Part, list_parts
 from ingest.read import part_stamp
+from pipelines.compilation import compile_plan
 from pipelines.isolate import Limits
 from pipelines.layers import LayerWriter, layer_path
-from pipelines.plan import Layer, Plan, compile_plan
+from pipelines.plan import Layer, Plan
 from pipelines.recipe import Input, Recipe, load_recipe
 from pipelines.removal import Removals, read_removals
 from pipelines.store import Store

@@ -19,9 +19,12 @@ from pipelines.tables import DOCUMENTS
 from sharding.features import features_of
 from sharding.index import Index, index_method, make_index, retract_index, unlisted, write_index
 from sharding.shard import ShardInfo
+from sharding.split import REASON as OVERLAP
 
 Json = dict[str, Any]
 FATES = "decide fates"
+#: Why samples of an output are left out of it, beside OVERLAP.
+TOKEN_BUDGET = "token_budget"
 
 
 def outputs_of(context: Context) -> list[str]:
@@ -36,14 +39,23 @@ class Outputs:
         self._context, self._parts = context, parts
         self._methods = {name: shards_fingerprint(context, name, fates, parts) for name in outputs_of(context)}
         self._there: dict[str, Index] = {}
+        self._before: set[str] = set()
         for name, method in self._methods.items():
             index = whole_index(context.store.path("shards", name), context.store)
+            if index is not None or index_method(context.store.path("shards", name)):
+                self._before.add(name)
             if index is not None and index.about.get("method") == method:
                 self._there[name] = index
 
     @property
     def wanted(self) -> list[str]:
         return [name for name in self._methods if name not in self._there]
+
+    def why(self, name: str, fates_changed: bool) -> str:
+        """Why an output is wanted."""
+        if name not in self._before:
+            return "new"
+        return "fates changed" if fates_changed else "its settings, its parts or its shards changed"
 
     def clear(self) -> None:
         """Takes back indexes of these fates whose shards are not as they say, and deletes what a killed run left beside the
@@ -76,11 +88,14 @@ class Outputs:
         for name in self.wanted:
             self._there[name] = self._write_index(name, [result for result in results if result.get("output") == name])
             self._tell_of_validation(name, progress)
+            self._tell_of_budget(name, progress)
         entries: dict[str, Json] = {}
         for name in self._methods:
             index, format = self._there[name], self._context.recipe.output[name].format
-            overlap = index.about.get("validation_overlap", 0)
-            entries[name] = {"table": self._context.table.name, "format": format, "totals": index.totals, "overlap": overlap}
+            entries[name] = {
+                "table": self._context.table.name, "format": format, "totals": index.totals, "left_out": left_out_of(index),
+                "tokens": index.about.get("tokens"),
+            }  # fmt: skip
         return entries
 
     def _write_index(self, name: str, results: Sequence[Json]) -> Index:
@@ -88,13 +103,16 @@ class Outputs:
         folder, members = context.store.path("shards", name), members_of(context, name)
         written = (ShardInfo(**shard) for result in results for shard in result.get("written", []))
         shards = list({shard.name: shard for shard in written}.values())
-        left_out = max((int(r["left_out"]) for r in results if "left_out" in r), default=0)
+        planned = next((result for result in results if "left_out" in result), {})
+        about = {OVERLAP: int(planned.get("left_out", 0))}
+        if output.tokens is not None:
+            about |= {TOKEN_BUDGET: sum(planned.get("over_budget", [])), "tokens": int(planned.get("tokens") or 0)}
         with storage_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
         index = make_index(
             output.format, output.samples, context.recipe.seed, shards,
             features=features_of(sample_schema(context.plan, members), members, context.table is not DOCUMENTS),
-            about={"method": self._methods[name], "recipe": context.recipe.name, "validation_overlap": left_out},
+            about={"method": self._methods[name], "recipe": context.recipe.name, **about},
         )  # fmt: skip
         write_index(folder, index, context.store)
         note_shards(context.store, folder, index)
@@ -111,6 +129,22 @@ class Outputs:
                 f"output {name}: {share:.1%} of the samples are for validation, and the recipe asks for {asked:.1%}: "
                 "a host goes to one side whole, and there are few or uneven hosts"
             )
+
+
+    def _tell_of_budget(self, name: str, progress: Progress) -> None:
+        """Says so when there are not as many tokens as the output may have."""
+        most, about = self._context.recipe.output[name].tokens, self._there[name].about
+        if most is not None and not about[TOKEN_BUDGET]:
+            progress.told(
+                f"output {name}: its samples have {about['tokens']:,} tokens in all, and the recipe allows {most:,}: none was left "
+                "out for the budget"
+            )
+
+
+def left_out_of(index: Index) -> dict[str, int]:
+    """How many samples an output leaves out, by reason."""
+    reasons = (OVERLAP, TOKEN_BUDGET)
+    return {reason: int(index.about[reason]) for reason in reasons if index.about.get(reason)}
 
 
 def deciding(parts: Sequence[Part], method: str, outputs: Sequence[str]) -> Pass:

@@ -7,34 +7,28 @@ and weights, and the methods of what it reads. It says nothing about data: align
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
 import pyarrow as pa
 
-from core.errors import RecipeError
 from core.hashing import digest
 from core.scorer import CUT, MASK, Scorer
-from dedup.paragraphs import Paragraphs, Repeated
-from dedup.same_caption import CaptionCounts, SameCaption
+from dedup.paragraphs import Repeated
+from dedup.same_caption import CaptionCounts
 from filters.readable import Readable
 from filters.rules import Rule
-from filters.table_columns import TableColumns
-from pipelines.image_layers import FETCHED, REACHED
+from filters.tokens import Tokens
 from pipelines.layers import ERROR, SCORED, Footer
-from pipelines.recipe import Recipe, Scored, ScorerUse
-from pipelines.recipe_scorers import column_parameters, entry_of, parameters_of
-from pipelines.recipe_section import OVER_ALL, repeated_layer
-from pipelines.tables import BYTES, CAPTION, DECODED, DOCUMENTS, IMAGES, Table
+from pipelines.recipe import Recipe, Scored
+from pipelines.recipe_scorers import parameters_of
+from pipelines.recipe_section import repeated_layer
+from pipelines.tables import DOCUMENTS, IMAGES, Table
 from reports.statistics import VERSION as STATISTICS_VERSION
 
-#: Bumped when reading an input gives other records or documents; and when pages give other references.
-INGEST_VERSION = 5
-REFERENCES_VERSION = 3
-#: Bumped when references give other images, and when what is known of a fetched image changes.
-IMAGES_VERSION = 3
+#: Bumped when what is known of a fetched image changes.
 FETCHED_VERSION = 1
 #: Columns that are not stored: derived while reading.
 EDITED = "text.edited"
@@ -142,6 +136,8 @@ class Plan:
     layers: tuple[Layer, ...]
     steps: tuple[Step, ...]
     ingest_method: str
+    #: The fingerprint of the table `references`; empty if the recipe has none.
+    references_method: str = ""
     passes: tuple[str, ...] = (DUPLICATES,)
     table: Table = DOCUMENTS
 
@@ -149,11 +145,6 @@ class Plan:
     def section(self) -> Scored:
         """The recipe's section on the table."""
         return self.recipe.section(self.table.name)
-
-    @cached_property
-    def references_method(self) -> str:
-        """The fingerprint of the table `references`; empty if the recipe has none."""
-        return _references_method(self.recipe, self.ingest_method)
 
     @cached_property
     def rules(self) -> tuple[Rule, ...]:
@@ -168,6 +159,11 @@ class Plan:
     def dedup_layers(self) -> tuple[Layer, ...]:
         """Layers whose keys say which documents are duplicates of each other."""
         return tuple(layer for layer in self.layers if getattr(layer.scorer, "dedup", False))
+
+    @property
+    def tokens(self) -> str:
+        """The column of tokens that reports and budgets count, that of the first scorer of tokens; empty if there is none."""
+        return next((f"{layer.name}.count" for layer in self.layers if isinstance(layer.scorer, Tokens)), "")
 
     @cached_property
     def duplicates_position(self) -> float:
@@ -194,7 +190,7 @@ class Plan:
     def bound_passes(self, name: str) -> tuple[str, ...]:
         """The passes whose outcome one of `passes` depends on, in their order."""
         if name == DUPLICATES:
-            binds = set[str]().union(*(_bound_by(layer) for layer in self.layers_feeding_election()))
+            binds = set[str]().union(*(bound_by(layer) for layer in self.layers_feeding_election()))
         else:
             binds = set(self.by_name[name].binds)
         return tuple(other for other in self.passes if other in binds or (other == DUPLICATES and ELECTION in binds))
@@ -213,13 +209,27 @@ class Plan:
         passes = self.passes.index(DUPLICATES)
         return tuple(layer for layer in self.layers if layer.edits and layer.stage <= passes) if self.dedup_layers else ()
 
-    def election_method(self) -> str:
-        """The fingerprint of the election, but for the data: what it reads and which rules come before it."""
-        before = [step.rule.text for step in self.steps_before(self.duplicates_position) if step.rule]
-        methods = [layer.method for layer in self.layers_feeding_election()]
-        settings = [parameters_of(layer.scorer) for layer in self.dedup_layers]
+    def election_basis(self) -> dict[str, Any]:
+        """What the election hangs on, but for the data: what it reads and which rules come before it."""
         order = ["largest, sharpest"] if self.table is IMAGES else []
-        return fingerprint("election", 6, *order, self.ingest_method, before, methods, settings)
+        settings = [parameters_of(layer.scorer) for layer in self.dedup_layers]
+        return {
+            "rules": self._rules_before(self.duplicates_position),
+            "scorers": {layer.name: layer.method for layer in self.layers_feeding_election()},
+            "settings": fingerprint("election", 6, *order, self.ingest_method, settings),
+        }
+
+    def repeats_basis(self, layer: Layer) -> dict[str, Any]:
+        """What a `repeated` layer hangs on, but for the data: who takes part, by rules and errors before it. Its method says how
+        it follows from those."""
+        return {
+            "rules": self._rules_before(layer.position),
+            "scorers": {other.name: other.method for other in self.layers if other.position < layer.position},
+            "settings": layer.method,
+        }
+
+    def _rules_before(self, position: float) -> list[str]:
+        return [step.rule.text for step in self.steps_before(position) if step.rule]
 
     def layers_feeding_election(self) -> tuple[Layer, ...]:
         """Dedup layers, those whose columns or errors decide who is alive before the election, and edits that are known then."""
@@ -227,17 +237,27 @@ class Plan:
         names |= {layer.name for layer in (*self.dedup_layers, *self.edits_known)}
         return tuple(layer for layer in self.layers if layer.name in names)
 
-    def fate_method(self) -> str:
-        """The fingerprint of the fates, but for the data."""
-        steps = [(step.reason, step.rule.text if step.rule else "") for step in self.steps]
+    def fate_basis(self) -> dict[str, Any]:
+        """What the fates hang on, but for the data."""
         repeat = [list(self.section.repeat.items())] if self.section.repeat else []
-        methods = [layer.method for layer in self.layers]
-        return fingerprint("fate", 2, *repeat, STATISTICS_VERSION, steps, methods, self.election_method())
+        reasons = [step.reason for step in self.steps]
+        return {
+            "rules": [rule.text for rule in self.rules],
+            "scorers": {layer.name: layer.method for layer in self.layers},
+            "settings": fingerprint("fate", 2, *repeat, STATISTICS_VERSION, reasons),
+        }
 
 
 def fingerprint(*parts: Any) -> str:
     """A short digest of JSON-able values, the same on every machine."""
     return digest(json.dumps(parts, sort_keys=True, ensure_ascii=False)).hex()
+
+
+def bound_by(layer: Layer) -> set[str]:
+    """What a layer that reads this one is bound by."""
+    if layer.repeated:  # its fingerprint holds all that it is bound by
+        return {layer.name}
+    return {*layer.binds, *([layer.name] if layer.costly else [])}
 
 
 def fetched_method() -> str:
@@ -256,184 +276,3 @@ def read_digest(layer: Layer, first: Footer | None, reached: Footer | None) -> s
     """The digest of what a layer that is bound to the INPUT reads of a part."""
     digest = str(first.source.get("digest")) if first is not None else ""
     return fingerprint(digest, reached.extra.get("marks") if reached else "") if SAID in layer.binds else digest
-
-
-def compile_plan(recipe: Recipe, table: Table = DOCUMENTS) -> Plan:
-    """Orders the scorers and rules on a table; RecipeError if a scorer reads what is not there before it."""
-    section = recipe.section(table.name)
-    ingest_method = fingerprint("ingest", INGEST_VERSION, asdict(recipe.ingest_options()))
-    if table is IMAGES:
-        references = _references_method(recipe, ingest_method)
-        captions = recipe.captions.model_dump(mode="json", exclude={"prefer"})
-        ingest_method = fingerprint("images", IMAGES_VERSION, references, captions)
-    layers: list[Layer] = []
-    uses = (*_own(recipe, table), *section.uses)
-    duplicates_at = max((i for i, use in enumerate(uses) if getattr(use.scorer, "dedup", False)), default=-1) + 0.5
-    places = {use.layer: float(i) for i, use in enumerate(uses)}
-    repeats = {repeated_layer(use.layer): i + 0.5 for i, use in enumerate(uses) if isinstance(use.scorer, OVER_ALL)}
-    rules = sorted(
-        ((_position(rule, places | repeats, duplicates_at), rule) for rule in section.rules), key=lambda pair: pair[0]
-    )
-    # Without layers of keys the election says which rows are one record, and nobody asks before the fates.
-    held_at = {**repeats, DUPLICATES: duplicates_at if duplicates_at > 0 else float("inf")}
-    passes = tuple(sorted(held_at, key=lambda name: held_at[name]))
-    if table is DOCUMENTS and not any(use.layer == "text" for use in uses):
-        raise RecipeError(
-            "documents.score: there is no layer `text`, which shards and duplicates are made of",
-            "add `- text` as the first scorer, without `as:` (for tables too: it takes the text of the column)",
-        )
-    # The id of an image that the input holds is that of its bytes, which may come to have another address.
-    is_held = table is IMAGES and recipe.input.held is not None
-    follows = table.follows - {table.url, table.host} if is_held else table.follows
-    for position, use in enumerate(uses):
-        before = {layer.name: layer for layer in layers}
-        asked = [rule for at, rule in rules if at < position] if use.scorer.costly else []
-        layers.append(_layer(use, position, before, asked, ingest_method, duplicates_at, passes, table, follows))
-        if isinstance(use.scorer, OVER_ALL):
-            asked = [rule for at, rule in rules if at < position + 0.5]
-            layers.append(_repeated(use.scorer, layers, asked, passes))
-    if table is IMAGES:
-        _require_edits_first(layers, duplicates_at)
-    steps = [Step(layer.position, f"error:{layer.name}", (f"{layer.name}.error",)) for layer in layers]
-    steps += [
-        Step(at + 0.25, rule.reason, rule.columns, rule, index) for index, (at, rule) in enumerate(rules)
-    ]
-    if table is IMAGES:
-        steps += [
-            Step(-2, "document", (f"{REACHED}.reached",), asks="flag"), Step(-1, "", (f"{FETCHED}.status",), asks="named"),
-            Step(0.1, "", (f"{READABLE}.problem",), asks="named"),
-        ]  # fmt: skip
-    return Plan(recipe, tuple(layers), tuple(sorted(steps, key=lambda step: step.position)), ingest_method, passes, table)
-
-
-def _require_edits_first(layers: Sequence[Layer], duplicates_at: float) -> None:
-    """RecipeError if captions are edited once the election has handed those of the others on to the image that is kept."""
-    late = next((layer for layer in layers if layer.edits and 0 < duplicates_at < layer.position), None)
-    if late is not None:
-        raise RecipeError(
-            f"images.score: {late.name} edits captions, and stands behind what finds duplicates: those of the images that are "
-            "dropped would go into shards without its edits",
-            f"put `- {late.name}` before the scorers that find duplicates",
-        )
-
-
-def _references_method(recipe: Recipe, ingest_method: str) -> str:
-    options = recipe.references
-    return "" if options is None else fingerprint("references", REFERENCES_VERSION, asdict(options), ingest_method)
-
-
-def _own(recipe: Recipe, table: Table) -> list[ScorerUse]:
-    """What comes before a recipe's scorers: whether an image can be read; of a table of images its further columns, and its
-    captions if the recipe says nothing of them."""
-    scorers: list[Scorer] = []
-    if table is IMAGES:
-        scorers.append(Readable())
-    elif recipe.pairs:
-        if recipe.input.columns:
-            scorers.append(TableColumns(recipe.input.columns))
-        if not any(use.layer == "text" for use in recipe.documents.uses):
-            from ingest.text import Text
-
-            scorers.append(Text())
-    return [ScorerUse(one.name, one.name, one, entry_of(type(one)), parameters_of(one)) for one in scorers]
-
-
-def _position(rule: Rule, positions: Mapping[str, float], duplicates_at: float) -> float:
-    """A rule stands behind the last scorer that feeds it."""
-    places = [-1.0]
-    for column in rule.columns:
-        layer = column.split(".", 1)[0]
-        places.append(duplicates_at if layer == DUPLICATES else positions.get(layer, -1.0))
-    return max(places)
-
-
-def _repeated(scorer: Paragraphs | SameCaption, layers: Sequence[Layer], asked: Sequence[Rule], passes: Sequence[str]) -> Layer:
-    """The layer of what the last of `layers` says is repeated, among the documents that the rules `asked` keep."""
-    source = layers[-1]
-    binds = set(_bound_by(source))
-    methods = [source.method]
-    for layer in layers[:-1]:  # an error of any of them drops a document, as a rule does
-        methods.append(layer.method)
-        binds |= _bound_by(layer)
-    if any(column.startswith(f"{DUPLICATES}.") for rule in asked for column in rule.columns):
-        binds.add(ELECTION)
-    made = scorer.repeated
-    name = repeated_layer(source.name)
-    method = fingerprint(made.name, made.version, asdict(made), [rule.text for rule in asked], methods)
-    return Layer(
-        name, made, entry_of(type(made)), source.position + 0.5, passes.index(name) + 1, method, frozenset(binds - {INPUT})
-    )
-
-
-def _layer(
-    use: ScorerUse, position: int, before: Mapping[str, Layer], asked: Iterable[Rule], ingest_method: str, duplicates_at: float,
-    passes: Sequence[str], table: Table, follows: Collection[str],
-) -> Layer:  # fmt: skip
-    scorer: Scorer = use.scorer
-    stage = 0
-    binds: set[str] = set()
-    methods: list[str] = []
-    pictured = False
-    edits = [layer for layer in before.values() if layer.edits]
-    names = [column for rule in asked for column in rule.columns]
-    for column in [*scorer.inputs, *names]:
-        name, _, rest = column.partition(".")
-        if name == DUPLICATES:
-            stage = max(stage, passes.index(DUPLICATES) + 1)
-        elif name in before:
-            stage = max(stage, before[name].stage)
-    for column in scorer.inputs:
-        name, _, rest = column.partition(".")
-        pictured |= table is IMAGES and (name == FETCHED or column in (BYTES, DECODED))
-        pictured |= name in before and before[name].pictured
-        if column == EDITED:
-            sources = [before[n] for n in ("text",) if n in before and table is DOCUMENTS] + edits
-            if table.others:
-                methods.append(f"{ingest_method}:{CAPTION}")
-                binds |= {INPUT, SAID}
-            elif not sources:
-                raise _not_there(table, use, column)
-            methods += [layer.method for layer in sources]
-            stage = max([stage, *(layer.stage for layer in sources)])
-            binds.update(*(_bound_by(layer) for layer in sources))
-        elif column in table.columns() or column in table.made or column in table.follows:
-            if column in follows:
-                methods.append(column)
-            else:
-                methods.append(f"{ingest_method}:{CAPTION if column in table.others else column}")
-                binds |= {INPUT, *([SAID] if column in table.others else [])}
-        elif name == DUPLICATES and position > duplicates_at:
-            methods.append(DUPLICATES)
-            binds.add(ELECTION)
-        elif name in before and rest in before[name].scorer.schema.names:
-            methods.append(f"{before[name].method}:{rest}")
-            binds |= _bound_by(before[name])
-        else:
-            raise _not_there(table, use, column)
-    method = fingerprint(
-        scorer.name, scorer.version, use.entry, column_parameters(scorer), scorer.weights_digest(), methods
-    )
-    if scorer.costly:
-        # An error of any layer before it drops a record, so that it has to wait for all of them.
-        stage = max([stage, *(layer.stage for layer in before.values())])
-    if stage > 0 and CONTENT in scorer.inputs:
-        raise RecipeError(
-            f"documents.score: {use.layer} reads the pages' HTML, which is at hand only before the election and before "
-            "repeated lines are cut",
-            f"put `- {use.layer}` before the scorers that find duplicates or repeated lines, and the rules on those behind it",
-        )
-    return Layer(use.layer, scorer, use.entry, position, stage, method, frozenset(binds), pictured)
-
-
-def _bound_by(layer: Layer) -> set[str]:
-    if layer.repeated:  # its fingerprint holds all that it is bound by
-        return {layer.name}
-    return {*layer.binds, *([layer.name] if layer.costly else [])}
-
-
-def _not_there(table: Table, use: ScorerUse, column: str) -> RecipeError:
-    name = column.partition(".")[0]
-    return RecipeError(
-        f"{table.name}.score: {use.layer} reads {column}, which no scorer before it makes",
-        f"put `- {name}` before `- {use.layer}`",
-    )

@@ -12,10 +12,13 @@ from typing import Any
 
 from ingest.parts import Part
 from pipelines import survey as surveys
+from pipelines.causes import Causes, rule_changes, scorer_changes
+from pipelines.compilation import compile_plan
 from pipelines.context import Context, input_parts
 from pipelines.deduplication import NAME as DEDUPLICATION
 from pipelines.ending import FATES, outputs_of
 from pipelines.estimate import Estimate, estimate
+from pipelines.fingerprints import basis_of_fates, basis_of_pass, fingerprint_of
 from pipelines.gathering import NAME as GATHERING
 from pipelines.gathering import image_part
 from pipelines.got_input import GotInput, got_input, parts_of
@@ -23,7 +26,7 @@ from pipelines.image_layers import REACHED, part_names
 from pipelines.images_fetched import NAME as FETCHING
 from pipelines.images_run import ImagesWork
 from pipelines.placement import Placement, placement
-from pipelines.plan import DUPLICATES, Plan, compile_plan
+from pipelines.plan import DUPLICATES, FATE, IDENTITY, Plan
 from pipelines.recipe import Recipe
 from pipelines.recipe_files import require_files
 from pipelines.recipe_warnings import warnings_of
@@ -167,7 +170,7 @@ def preview(recipe: Recipe, options: RunOptions) -> Preview:
     history = read_run(out)
     survey = Survey(context.store, parts)
     getting = [] if got is None else [_of_input(got)]
-    passes = (*getting, *_passes(context, survey, any(work.todo for work in getting)))
+    passes = (*getting, *_passes(context, survey, history, any(work.todo for work in getting)))
     return Preview(
         recipe.name, out, len(parts), sum(part.size for part in parts), passes, tuple(_changes(history, plan)),
         estimate(out, history, parts, passes, survey.first, plan.ingest_method), where,
@@ -181,11 +184,11 @@ def _of_input(got: GotInput) -> PassWork:
     return PassWork(got.name, max(got.parts, sum(why.values())), sum(why.values()), why=why, alone=_BROUGHT)
 
 
-def _passes(context: Context, survey: Survey, getting: bool) -> tuple[PassWork, ...]:
+def _passes(context: Context, survey: Survey, history: Mapping[str, Any], getting: bool) -> tuple[PassWork, ...]:
     """`getting`: pages may come of the input that is got first."""
-    passes, fates, decides = _of_table(context, survey, "pages may be new" if getting else "", 1 if getting else 0)
+    passes, fates, decides = _of_table(context, survey, history, "pages may be new" if getting else "", 1 if getting else 0)
     if context.recipe.images is not None:
-        passes += _of_images(context, survey, fates, decides)
+        passes += _of_images(context, survey, history, fates, decides)
     return tuple(passes)
 
 
@@ -208,10 +211,12 @@ def _images_told(context: Context) -> str:
     return told
 
 
-def _of_images(context: Context, documents: Survey, fates: str, decides: bool) -> list[PassWork]:
+def _of_images(
+    context: Context, documents: Survey, history: Mapping[str, Any], fates: str, decides: bool
+) -> list[PassWork]:  # fmt: skip
     """What is done for the images that pages show, once the fates of those are known."""
     parts = len(documents.parts)
-    work = ImagesWork(context, documents, fates, read_run(context.store.root).get("images", {}))
+    work = ImagesWork(context, documents, fates, history.get("images", {}))
     gathers = decides or not work.is_gathered
     why = {"fates of pages may change" if decides else "pages, references or removals changed": parts} if gathers else {}
     passes = [PassWork(
@@ -223,11 +228,11 @@ def _of_images(context: Context, documents: Survey, fates: str, decides: bool) -
     why = {_NEW_IMAGES if gathers else "images are new, or to be asked for again": asks} if asks else {}
     passes.append(PassWork(FETCHING, work.groups, asks, 0, None, why, perhaps=gathers and not missing, alone=_REACHED))
     changes = gathers or bool(missing)
-    return passes + _of_table(work.context, work.survey, _NEW_IMAGES if changes else "", work.groups if gathers else 0)[0]
+    return passes + _of_table(work.context, work.survey, history, _NEW_IMAGES if changes else "", work.groups if gathers else 0)[0]
 
 
 def _of_table(
-    context: Context, survey: Survey, changes: str = "", least: int = 0
+    context: Context, survey: Survey, history: Mapping[str, Any], changes: str = "", least: int = 0
 ) -> tuple[list[PassWork], str, bool]:  # fmt: skip
     """The passes of one table, the fingerprint of its fates, and whether they are decided; `changes` says how its rows may
     change, if they may, and its parts will be `least` or more."""
@@ -237,29 +242,36 @@ def _of_table(
     passes: list[PassWork] = []
     against = earlier_sources(context)[1]
     made: dict[str, str] = {}
+    causes = Causes(plan, history)
     new_rows, elects = bool(changes), False
     pending_costly = False
 
     def over_all(names: Sequence[str]) -> None:
         nonlocal elects
         for name in names:
-            made[name] = surveys.pass_fingerprint(context, survey, name, made, against)
-            passes.append(work := _over_all(context, survey, name, made[name], new_rows, many))
+            basis = basis_of_pass(context, survey, name, made, against)
+            causes.look(name, basis)
+            made[name] = fingerprint_of(name, basis)
+            passes.append(work := _over_all(context, survey, name, made[name], new_rows, many, causes))
             elects = elects or work.todo > 0
 
     for stage in plan.stages:
         over_all(plan.passes[len(made) : stage])
+        causes.look_at_layers(made)
         work = [w for w in surveys.survey_stage(context, survey, stage, made) if w.anything]
-        passes.append(_map(plan, stage, work, many, pages, changes))
+        passes.append(_map(plan, stage, work, many, pages, changes, causes))
         new_rows = new_rows or any(w.ingest and not w.ingest.endswith("HTML") for w in work)
         pending_costly = pending_costly or any(plan.by_name[name].skips for w in work for name in w.layers)
     over_all(plan.passes[len(made) :])
-    fates = surveys.fate_fingerprint(context, survey, made)
+    basis = basis_of_fates(context, survey, made)
+    causes.look(FATE, basis)
+    fates = fingerprint_of(FATE, basis)
     missing = surveys.fates_missing(context, survey, fates)
+    why = causes.of_pass(FATE, surveys.is_new(survey, FATE)) if missing else "scores may change"
     decides = many if elects or pending_costly or changes else len(missing)
     passes.append(PassWork(
         _named(FATES, plan.table), many, decides, sum(p.size for p in parts) if decides else 0, _rows(parts, pages),
-        {"rules, scores or the election changed" if missing else "scores may change": decides} if decides else {},
+        {why: decides} if decides else {},
         perhaps=decides > 0 and not missing,
     ))  # fmt: skip
     for name in outputs_of(context):
@@ -278,9 +290,11 @@ def _named(name: str, table: Table) -> str:
     return name if table is DOCUMENTS else f"{name} of {table.name}"
 
 
-def _map(plan: Plan, stage: int, work: Sequence[PartWork], parts: int, pages: Footers, changes: str) -> PassWork:
+def _map(
+    plan: Plan, stage: int, work: Sequence[PartWork], parts: int, pages: Footers, changes: str, causes: Causes
+) -> PassWork:  # fmt: skip
     layers = [
-        LayerWork(layer.name, Counter(why for w in work if (why := w.layers.get(layer.name, ""))))
+        LayerWork(layer.name, Counter(causes.of_layer(layer, why) for w in work if (why := w.layers.get(layer.name, ""))))
         for layer in plan.stage_layers(stage)
     ]
     if stage == 0 and plan.table is DOCUMENTS:
@@ -293,10 +307,13 @@ def _map(plan: Plan, stage: int, work: Sequence[PartWork], parts: int, pages: Fo
     )  # fmt: skip
 
 
-def _over_all(context: Context, survey: Survey, name: str, made: str, new_rows: bool, parts: int) -> PassWork:
+def _over_all(
+    context: Context, survey: Survey, name: str, made: str, new_rows: bool, parts: int, causes: Causes
+) -> PassWork:  # fmt: skip
     done = surveys.pass_done(context, survey, name, made)
     todo = 0 if done and not new_rows else parts
-    why = "rows are added or read again" if new_rows else "rows, keys or a rule before it changed"
+    new = surveys.is_new(survey, IDENTITY if name == DUPLICATES else name)
+    why = "rows are added or read again" if new_rows else causes.of_pass(name, new)
     pages = survey.first
     title = _named(DEDUPLICATION if name == DUPLICATES else name_of(context.plan.by_name[name]), context.table)
     return PassWork(
@@ -318,27 +335,10 @@ def _changes(history: Mapping[str, Any], plan: Plan) -> list[str]:
     if not history:
         return []
     told: list[str] = []
-    old_rules = {rule["reason"]: rule["rule"] for rule in history["plan"]["rules"]}
-    new_rules = {rule.reason: rule.text for rule in plan.rules}
-    for reason in {**old_rules, **new_rules}:
-        old, new = old_rules.get(reason), new_rules.get(reason)
-        if old is None:
-            told.append(f"new rule: {new}")
-        elif new is None:
-            told.append(f"rule taken out: {old}")
-        elif old != new:
-            told.append(f"rule changed: {old} → {new}")
-    if list(old_rules) != list(new_rules) and sorted(old_rules) == sorted(new_rules):
-        told.append("the order of the rules changed")
-    old_layers = {entry["layer"]: entry["method"] for entry in history["plan"]["layers"]}
-    new_layers = {layer.name: layer.method for layer in plan.layers}
-    for name in {**old_layers, **new_layers}:
-        if name not in old_layers:
-            told.append(f"new scorer: {name}")
-        elif name not in new_layers:
-            told.append(f"scorer taken out: {name}")
-        elif old_layers[name] != new_layers[name]:
-            told.append(f"scorer changed: {name} (version, parameters, weights or what it reads)")
+    told = list(rule_changes([rule["rule"] for rule in history["plan"]["rules"]], [rule.text for rule in plan.rules]))
+    for name, why in scorer_changes(history, plan).items():
+        shown = {"the scorer is new": f"new scorer: {name}", "the scorer is taken out": f"scorer taken out: {name}"}
+        told.append(shown.get(why, f"scorer changed: {name} ({why})"))
     if history["plan"]["ingest"] != plan.ingest_method:
         told.append("the reader of the input changed")
     return told

@@ -27,6 +27,7 @@ from filters.quality_figures import (
     Floats,
     at_shares,
     auc,
+    auc_interval,
     calibrate,
     calibration_error,
     cross_calibrated,
@@ -43,6 +44,8 @@ LABELS = ("hq", "cc")  # DCLM's labels: high quality, Common Crawl
 LEAST, LEAST_HELD_OUT = 20, 4
 #: Held-out texts of a class below which figures are rough.
 FEW = 200
+#: A wider 95% interval of the AUC is told of, and scores of nine tenths of the texts that are nearer than this.
+WIDE, ALIKE = 0.1, 0.02
 #: Texts of a language from which it has a reference of its own.
 LEAST_REFERENCE = 100
 QUANTILES = 1001
@@ -148,8 +151,26 @@ def train(
             "calibration": calibrate(scores, positive_).to_json(), "reference": _reference(*judged, among),
             "versions": {name: version(name) for name in libraries},
         }  # fmt: skip
+        warnings += _doubts(scores, positive_, card["figures"]["auc"])
         write_model(Path(out), path, card, overwrite)
     return Trained(card, warnings)
+
+
+def _doubts(scores: Floats, positive: npt.NDArray[np.bool_], area: float) -> list[str]:
+    """What speaks against the figures: an AUC that chance may give, or a wide one; scores that are all but equal."""
+    told: list[str] = []
+    low, high = auc_interval(area, int(positive.sum()), int((~positive).sum()))
+    if low <= 0.5 or high - low > WIDE:
+        told.append(
+            f"few texts are held out: an AUC of {area:.2f} may be {low:.2f} to {high:.2f} (95%): give more texts of more hosts"
+        )
+    first, last = np.quantile(scores, (0.05, 0.95))
+    if last - first < ALIKE:
+        told.append(
+            f"held-out scores are all but equal, nine tenths within {first:.4f} to {last:.4f}: the model learned little; "
+            "give more texts, more --epochs or a higher --rate, or take --method logistic"
+        )
+    return told
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from core.errors import RecipeError
 from core.scorer import CUT, MASK
 from filters.rules import Rule
+from filters.tokens import Tokens
 from ingest.image_addresses import ImageOptions
 from ingest.options import IngestOptions
 from pipelines.recipe_images import Captions, Fetch
@@ -155,20 +156,21 @@ def _resolve(source: Source, scorers: Mapping[str, type]) -> tuple[Recipe | None
     section = Section(source, "documents", scorers, {} if model is None else model.input.columns)
     section.resolve()
     problems.extend(section.problems)
+    pictures = Section(source, "images", scorers)
+    pictures.resolve()
+    problems.extend(pictures.problems)
     if model is not None and not any(use.dedup for use in section.uses) and not section.broken:
         for key in ("against", "repeat"):
             if getattr(model.documents, key):
                 place = source.place(("documents", key))
                 message = "asks for duplicates, and no scorer finds them"
                 problems.append(Problem(place, f"documents.{key}", message, "put `- exact` or `- minhash` under documents.score"))
+    problems.extend(_budget_problems(model, source, {"documents": section, "images": pictures}) if model is not None else ())
     one_only = any(rule.text == "duplicates.kept" for rule in section.rules)
     if model is not None and model.documents.repeat and not section.broken and not one_only:
         place = source.place(("documents", "repeat"))
         message = "each document of a cluster would be repeated, as no rule keeps one only"
         problems.append(Problem(place, "documents.repeat", message, "put `- duplicates.kept` under documents.keep"))
-    pictures = Section(source, "images", scorers)
-    pictures.resolve()
-    problems.extend(pictures.problems)
     if model is not None:
         problems.extend(_image_problems(model, source))
     if model is not None and model.input.pairs:
@@ -188,6 +190,16 @@ def _resolve(source: Source, scorers: Mapping[str, type]) -> tuple[Recipe | None
         model.name, model.seed, model.input, documents, references or ImageOptions(), images, model.images.fetch,
         model.images.captions, outputs, source,
     ), []  # fmt: skip
+
+
+def _budget_problems(model: RecipeModel, source: Source, sections: Mapping[str, Section]) -> Iterator[Problem]:
+    """Outputs with a budget of tokens, which no scorer of their table counts."""
+    for name, output in model.output.items():
+        section = sections[output.from_]
+        if output.tokens is not None and not section.broken and not any(isinstance(use.scorer, Tokens) for use in section.uses):
+            message = f"is a budget of tokens, and no scorer of {output.from_} counts them"
+            mend = f"put `- tokens` under {output.from_}.score, behind what edits texts; `tokens: {{tokenizer: …}}` counts exactly"
+            yield Problem(source.place(("output", name, "tokens")), f"output.{name}.tokens", message, mend)
 
 
 def _image_problems(model: RecipeModel, source: Source) -> Iterator[Problem]:

@@ -17,7 +17,7 @@ from ingest.files import find_files
 from ingest.packed_samples import IMAGES
 from ingest.parts import no_file
 from ingest.picture_folder import pictures
-from pipelines.plan import compile_plan
+from pipelines.compilation import compile_plan
 from pipelines.recipe import Recipe
 from pipelines.recipe_model import SHOWN, Problem
 from pipelines.recipe_yaml import Path, dotted

@@ -18,7 +18,7 @@ from core.errors import RecipeError
 from ingest.cut import MAX_HTML
 from pipelines.recipe_images import Captions, Encoding, Fetch, ImagesSection, Resizing
 from pipelines.recipe_input import CommonCrawlInput, CrawlInput
-from pipelines.recipe_shapes import Model, Paths, Patterns, ScoredSection, Size, fault
+from pipelines.recipe_shapes import Model, Number, Paths, Patterns, ScoredSection, Size, fault
 from pipelines.recipe_yaml import Path, Source, dotted
 
 #: Sections that the design has and this version does not compute.
@@ -211,6 +211,11 @@ class Output(Model):
     format: Literal["webdataset", "parquet", "jsonl"] = "webdataset"
     samples: int = Field(default=10_000, ge=1, le=100_000_000, description="samples a shard; the last is shorter")
     validation: float = Field(default=0.0, ge=0, lt=1, allow_inf_nan=False, description="share kept for validation")
+    tokens: Number | None = Field(
+        default=None,
+        description="at most so many tokens in all of its samples, both splits and repeats counted: `2B`, `500M`; what comes "
+        "behind them in the order of the output is left out. A scorer `tokens` counts them",
+    )
     resize: Resizing | None = Field(default=None, description="of images: their size")
     encode: Encoding | None = Field(default=None, description="of images: their files")
     sizes: list[Annotated[int, Field(ge=1, le=16_384)]] | None = Field(
@@ -387,6 +392,9 @@ def _problem(error: ErrorDetails, source: Source, base: Path) -> Problem:
     elif kind in ("model_type", "dict_type", "model_attributes_type", "list_type"):
         wanted = "a list of lines that begin with `- `" if kind == "list_type" else "keys and values, `key: value`"
         message = f"should be {wanted}, not {_shown(given)}"
+        if kind == "list_type" and key in ("score", "keep"):
+            first = str(given if not isinstance(given, dict) else next(iter(given), "text")).split(" - ")[0].split(":")[0].strip()
+            mend = f"write `- ` before each line, the first too: `- {first[:60]}`"
     elif kind == "value_error":
         message = str(context.get("error", message))
     else:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -20,6 +20,7 @@ from dedup.election import DUPLICATES
 from dedup.paragraphs import Paragraphs
 from dedup.same_caption import SameCaption
 from filters.rule_check import column_problems
+from filters.rule_ranges import Bounds, beyond, bounds_of, texts_of
 from filters.rules import RESERVED_REASONS, Rule, parse_rule, unique_reasons
 from filters.table_columns import TYPES, TableColumns
 from pipelines.recipe_model import Problem, near, problems_of
@@ -65,6 +66,20 @@ class ScorerUse:
         return bool(getattr(self.scorer, "dedup", False))
 
 
+def columns_of(scorer: Scorer, layer: str) -> Iterator[tuple[str, pa.Field]]:
+    """The columns of a scorer with their layer: its own, and that of what it cuts of all texts together."""
+    yield from ((layer, column) for column in scorer.schema)
+    if isinstance(scorer, OVER_ALL):
+        yield from ((repeated_layer(layer), column) for column in scorer.repeated.schema)
+
+
+def bounds_of_uses(uses: Sequence[ScorerUse]) -> dict[str, Bounds]:
+    """The bounds of the scorers' columns that have some, by `layer.column`."""
+    fields = [pair for use in uses for pair in columns_of(use.scorer, use.layer)]
+    found = {f"{layer}.{column.name}": bounds_of(column) for layer, column in fields}
+    return {name: bounds for name, bounds in found.items() if bounds is not None}
+
+
 class Section:
     """Builds the scorers and rules of one table's section of a recipe, and gathers what is wrong with them."""
 
@@ -90,7 +105,9 @@ class Section:
     def resolve(self) -> None:
         for path, item in self.items("score"):
             self.scorer(path, item)
-        self.keep()
+        section = self.source.value.get(self.table)
+        if not isinstance(section, dict) or isinstance(section.get("score", []), list):  # else each rule would tell of it
+            self.keep()
 
     def scorer(self, path: Path, item: Any) -> None:
         given: Any = {}
@@ -190,16 +207,13 @@ class Section:
         found = TABLES[self.table].columns()
         found |= {f"{TableColumns.name}.{name}": TYPES[kind] for name, kind in self.columns.items()}
         for use in self.uses:
-            found |= {f"{use.layer}.{column.name}": column.type for column in use.scorer.schema}
-            if isinstance(use.scorer, OVER_ALL):
-                cuts = use.scorer.repeated.schema
-                found |= {f"{repeated_layer(use.layer)}.{column.name}": column.type for column in cuts}
+            found |= {f"{layer}.{column.name}": column.type for layer, column in columns_of(use.scorer, use.layer)}
         if any(use.dedup for use in self.uses):
             found |= {f"duplicates.{column.name}": column.type for column in DUPLICATES}
         return found
 
     def keep(self) -> None:
-        known = self.known()
+        known, bounds = self.known(), bounds_of_uses(self.uses)
         addable = set(self.scorers) - {use.layer for use in self.uses}
         taken: dict[str, Path] = {}
         parsed: list[tuple[Rule, bool]] = []
@@ -211,6 +225,7 @@ class Section:
                 for problem in column_problems(rule, known, addable):
                     mend = problem.mend.replace("to the scorers", f"under {self.table}.score")
                     self.add(path, problem.message, mend)
+                self.values(path, rule, bounds)
             explicit = isinstance(item, dict) and bool(item.get("reason"))
             if explicit and rule.reason in taken:
                 first = self.source.place(taken[rule.reason])
@@ -221,6 +236,19 @@ class Section:
             parsed.append((rule, explicit))
         reasons = unique_reasons([(rule.reason, explicit) for rule, explicit in parsed])
         self.rules = [replace(rule, reason=reason) for (rule, _), reason in zip(parsed, reasons, strict=True)]
+
+    def values(self, path: Path, rule: Rule, bounds: Mapping[str, Bounds]) -> None:
+        """What a rule asks for and no row can have: numbers beyond a column's bounds, texts that a scorer never says."""
+        for found in beyond(rule, bounds):
+            if not found.holds:
+                self.add(path, found.message, found.mend)
+        by_layer = {use.layer: use.scorer for use in self.uses}
+        for column, text in texts_of(rule):
+            layer, _, name = column.partition(".")
+            never = getattr(by_layer.get(layer), "never_says", None)
+            problem = never(name, text) if never is not None else None
+            if problem is not None:
+                self.add(path, f"`{column}` is never `{text}`: {problem[0]}", problem[1])
 
     def rule(self, path: Path, item: Any, known: Mapping[str, pa.DataType]) -> Rule | None:
         reason: Any = ""

@@ -3,7 +3,7 @@
 The key is a dotted path. An item of a list goes by its place from 0, a scorer by its name (or its `as`), a rule by its
 reason or by a column it reads; `key+=value` appends to a list. The value is YAML; null removes an item of a list, and
 sets a key of a mapping back to its default. A rule takes a new threshold (`documents.keep.language.score=0.8`), a new
-test (`documents.keep.gopher.words="in 10..1000"`) or a whole new line.
+test (`documents.keep.gopher.words=10..1000`, `documents.keep.language.label="in [en, de]"`) or a whole new line.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from core.errors import RecipeError
-from filters.rule_nodes import Compare, leaves
+from filters.rule_nodes import Compare, Within, leaves
 from filters.rules import Rule, parse_rule, unique_reasons
 from pipelines.recipe_scorers import OTHER_NAMES
 from pipelines.recipe_yaml import Path, Source, read_yaml
 
+_RANGE = re.compile(r"[-+]?[\d.]*\d\.\.([-+]?\d[\d.]*)?|\.\.[-+]?\d[\d.]*")
 _TEST = re.compile(r"(>=|<=|==|!=|>|<|(is|in|not in|contains|starts with|ends with|matches)\b)")
 
 
@@ -148,13 +149,16 @@ class _Setting:
             test = rule.keep if rule else None
             if not isinstance(test, Compare) or type(test.right) not in (int, float):
                 written = rule.text if rule else items[at]
-                self.fail(f"`{written}` is not one column against one number", "give the whole rule as the value")
+                given = f"give a range: --set {'.'.join(map(str, path))}.{key}=50..1000"
+                mend = given if isinstance(test, Within) else "give the whole rule as the value"
+                self.fail(f"`{written}` is not one column against one number", mend)
             text = f"{test.column} {test.op} {value}"
         elif raw[:1] == "{":
             items[at] = value
             self.mark((*path, at))
             return
         else:
+            raw = f"in {raw}" if column and _RANGE.fullmatch(raw) else raw
             text = f"{column} {raw}" if _TEST.match(raw) else str(value) if raw[:1] in "'\"" else raw
         items[at] = {**items[at], "keep": text} if isinstance(items[at], dict) else text
         self.mark((*path, at))

@@ -10,6 +10,7 @@ from pydantic import WithJsonSchema as JsonSchema
 from pydantic_core import PydanticCustomError
 
 UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30}
+_NUMBERS = {"": 1, "k": 10**3, "m": 10**6, "b": 10**9, "t": 10**12}
 
 
 def fault(message: str, mend: str = "") -> PydanticCustomError:
@@ -32,6 +33,16 @@ def _bytes(value: Any) -> Any:
     return round(float(found[1].replace("_", "")) * UNITS[found[2].lower()])
 
 
+def _number(value: Any) -> Any:
+    """2B → 2000000000, 1.5M → 1500000, 2_000 → 2000."""
+    if not isinstance(value, str):
+        return value
+    found = re.fullmatch(r"\s*(\d[\d_]*(?:\.\d+)?)\s*([A-Za-z]*)\s*", value)
+    if found is None or found[2].lower() not in _NUMBERS:
+        raise fault(f"`{value}` is no number", "write it as 2_000_000_000, 500M or 2B")
+    return round(float(found[1].replace("_", "")) * _NUMBERS[found[2].lower()]) if found[2] or "." in found[1] else int(found[1])
+
+
 Paths = Annotated[
     list[Annotated[str, Field(min_length=1)]],
     BeforeValidator(listed),
@@ -43,6 +54,12 @@ Size = Annotated[
     BeforeValidator(_bytes),
     Field(ge=1000, le=1 << 40),
     JsonSchema({"type": ["integer", "string"], "minimum": 1000, "pattern": r"^[0-9.]+ *[kMG]i?B$"}),
+]
+Number = Annotated[
+    int,
+    BeforeValidator(_number),
+    Field(ge=1, le=10**15),
+    JsonSchema({"type": ["integer", "string"], "minimum": 1, "pattern": r"^[0-9][0-9_.]* *[kMBT]?$"}),
 ]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Patterns = Annotated[

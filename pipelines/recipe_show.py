@@ -16,7 +16,7 @@ from filters.rules import default_reason
 from pipelines.recipe import Recipe, Scored
 from pipelines.recipe_model import RecipeModel
 from pipelines.recipe_scorers import OTHER_NAMES, installed_scorers, parameters_model
-from pipelines.recipe_section import OVER_ALL, repeated_layer
+from pipelines.recipe_section import columns_of
 from pipelines.recipe_yaml import scalar
 
 
@@ -59,8 +59,7 @@ def _section(table: str, values: Mapping[str, Any], section: Scored) -> str:
     out = [f"{table}:\n", "  score:\n" if values["score"] else "  score: []\n"]
     for use, item in zip(section.uses, values["score"], strict=True):
         out.append(_yaml([item if item[use.name] else use.name], 4))
-        made = use.scorer.repeated.schema if isinstance(use.scorer, OVER_ALL) else ()
-        for layer, column in [*((use.layer, f) for f in use.scorer.schema), *((repeated_layer(use.layer), f) for f in made)]:
+        for layer, column in columns_of(use.scorer, use.layer):
             metadata = {key.decode(): value.decode() for key, value in (column.metadata or {}).items()}
             unit = f", {metadata['unit']}" if "unit" in metadata else ""
             doc = " ".join(metadata.get("doc", "").split())

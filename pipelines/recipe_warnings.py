@@ -7,7 +7,9 @@ import numpy as np
 from dedup.curve import enough_bands, found
 from dedup.minhash import MinHash
 from dedup.paragraphs import Paragraphs
+from filters.rule_ranges import beyond
 from pipelines.recipe import Recipe
+from pipelines.recipe_section import bounds_of_uses
 
 #: Below these odds of a pair at the threshold to be compared, bands and threshold do not fit.
 LEAST_FOUND = 0.5
@@ -24,7 +26,33 @@ def warnings_of(recipe: Recipe) -> tuple[str, ...]:
                 f"{use.layer}: lines of the earlier runs (against) are not compared: one that they kept is kept once more; "
                 "to have it cut, run over all crawls together"
             )
+    for table in ("documents", "images"):
+        told += _of_rules(recipe, table)
     return tuple(told)
+
+
+def _of_rules(recipe: Recipe, table: str) -> list[str]:
+    """Rules that drop nothing, and what finds duplicates where no rule asks for them."""
+    section = recipe.section(table)
+    bounds = bounds_of_uses(section.uses)
+    told = [
+        f"{table}.keep: {found.message}; the rule `{rule.text}` drops only what was not scored: {found.mend}"
+        for rule in section.rules for found in beyond(rule, bounds) if found.holds
+    ]  # fmt: skip
+    finders = [use.layer for use in section.uses if use.dedup]
+    asked = any(column.startswith("duplicates.") for rule in section.rules for column in rule.columns)
+    if finders and not asked:
+        told.append(
+            f"{table}.score: {', '.join(finders)} finds duplicates, and no rule drops them: "
+            f"put `- duplicates.kept` under {table}.keep"
+        )
+    outputs = [name for name, output in recipe.output.items() if output.from_ == table]
+    if outputs and not section.rules:
+        told.append(
+            f"{table}.keep: there is no rule, so that all {table} go into {', '.join(outputs)}: put rules such as "
+            f"`- {'gopher.words in 50..100000' if table == 'documents' else 'image_quality.min_side >= 200'}` there"
+        )
+    return told
 
 
 def _bands(layer: str, scorer: MinHash) -> list[str]:

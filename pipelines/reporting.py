@@ -53,8 +53,7 @@ def write_report(
     )  # fmt: skip
     written = [
         Output(
-            name, split, entry["format"], f"shards/{name}", total["shards"], total["samples"], total["bytes"],
-            table="" if entry["overlap"] else entry["table"],  # what overlaps is left out, so that the sums differ
+            name, split, entry["format"], f"shards/{name}", total["shards"], total["samples"], total["bytes"], entry["table"]
         )
         for name, entry in outputs.items() for split, total in sorted(entry["totals"].items())
     ]  # fmt: skip
@@ -62,8 +61,10 @@ def write_report(
     if idle:
         # Nothing had to be done: the report keeps the times of the run that did it.
         timing = _earlier_timing(path) or timing
+    left_out = {name: entry["left_out"] for name, entry in outputs.items() if entry["left_out"]}
     collectors = [documents for documents, _ in collected]
-    stats = publish(facts, collectors, records=records, references=references, crawl=crawl, outputs=written, timing=Timing(
+    stats = publish(facts, collectors, records=records, references=references, crawl=crawl, outputs=written, left_out=left_out,
+                    timing=Timing(
         started=timing["started"], finished=timing["finished"], seconds=round(timing["seconds"], 3),
         workers=timing["workers"], runner=timing["runner"],
         scorers=tuple(ScorerTime(name, round(s, 3), int(rows)) for name, (s, rows) in timing["scorers"].items()),

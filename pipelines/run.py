@@ -16,11 +16,12 @@ from core.errors import StorageError
 from core.files import storage_errors
 from core.remote_path import place, remove_tree
 from ingest.parts import Part
+from pipelines.account import Account
+from pipelines.compilation import compile_plan
 from pipelines.context import Context, input_parts
 from pipelines.got_input import GotInput, get_input, got_input, parts_of
 from pipelines.images_run import ImagesWork
 from pipelines.passes import Passes, timed
-from pipelines.plan import compile_plan
 from pipelines.progress import Progress, Silent
 from pipelines.recipe import Recipe
 from pipelines.recipe_files import require_files
@@ -88,16 +89,19 @@ class _Driver:
         self.passes = Passes(context, options, progress, zygote)
         self.started = datetime.now(UTC)
         self.clock = time.monotonic()
+        self.history = read_run(options.out)
+        self.account = Account()
         #: The table `images`, once its parts are known, and groups of hosts that were asked in this run.
         self.images: TableRun | None = None
         self.asked: set[str] = set()
 
     def run(self) -> RunResult:
-        history = self.history = read_run(self.options.out)
-        self.groups: Json = history.get("images", {})
+        self.groups: Json = self.history.get("images", {})
         if self.got is not None and not self.frozen:
             self._get(self.got)
-        self.documents = TableRun(self.context, self.passes, self.parts, self.options, self.progress, self.frozen)
+        self.documents = TableRun(
+            self.context, self.passes, self.parts, self.options, self.progress, self.frozen, self.history, self.account
+        )
         self._note()
         for attempt in range(MOST_REPAIRS + 1):
             try:
@@ -112,10 +116,14 @@ class _Driver:
 
         tables = [(self.context, self.parts)]
         tables += [(self.images.context, self.images.parts)] if self.images is not None else []
-        stats = write_report(tables, self.passes, self._timing(history), outputs, self._references(),
+        stats = write_report(tables, self.passes, self._timing(self.history), outputs, self._references(),
                              self.got.outcomes if self.got is not None else None)  # fmt: skip
-        self._note(timing=self.timing, passes=self.passes.seconds, work=self.passes.work)
-        return RunResult(self.options.out, stats, self.passes.seconds, outputs)
+        runs = [self.documents, *([self.images] if self.images is not None else [])]
+        hung_on = {each.table.name: each.causes.now for each in runs}
+        self._note(timing=self.timing, passes=self.passes.seconds, work=self.passes.work, hung_on=hung_on)
+        return RunResult(
+            self.options.out, stats, self.passes.seconds, outputs, self.passes.scorers, self.account.done
+        )  # fmt: skip
 
     def _get(self, got: GotInput) -> None:
         """Gets the input from the web; what was read of it by the last run is told until then."""
@@ -149,7 +157,9 @@ class _Driver:
             self.groups = work.told
             self._note()
         work.fetch(self.passes, self.asked, self.frozen)
-        self.images = TableRun(work.context, self.passes, work.parts, self.options, self.progress, self.frozen, work.older)
+        self.images = TableRun(
+            work.context, self.passes, work.parts, self.options, self.progress, self.frozen, self.history, self.account, work.older
+        )
         outputs |= self.images.run()
         if work.older:
             work.forget_older()

@@ -9,6 +9,7 @@ from typing import Any
 
 from core.errors import RecipeError, StorageError
 from core.remote_path import place
+from pipelines.account import Done
 from pipelines.cluster import Cluster
 from pipelines.pool import MEMORY_BYTES
 from pipelines.runfile import read_run
@@ -59,12 +60,15 @@ class RunOptions:
 
 @dataclass
 class RunResult:
-    """What a run came to: `stats` is the report's document, `passes` seconds by pass that ran."""
+    """What a run came to: `stats` is the report's document, `passes` seconds by pass that ran, `scorers` seconds and rows by
+    scorer that did; `done` tells of each layer what was there already, and why the rest was computed."""
 
     out: str
     stats: Json
     passes: dict[str, float]
     outputs: dict[str, Json] = field(default_factory=dict[str, Json])
+    scorers: dict[str, list[float]] = field(default_factory=dict[str, list[float]])
+    done: tuple[Done, ...] = ()
 
     @property
     def report(self) -> Path:

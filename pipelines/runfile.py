@@ -81,12 +81,13 @@ def parts_of(out: str) -> list[Part]:
 def write_run(
     context: Context, parts: Sequence[Part], limit: int | None, history: Mapping[str, Any],
     timing: Mapping[str, Any] | None = None, passes: Mapping[str, float] | None = None,
-    work: Mapping[str, Any] | None = None, images: Mapping[str, Any] | None = None,
+    work: Mapping[str, Any] | None = None, images: Mapping[str, Any] | None = None, hung_on: Mapping[str, Any] | None = None,
 ) -> None:  # fmt: skip
     """Writes run.json: before the passes with the plan, after them with the times (`timing`: by scorer).
 
     `images` says how many groups of hosts there are, and how many parts each has, which later runs keep. `work` has
-    seconds, parts and bytes by pass; of passes that had nothing to do the last run's stay, for estimates.
+    seconds, parts and bytes by pass; of passes that had nothing to do the last run's stay, for estimates. `hung_on` is what
+    passes, fates and costly layers were made of (`pipelines.causes`), by table, once they are there.
     """
     now = datetime.now(UTC).isoformat(timespec="seconds")
     plan = context.plan
@@ -109,6 +110,7 @@ def write_run(
         "timing": dict(timing if timing is not None else history.get("timing", {})),
         "passes": dict(passes if passes is not None else history.get("passes", {})),
         "work": _work(history.get("work", {}), work or {}),
+        "hung_on": dict(hung_on if hung_on is not None else history.get("hung_on", {})),
     }  # fmt: skip
     context.store.write_bytes(context.store.path(RUN), json.dumps(value, indent=1, ensure_ascii=False).encode())
 

@@ -25,9 +25,10 @@ from core.remote_path import place
 from dedup.minhash import MinHash
 from dedup.sketches import signatures_of_table
 from ingest.files import change_stamp, find_files, open_file
+from pipelines.compilation import compile_plan
 from pipelines.context import Context, recipe_from_json
 from pipelines.layers import Footer, layer_path
-from pipelines.plan import DUPLICATES, FATE, KEPT_BEFORE, Layer, Plan, compile_plan, fingerprint
+from pipelines.plan import DUPLICATES, FATE, KEPT_BEFORE, Layer, Plan, fingerprint
 from pipelines.recipe_scorers import column_parameters
 from pipelines.removal import read_removals
 from pipelines.runfile import parts_of, read_run

@@ -17,7 +17,6 @@ from core.errors import StorageError
 from core.hashing import seeded_keys
 from core.remote import at_once
 from dedup.election import DUPLICATES as DUPLICATES_SCHEMA
-from filters.tokens import Tokens
 from pipelines.context import Context
 from pipelines.fates import EMPTY_AFTER_EDITS, Verdicts, judge, without_blank
 from pipelines.layers import Footer, read_footer
@@ -68,8 +67,7 @@ def report_plan(plan: Plan) -> ReportPlan:
         )
         for rule in plan.rules
     ]  # fmt: skip
-    tokens = next((layer.name for layer in plan.layers if isinstance(layer.scorer, Tokens)), "")
-    return ReportPlan(plan.table.name, tuple(rules), tuple(columns), tokens)
+    return ReportPlan(plan.table.name, tuple(rules), tuple(columns), plan.tokens.partition(".")[0])
 
 
 def statistics_path(store: Store, part: str, table: Table = DOCUMENTS) -> Path:

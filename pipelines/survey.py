@@ -19,18 +19,18 @@ from core.remote import at_once, is_remote
 from core.remote_path import Stats
 from ingest.parts import Part
 from ingest.read import slice_digest
+from pipelines.causes import METHOD, MISSING, READS, RULES
 from pipelines.context import Context
+from pipelines.fingerprints import Made, before_fingerprint, reads_fingerprint
 from pipelines.image_layers import FETCHED, REACHED
 from pipelines.layers import Footer, check_seal, layer_path, read_footer
-from pipelines.plan import CONTENT, DUPLICATES, ELECTION, FATE, IDENTITY, Layer, Plan, fingerprint, got, read_digest
+from pipelines.plan import CONTENT, DUPLICATES, FATE, IDENTITY, Layer, Plan, got, read_digest
 from pipelines.store import Store
-from pipelines.summaries import are_decided, report_plan
+from pipelines.summaries import are_decided
 from pipelines.tables import DOCUMENTS, Table
 
 MANIFEST = "_layer.json"
 Footers = Mapping[str, Footer | None]
-#: The fingerprints of passes over all texts by name (`Plan.passes`), of those whose turn has come.
-Made = Mapping[str, str]
 #: What a manifest says, by part.
 Entries = Mapping[str, dict[str, Any]]
 
@@ -238,54 +238,6 @@ def _survey_images(context: Context, survey: Survey, stage: int, made: Made) -> 
     return work
 
 
-def _beside(context: Context, survey: Survey) -> list[Any]:
-    """What elections and fates of images hang on that the pipeline wrote beside them."""
-    if context.plan.table is DOCUMENTS:
-        return []
-    layers = (survey.of(FETCHED), survey.of(REACHED))
-    names = ("told", "ok", "marks")
-    return [[part, [f.extra.get(n) for f in (layer[part] for layer in layers) if f for n in names]] for part in sorted(layers[0])]
-
-
-def reads_fingerprint(plan: Plan, layer: Layer, made: Made) -> str:
-    """What a layer's values hang on beside ids and methods: the election, what else is known of all texts together, and
-    which rows costly layers scored."""
-    if layer.repeated:
-        return made[layer.name]
-    repeated = [made[name] for name in plan.passes if name in layer.binds]
-    return fingerprint("reads", _costly(plan, layer, made), made[DUPLICATES] if ELECTION in layer.binds else "", *repeated)
-
-
-def _costly(plan: Plan, layer: Layer, made: Made) -> list[str]:
-    """Which rows the costly layers scored that a layer is bound by."""
-    bound = (plan.by_name[name] for name in sorted(layer.binds & plan.by_name.keys()))
-    return [before_fingerprint(plan, other, made) for other in bound if not other.repeated]
-
-
-def before_fingerprint(plan: Plan, layer: Layer, made: Made) -> str:
-    """Which rows a costly layer has to score: the rules before it, what feeds them, the audit sample."""
-    steps = [(step.reason, step.rule.text if step.rule else "") for step in plan.steps_before(layer.position)]
-    names = {c.partition(".")[0] for step in plan.steps_before(layer.position) for c in step.columns}
-    methods = [other.method for other in plan.layers if other.name in names]
-    passes = " ".join(made[name] for name in plan.passes[: layer.stage])
-    return fingerprint("before", steps, methods, plan.section.audit, plan.recipe.seed, passes)
-
-
-def pass_fingerprint(context: Context, survey: Survey, name: str, made: Made, against: str = "") -> str:
-    """The fingerprint of a pass over the rows of all parts, by name and digest, and, for the election, earlier runs
-    (`against`). `made` are those of the passes before it."""
-    plan = context.plan
-    pages = survey.first
-    rows = [(name, f.rows_digest, f.source.get("digest", "")) for name, f in sorted(pages.items()) if f is not None]
-    reads = [made[other] for other in plan.bound_passes(name)]
-    if name == DUPLICATES:
-        told = [*([against] if against else []), *reads, *_removed(context), *_beside(context, survey)]
-        return fingerprint(plan.election_method(), rows, *told)
-    layer = plan.by_name[name]
-    told = [*_removed(context), *_beside(context, survey)]
-    return fingerprint("repeated", layer.method, rows, _costly(plan, layer, made), reads, *told)
-
-
 def pass_done(context: Context, survey: Survey, name: str, made: str) -> bool:
     """Whether every part's files come from this pass, by its fingerprint."""
     if name == DUPLICATES:
@@ -309,30 +261,9 @@ def election_done(context: Context, survey: Survey, elected: str) -> bool:
     )
 
 
-def fate_fingerprint(context: Context, survey: Survey, made: Made) -> str:
-    """The fingerprint of the fates: rules, what feeds them, the passes over all texts, and which rows costly scorers saw."""
-    scored = [
-        f"{layer.name}:{name}:{footer.scored}"
-        for layer in context.plan.layers if layer.skips
-        for name, footer in survey.of(layer.name).items() if footer is not None
-    ]  # fmt: skip
-    settings = context.recipe.seed, context.plan.section.audit, report_plan(context.plan).to_dict()
-    repeated = [made[name] for name in context.plan.passes if name != DUPLICATES]
-    return fingerprint(context.plan.fate_method(), made[DUPLICATES], sorted(scored), *settings, *_removed(context), *repeated,
-                       *_beside(context, survey), *image_files(context))
-
-
-def image_files(context: Context) -> list[Any]:
-    """The sizes that images have to be made in, which not every image can be."""
-    if context.plan.table is DOCUMENTS:
-        return []
-    outputs = (output for output in context.recipe.output.values() if output.from_ == context.plan.table.name)
-    return [output.resize.model_dump(mode="json") if output.resize else {} for output in outputs]
-
-
-def _removed(context: Context) -> list[str]:
-    """What takedowns add to a fingerprint: nothing where there are none."""
-    return [context.removals.digest] if context.removals else []
+def is_new(survey: Survey, layer: str) -> bool:
+    """Whether there is no file of a layer yet, of whatever parts."""
+    return not survey.store.path(survey.table.name, layer).is_dir()
 
 
 def fates_missing(context: Context, survey: Survey, method: str) -> list[Part]:
@@ -369,17 +300,17 @@ def _layer_reason(
     plan: Plan, layer: Layer, footer: Footer | None, page: Footer | None, made: Made, reached: Footer | None = None
 ) -> str:  # fmt: skip
     if footer is None:
-        return "missing"
+        return MISSING
     if footer.method != layer.method:
-        return "parameters, version or what it reads changed"
+        return METHOD
     if page is None or footer.rows_digest != page.rows_digest:
         return "its records changed"
     if footer.extra.get("reads") != reads_fingerprint(plan, layer, made):
-        return "what it reads changed"
+        return READS
     if not layer.carries and footer.extra.get("input") != read_digest(layer, page, reached):
         return "the input changed" if reached is None else "captions changed"
     if layer.costly and footer.extra.get("before") != before_fingerprint(plan, layer, made):
-        return "rules"
+        return RULES
     return ""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,14 +11,18 @@ from ingest.parts import Part
 from ingest.picture_folder import FORMAT as FOLDER
 from pipelines import ending
 from pipelines import survey as surveys
+from pipelines.account import SHARDS, Account
+from pipelines.causes import Causes
 from pipelines.context import Context
+from pipelines.deduplication import NAME as DEDUPLICATION
 from pipelines.deduplication import find_duplicates
 from pipelines.ending import Outputs
+from pipelines.fingerprints import basis_of_fates, basis_of_pass, before_fingerprint, fingerprint_of, reads_fingerprint
 from pipelines.image_layers import overlapping
 from pipelines.passes import Passes
-from pipelines.plan import DUPLICATES, FATE, IDENTITY
+from pipelines.plan import DUPLICATES, FATE, IDENTITY, Layer
 from pipelines.progress import Pass, Progress
-from pipelines.repeats import find_repeats
+from pipelines.repeats import find_repeats, name_of
 from pipelines.run_options import RunOptions
 from pipelines.sources import Source, earlier_sources, part_sources, require_decided
 from pipelines.survey import PartWork, Survey
@@ -28,13 +32,15 @@ Json = dict[str, Any]
 
 
 class TableRun:
-    """What a run does for one table, whose parts are `parts`; of images, rows of `older` ones are carried over."""
+    """What a run does for one table, whose parts are `parts`; of images, rows of `older` ones are carried over. `history` is
+    what run.json says, and `account` is told what is done."""
 
     def __init__(
         self, context: Context, passes: Passes, parts: Sequence[Part], options: RunOptions, progress: Progress, frozen: bool,
-        older: Sequence[str] = (),
+        history: Mapping[str, Any], account: Account, older: Sequence[str] = (),
     ) -> None:  # fmt: skip
-        self.older = older
+        self.older, self.account = older, account
+        self.causes = Causes(context.plan, history)
         self.context, self.passes, self.options, self.progress = context, passes, options, progress
         self.table = context.table
         self.parts = list(parts)
@@ -70,15 +76,18 @@ class TableRun:
             self._repeat(name)
 
     def _tell_made(self, name: str) -> None:
-        self.made[name] = surveys.pass_fingerprint(self.context, self.survey, name, self.made, self.against)
+        basis = basis_of_pass(self.context, self.survey, name, self.made, self.against)
+        self.causes.look(name, basis)
+        self.made[name] = fingerprint_of(name, basis)
 
     def _repeat(self, name: str, then: Sequence[Pass] = ()) -> list[Json] | None:
         """Finds what is repeated, as `_elect` does."""
         done = surveys.pass_done(self.context, self.survey, name, self.made[name])
         self._tell_of_damage()
+        layer = self.context.plan.by_name[name]
+        self._did_over_all(name_of(layer), name, name, done)
         if done:
             return None
-        layer = self.context.plan.by_name[name]
         results = find_repeats(self.passes, self.context, layer, self.rows(), self.made[name], then)
         self.survey.wrote(self.table.name, name, [part.name for part in self.parts])
         self.manifests([(self.table.name, name)])
@@ -90,7 +99,9 @@ class TableRun:
         self.survey.damaged.clear()
 
     def _map(self, stage: int) -> None:
+        self.causes.look_at_layers(self.made)
         work = [w for w in surveys.survey_stage(self.context, self.survey, stage, self.made) if w.anything]
+        self._did_map(stage, [], [])
         work.sort(key=lambda w: (-w.part.size, w.part.name))
         if work and stage == 0 and self.table is DOCUMENTS:
             self._tell_of_idle_workers()
@@ -102,7 +113,8 @@ class TableRun:
 
             again = broken_tasks(tasks, results)
             if again:
-                self.passes.run(Pass(f"{name} again", "map", len(again)), again)
+                results += self.passes.run(Pass(f"{name} again", "map", len(again)), again)
+            self._did_map(stage, work, results)
             for w in work:
                 self._wrote(w)
         reads = stage == 0 and self.table is DOCUMENTS
@@ -125,10 +137,10 @@ class TableRun:
     def _map_task(self, work: PartWork, stage: int, start_at: int | None = None) -> Json:
         plan = self.context.plan
         before = {
-            layer.name: surveys.before_fingerprint(plan, layer, self.made)
+            layer.name: before_fingerprint(plan, layer, self.made)
             for layer in plan.stage_layers(stage) if layer.costly
         }  # fmt: skip
-        reads = {layer.name: surveys.reads_fingerprint(plan, layer, self.made) for layer in plan.stage_layers(stage)}
+        reads = {layer.name: reads_fingerprint(plan, layer, self.made) for layer in plan.stage_layers(stage)}
         # Layers are computed in the order of the plan, whatever order the survey found them missing in.
         layers = [layer.name for layer in plan.stage_layers(stage) if layer.name in work.layers]
         return {"kind": "map", "args": {
@@ -171,6 +183,7 @@ class TableRun:
         elected = self.made[DUPLICATES]
         done = surveys.election_done(self.context, self.survey, elected)
         self._tell_of_damage()
+        self._did_over_all(DEDUPLICATION, DUPLICATES, IDENTITY, done)
         if done:
             return None
         results = find_duplicates(self.passes, self.context, self.sources(), elected, then)
@@ -188,7 +201,10 @@ class TableRun:
             self._over_all(name)
         for name in left[-1:]:
             self._tell_made(name)
-        self.fates = method = surveys.fate_fingerprint(self.context, self.survey, self.made)
+        basis = basis_of_fates(self.context, self.survey, self.made)
+        self.causes.look(FATE, basis)
+        self.fates = method = fingerprint_of(FATE, basis)
+        new = surveys.is_new(self.survey, FATE)
         missing = surveys.fates_missing(self.context, self.survey, method)
         outputs = Outputs(self.context, self.parts, method)
         wanted = outputs.wanted
@@ -205,7 +221,51 @@ class TableRun:
         if results is not None:
             self.survey.wrote(self.table.name, FATE, [part.name for part in self.parts])
             self.manifests([(self.table.name, FATE)])
-        return outputs.finish(results or [], self.progress)
+        self._did_fates(results or [], new)
+        return self._did_shards(wanted, outputs, results or [])
+
+    def _did_map(self, stage: int, work: Sequence[PartWork], results: Sequence[Json]) -> None:
+        """Tells the account of a map pass over the parts of `work`."""
+        by_part = {w.part.name: w for w in work}
+        done = [(by_part[result["part"]], result) for result in results if result.get("part") in by_part]
+        if stage == 0 and self.table is DOCUMENTS:
+            read = [(w, result) for w, result in done if w.ingest]
+            reasons = {w.part.name: w.ingest for w, _ in read}
+            self.account.add(
+                self.table.name, self.table.first, len(self.parts), reasons, sum(result["rows"] for _, result in read)
+            )  # fmt: skip
+        for layer in self.context.plan.stage_layers(stage):
+            mine = [(w, result["layers"][layer.name]) for w, result in done if layer.name in result.get("layers", {})]
+            reasons = {w.part.name: self._why(layer, w) for w, _ in mine}
+            scored, carried = (sum(told[key] for _, told in mine) for key in ("scored", "carried"))
+            self.account.add(self.table.name, layer.name, len(self.parts), reasons, scored, carried)
+
+    def _why(self, layer: Layer, work: PartWork) -> str:
+        why = work.layers.get(layer.name, "")
+        return work.ingest if not why or work.ingest == "new" else self.causes.of_layer(layer, why)
+
+    def _did_over_all(self, title: str, name: str, layer: str, done: bool) -> None:
+        why = "" if done else self.causes.of_pass(name, surveys.is_new(self.survey, layer))
+        reasons = {} if done else {part.name: why for part in self.parts}
+        self.account.add(self.table.name, title, len(self.parts), reasons, 0 if done else sum(self.rows().values()))
+
+    def _did_fates(self, results: Sequence[Json], new: bool) -> None:
+        decided = [result for result in results if "kept" in result]
+        why = self.causes.of_pass(FATE, new)
+        reasons = {str(result["part"]): why for result in decided}
+        self.account.add(
+            self.table.name, ending.FATES, len(self.parts), reasons, sum(int(result["documents"]) for result in decided)
+        )  # fmt: skip
+
+    def _did_shards(self, wanted: Sequence[str], outputs: Outputs, results: Sequence[Json]) -> dict[str, Json]:
+        """The outputs, finished; tells the account of them."""
+        whys = {name: outputs.why(name, bool(self.causes.of(FATE))) for name in wanted}
+        entries = outputs.finish(results, self.progress)
+        for name, entry in entries.items():
+            samples = sum(total["samples"] for total in entry["totals"].values())
+            reasons = {name: whys[name]} if name in whys else {}
+            self.account.add(self.table.name, f"{SHARDS}{name}", 1, reasons, samples if reasons else 0)
+        return entries
 
     def sources(self) -> list[Source]:
         """The rows of the election: this run's parts by name, then what earlier runs kept."""

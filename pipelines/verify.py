@@ -17,6 +17,7 @@ import xxhash
 
 from core.errors import InputError, StorageError
 from core.remote_path import place
+from pipelines.ending import left_out_of
 from pipelines.image_layers import FETCHED
 from pipelines.layers import Footer, RowReader, check_seal, id_bytes, layer_path, read_footer
 from pipelines.plan import FATE
@@ -197,7 +198,7 @@ def check_segments(store: Store, parts: Iterable[str], checked: Checked) -> None
 def _outputs(
     store: Store, info: dict[str, Any], checked: Checked, told: Callable[[str], None] | None
 ) -> dict[str, int]:  # fmt: skip
-    """Checks every output; samples by output, those that the validation split leaves out counted."""
+    """Checks every output; samples by output, those that are left out of it counted."""
     written: dict[str, int] = {}
     for name in info["recipe"]["output"]:
         folder = store.path("shards", name)
@@ -216,7 +217,7 @@ def _outputs(
         checked.shards += len(index.shards)
         checked.samples += samples
         checked.sums |= {f"shards/{name}/{shard.name}": shard.sha256 for shard in index.shards}
-        written[name] = samples + int(index.about.get("validation_overlap", 0))
+        written[name] = samples + sum(left_out_of(index).values())
     return written
 
 

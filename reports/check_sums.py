@@ -97,4 +97,6 @@ def _outputs(stats: Json) -> Iterator[str]:
             key = output["name"], output["table"]
             written[key] = written.get(key, 0) + output["samples"]
     for (name, table), samples in sorted(written.items()):
-        yield from _equal(f"samples of the output {name} and rows of {table} to write", samples, repeats.get(table, 0))
+        samples += sum(stats.get("left_out", {}).get(name, {}).values())
+        what = f"samples of the output {name}, with those left out, and rows of {table} to write"
+        yield from _equal(what, samples, repeats.get(table, 0))

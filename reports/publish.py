@@ -46,11 +46,12 @@ def publish(
     references: Mapping[str, int] | None = None,
     crawl: Json | None = None,
     outputs: Sequence[Output] = (),
+    left_out: Mapping[str, Mapping[str, int]] | None = None,
     timing: Timing | None = None,
 ) -> Json:
     """The statistics of a run as JSON values. `tables` in the order in which the report shows them; `references` are those of
     pages to images, by the reason why they are not to be fetched (empty: they are); `crawl` is what came of the URLs of a
-    crawl that the input is of."""
+    crawl that the input is of. `left_out` are samples that an output leaves out, by its name and their reason."""
     return {
         "format": FORMAT,
         "version": VERSION,
@@ -60,6 +61,7 @@ def publish(
         "references": None if references is None else _references(references),
         "tables": [_table(collector) for collector in tables],
         "outputs": [asdict(output) for output in outputs],
+        "left_out": {name: dict(reasons) for name, reasons in (left_out or {}).items()},
         "timing": _timing(timing or Timing()),
     }
 

@@ -77,14 +77,9 @@ def _why(work: PassWork) -> str:
     return f"perhaps: {told}" if work.perhaps else told
 
 
-#: What `pipelines.survey` calls in one word.
-_PHRASES = {"rules": "rules before it changed: rows that newly reach it are scored"}
-
-
 def _reasons(why: Mapping[str, int], parts: int) -> str:
     """The reason, with how many parts it is for where there are several or it is not for all."""
-    told = {_PHRASES.get(reason, reason): number for reason, number in why.items()}
-    ranked = sorted(told.items(), key=lambda item: (-item[1], item[0]))
+    ranked = sorted(why.items(), key=lambda item: (-item[1], item[0]))
     if len(ranked) == 1 and ranked[0][1] == parts:
         return plain(ranked[0][0])
     return "; ".join(f"{plain(reason)} ({count(number, 'part')})" for reason, number in ranked)

@@ -1,14 +1,15 @@
-"""The commands on recipes: check, schema, show."""
+"""The commands on recipes: check, describe, schema, show."""
 
 from __future__ import annotations
 
 import json
 import sys
+from typing import Annotated
 
 import typer
 
 from web2shards import options
-from web2shards.console import count, plain, say
+from web2shards.console import count, grid, plain, results, say
 
 app = typer.Typer(help="Check, show and describe recipes.", no_args_is_help=True)
 
@@ -35,6 +36,19 @@ def check(recipe: options.RecipeFile, settings: options.Settings = None) -> None
         say(f"[red]{plain(str(problem))}[/]")
     say(f"[bold red]{count(len(problems), 'problem')}[/]")
     raise typer.Exit(2)
+
+
+@app.command()
+def describe(
+    scorer: Annotated[str, typer.Argument(help="The name of a scorer; without one all are listed.", show_default=False)] = "",
+) -> None:
+    """Tell what a scorer computes: its parameters, its columns with units and ranges, where the method comes from, a rule."""
+    from pipelines.recipe_describe import describe_scorer, list_scorers
+
+    if scorer:
+        sys.stdout.write(describe_scorer(scorer))
+        return
+    results().print(grid(["scorer", "what it computes"], [(f"[bold]{plain(n)}[/]", plain(told)) for n, told in list_scorers()]))
 
 
 @app.command()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from web2shards.account_view import account_lines
 from web2shards.console import by_number, count, duration, grid, messages, plain, results, share, size
 
 if TYPE_CHECKING:
@@ -20,11 +21,12 @@ def show_result(result: RunResult) -> None:
     """The summary at the end of a run."""
     if not result.passes:
         messages().print("nothing was to be computed: everything is up to date")
-    show_summary(result.stats, result.report)
+    show_summary(result.stats, result.report, result)
 
 
-def show_summary(stats: Json, page: Path) -> None:
-    """Funnel, shards and times of `report/stats.json`."""
+def show_summary(stats: Json, page: Path, result: RunResult | None = None) -> None:
+    """Funnel, shards and times of `report/stats.json`. Of a run that has just ended, its `result`: what it did, and no times but
+    its own."""
     out = results()
     out.print(f"[bold]{plain(stats['run']['name'])}[/]")
     for table in stats["tables"]:
@@ -41,13 +43,25 @@ def show_summary(stats: Json, page: Path) -> None:
             for o in stats["outputs"]
         ]
         out.print(grid(["shards", "split", "format", "shards", "samples", "size"], rows, right=(3, 4, 5)))
-    timing = stats["timing"]
-    slow = sorted(timing["scorers"], key=lambda row: -row["seconds"])[:3]
-    scorers = ", ".join(f"{row['name']} {duration(row['seconds'])}" for row in slow if row["seconds"] >= 0.05)
+    for name, reasons in stats.get("left_out", {}).items():
+        told = ", ".join(f"{reason} {number:,}" for reason, number in reasons.items())
+        out.print(f"left out of {plain(name)}: {told}")
+    if result is None:
+        _times(stats["timing"], {row["name"] for row in stats["timing"]["scorers"]})
+    elif result.passes:
+        for line in account_lines(result.done):
+            out.print(line)
+        _times(stats["timing"], result.scorers)
+    out.print(f"report  {plain(str(page))}")
+
+
+def _times(timing: Json, scorers: Collection[str]) -> None:
+    """How long a run took, and the slowest of these scorers."""
+    slow = sorted((row for row in timing["scorers"] if row["name"] in scorers), key=lambda row: -row["seconds"])[:3]
+    told = ", ".join(f"{row['name']} {duration(row['seconds'])}" for row in slow if row["seconds"] >= 0.05)
     if timing["seconds"] is not None:
         workers = f", {count(timing['workers'], 'worker')}" if timing["workers"] else ""
-        out.print(f"time    {duration(timing['seconds'])}{workers}" + (f"; scorers: {scorers}" if scorers else ""))
-    out.print(f"report  {plain(str(page))}")
+        results().print(f"time    {duration(timing['seconds'])}{workers}" + (f"; scorers: {told}" if told else ""))
 
 
 def _funnel(stats: Json, table: Json) -> list[tuple[str, str, str, str]]:

@@ -16,10 +16,10 @@ import pytest
 from core.errors import ScorerError
 from dedup.minhash import MinHash
 from pipelines.clustering import cluster_signatures
+from pipelines.compilation import compile_plan
 from pipelines.context import Context
 from pipelines.isolate import die_with
 from pipelines.notes import NoteBook, new_note, read_note
-from pipelines.plan import compile_plan
 from pipelines.pool import Pool, Suspect, Task, unreadable
 from pipelines.run_options import RunOptions
 from pipelines.store import Store

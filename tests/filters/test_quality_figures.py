@@ -11,6 +11,7 @@ from filters.quality_figures import (
     Calibration,
     at_shares,
     auc,
+    auc_interval,
     calibrate,
     calibration_error,
     cross_calibrated,
@@ -102,3 +103,17 @@ def test_each_half_is_calibrated_by_the_other() -> None:
     found = cross_calibrated(scores, positive, halves)
     assert np.allclose(found[halves], calibrate(scores[~halves], positive[~halves])(scores[halves]))
     assert calibration_error(found, positive) < 0.04 < 0.15 < calibration_error(scores, positive)
+
+
+def test_an_interval_of_the_auc_holds_what_other_texts_give() -> None:
+    rng = np.random.default_rng(1)
+    positive = np.arange(60) < 30
+    true = 0.5 * (1 + math.erf(1 / 2))  # of normal scores one apart
+    inside = 0
+    for _ in range(400):
+        area = auc(rng.normal(size=60) + positive, positive)
+        low, high = auc_interval(area, 30, 30)
+        assert 0 <= low <= area <= high <= 1
+        inside += low <= true <= high
+    assert 0.91 < inside / 400 < 0.99
+    assert auc_interval(1.0, 5, 5) == (1.0, 1.0)

@@ -20,8 +20,8 @@ from core.errors import InputError, RecipeError
 from dedup.minhash import MinHash
 from dedup.shingles import shingles
 from pipelines.clustering import cluster_signatures
+from pipelines.compilation import compile_plan
 from pipelines.inspection import find
-from pipelines.plan import compile_plan
 from pipelines.recipe import Recipe, load_recipe
 from pipelines.removal import Takedown
 from pipelines.run import RunOptions, run

@@ -16,8 +16,8 @@ import pytest
 
 from core.scorer import CUT, Scorer
 from core.scorer import column as described
+from pipelines.compilation import compile_plan
 from pipelines.context import Context
-from pipelines.plan import compile_plan
 from pipelines.recipe import Recipe, load_recipe
 from pipelines.shards import metadata_columns
 from pipelines.source_rows import Reader

@@ -13,8 +13,8 @@ import pytest
 
 from core.errors import RecipeError
 from pipelines import looks, verification
+from pipelines.compilation import compile_plan
 from pipelines.layers import Footer, LayerWriter
-from pipelines.plan import compile_plan
 from pipelines.recipe import Recipe
 from pipelines.tables import IMAGES as TABLE
 

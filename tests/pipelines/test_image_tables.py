@@ -18,8 +18,8 @@ import core.images
 import web2shards
 from core.errors import InputError, RecipeError
 from pipelines import fetched_part, gathering, images_fetched, map_pass
+from pipelines.compilation import compile_plan
 from pipelines.lease import Lease
-from pipelines.plan import compile_plan
 from pipelines.recipe import Recipe, load_recipe
 from pipelines.redaction import settle
 from pipelines.removal import Takedown, add_takedowns

@@ -105,7 +105,8 @@ def test_runs_of_shards(shards: int, samples: int, most: int, run: int) -> None:
 
 
 def test_a_sender_travels_as_json() -> None:
-    sender = Sender(("a", "b"), {"0": ["x", 0, 8, 1]}, ["c", 0, 8, 2], (3, 1), 19, ("p", "q"), ["o", 0, 8, 3])
+    end = (2**64 - 1, 0, 5, 1)
+    sender = Sender(("a", "b"), {"0": ["x", 0, 8, 1]}, ["c", 0, 8, 2], (3, 1), 19, ("p", "q"), ["o", 0, 8, 3], end)
     assert Sender.from_json(json.loads(json.dumps(sender.to_json()))) == sender
 
 

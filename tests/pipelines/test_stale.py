@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from core.errors import RecipeError, StorageError
 from pipelines import tasks
 from pipelines.beam_tasks import _Do
+from pipelines.compilation import compile_plan
 from pipelines.context import Context
 from pipelines.notes import NoteBook
-from pipelines.plan import compile_plan
 from pipelines.pool import Task
 from pipelines.recipe import load_recipe
 from tests.faults.outfolder import contents, differences

@@ -1,4 +1,4 @@
-"""`stats.json`: its bytes, its sums, and the lines for the terminal."""
+"""`stats.json`: its bytes and its sums."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from reports.plan import ReportPlan
 from reports.publish import publish, write_stats
 from reports.records import RecordCounts
 from reports.statistics import Collector
-from reports.summary import summary
 
 Make = Callable[..., Any]
 N = 1_500
@@ -141,33 +140,14 @@ def test_an_audit_estimate_has_an_interval(stats: dict[str, Any]) -> None:
     assert alone["of"] < stats["tables"][0]["audit"] + 1
 
 
-def test_summary(stats: dict[str, Any]) -> None:
-    rows = summary(stats)
-    main = stats["tables"][0]
-    totals = [(row.name, row.number) for row in rows if row.style == "total"]
-    assert totals == [("records read", f"{2 * N + 7:,}"), ("documents", f"{N:,}"), ("kept", f"{main['kept']:,}")]
-    steps = [row for row in rows if row.style in ("step", "error")]
-    assert ("not_html", "−7") in [(row.name, row.number) for row in steps]
-    dropped = sum(int(row.number.strip("−").replace(",", "")) for row in steps)
-    assert 2 * N + 7 - dropped == main["kept"]
-    assert [(row.name, row.note) for row in rows if row.style == "output"] == [
-        ("text/train", "2 shards, 5 MB"),
-        ("text/validation", "1 shard, 50 kB"),
-    ]
-    assert [(row.name, row.number, row.share) for row in rows if row.style == "time"] == [("text", "3 s", "100%")]
-
-
 def test_nothing_at_all(plan: ReportPlan) -> None:
     empty = publish(RunFacts("empty"), [Collector(plan)], records=RecordCounts())
     assert verify(empty) == []
-    assert [row.number for row in summary(empty) if row.style == "total"] == ["0", "0", "0"]
     assert verify(publish(RunFacts("none"), [])) == []
-    assert summary(publish(RunFacts("none"), [])) == []
 
 
 def test_control_characters_do_not_reach_the_terminal() -> None:
     records = RecordCounts()
     records.update(pa.array(["\x1b[31mred"]), pa.array(["bad_kind"]), None, np.zeros(1, np.uint64))
     stats = publish(RunFacts("hostile"), [], records=records)
-    assert all("\x1b" not in row.note for row in summary(stats))
     assert "\\u001b" not in write_stats(stats).decode()

@@ -130,7 +130,7 @@ def test_a_trial_gives_an_estimate(
     assert "has not finished; 1 of 3 parts are read already" in " ".join(killed.split())
     assert "--limit 1" not in killed
     with monkeypatch.context() as patch:
-        patch.setattr("pipelines.plan.INGEST_VERSION", 99)
+        patch.setattr("pipelines.compilation.INGEST_VERSION", 99)
         other = cli("plan", small_recipe, "--out", tmp_path / "out").stdout
     assert "are read already" not in " ".join(other.split())  # they were read in another way
     run_inline(small_recipe, tmp_path / "out")
