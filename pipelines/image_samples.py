@@ -1,6 +1,7 @@
 """Images as samples of shards: img2dataset's members and keys (github.com/rom1504/img2dataset, downloader.py) plus our scores.
 
-An image is made in its output's size when it is sent to its shard; its caption is that of `reached`, after all edits.
+An image is made in its output's size when it is sent to its shard, with what the output blurs blurred; its caption is that of
+`reached`, after all edits.
 """
 
 from __future__ import annotations
@@ -12,12 +13,13 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from core.scorer import BOXES
 from filters.table_columns import TableColumns, from_json
 from pipelines.context import Context
 from pipelines.fates import Verdicts
 from pipelines.image_layers import FETCHED
 from pipelines.made_images import made_of
-from pipelines.plan import DUPLICATES, EDITED
+from pipelines.plan import DUPLICATES, EDITED, Layer
 from pipelines.recipe import Output, Recipe
 from pipelines.recipe_images import Encoding, image_file
 from pipelines.segments import Segments
@@ -88,12 +90,18 @@ def payload(
     def made() -> Iterator[pa.RecordBatch]:
         edits = [layer for layer in context.plan.layers if layer.edits]
         others = [_ALTERNATES] if context.plan.dedup_layers else []
-        for batch, wanted, start in chosen_rows(context, parts, [*_PLACES, *_SAID, _EXTRA, *others, *scores], rows, edits):
+        wanted_columns = [*_PLACES, *_SAID, _EXTRA, *others, *scores, *maker.boxes]
+        for batch, wanted, start in chosen_rows(context, parts, wanted_columns, rows, edits):
             for first in range(0, len(wanted), _ROWS):
                 some = wanted[first : first + _ROWS]
                 yield maker.make({n: c.take(pa.array(some)) for n, c in batch.items()}, scores, place, some + start)
 
     return in_slabs(made(), slab)
+
+
+def box_columns(layer: Layer) -> list[str]:
+    """The columns of a layer with places in an image."""
+    return [field.name for field in layer.scorer.schema if field.type == BOXES]
 
 
 class _Maker:
@@ -103,16 +111,19 @@ class _Maker:
         self._context, self._segments = context, Segments(context.store)
         self._extra = told_by_tables(context.recipe)
         self._file = image_file(output.resize, output.encode)
+        #: The columns with the places that the output blurs.
+        self.boxes = [f"{name}.{column}" for name in output.blur or () for column in box_columns(context.plan.by_name[name])]
 
     def make(self, columns: Columns, scores: Sequence[str], place: str, places: I64) -> pa.RecordBatch:
         """The samples of some rows, whose places go with them."""
         places_of = zip(*(columns[n].to_pylist() for n in ("id", *_PLACES)), strict=True)
         images: list[bytes] = []
         told: list[dict[str, Any]] = []
-        for place_of, url, caption, sha256, width, height in zip(
-            places_of, *(columns[name].to_pylist() for name in _SAID), strict=True
+        boxes = [columns[name].to_pylist() for name in self.boxes]
+        for number, (place_of, url, caption, sha256, width, height) in enumerate(
+            zip(places_of, *(columns[name].to_pylist() for name in _SAID), strict=True)
         ):
-            made, about = self._convert(*place_of)
+            made, about = self._convert(*place_of, [column[number] for column in boxes])
             images.append(made)
             told.append({
                 "url": url, "caption": caption or "", **about, "original_width": width, "original_height": height,
@@ -128,16 +139,21 @@ class _Maker:
         }  # fmt: skip
         return pa.RecordBatch.from_arrays(list(made.values()), names=list(made))
 
-    def _convert(self, id: bytes, segment: str, row: int) -> tuple[bytes, Mapping[str, Any]]:
+    def _convert(
+        self, id: bytes, segment: str, row: int, boxes: Sequence[list[dict[str, float]] | None]
+    ) -> tuple[bytes, Mapping[str, Any]]:
         """The image in its size, and what became of it. One that could be decoded before may fail now, as it is decoded at
-        another scale: it says so, and has no bytes."""
+        another scale: it says so, and has no bytes. Nor has one whose places nobody looked for."""
         from core.images import ImageError, convert
 
-        made = made_of(self._context, segment).get(id)
+        if any(found is None for found in boxes):
+            return b"", {"status": "failed_to_blur", "error_message": f"not looked for: {', '.join(self.boxes)}"}
+        blur = [(box["left"], box["top"], box["right"], box["bottom"]) for found in boxes for box in found or ()]
+        made = None if self.boxes else made_of(self._context, segment).get(id)
         try:
             if made is None:
                 file = self._segments.read([id], [segment], [row])[0]
-                _, (made,) = convert(memoryview(file.as_buffer()).tobytes(), [self._file])
+                _, (made,) = convert(memoryview(file.as_buffer()).tobytes(), [self._file], blur=blur)
         except ImageError as error:
             return b"", {"status": "failed_to_resize", "error_message": str(error)}
         return made.data, {"status": "success", "width": made.width, "height": made.height}

@@ -36,11 +36,13 @@ _SCHEMA = pa.schema([
 def output_to_make(context: Context, layers: Sequence[Layer]) -> Output | None:
     """The output whose images are made while these layers are: the only one, if none looks at pixels but to see if there are any.
 
-    (Several outputs come from one decoding at the scale of the largest, or each from its own: those are not the same bytes.)
+    (Several outputs come from one decoding at the scale of the largest, or each from its own: those are not the same bytes. What
+    is to be blurred is not known yet.)
     """
     looking = [layer.name for layer in layers if DECODED in layer.scorer.inputs]
     outputs = [output for output in context.recipe.output.values() if output.from_ == context.table.name]
-    return outputs[0] if looking == [READABLE] and len(outputs) == 1 and not context.store.shared else None
+    alone = looking == [READABLE] and len(outputs) == 1 and not outputs[0].blur
+    return outputs[0] if alone and not context.store.shared else None
 
 
 class MadeWriter:

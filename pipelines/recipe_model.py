@@ -151,6 +151,9 @@ class Output(Model):
     validation: float = Field(default=0.0, ge=0, lt=1, allow_inf_nan=False, description="share kept for validation")
     resize: Resizing | None = Field(default=None, description="of images: their size")
     encode: Encoding | None = Field(default=None, description="of images: their files")
+    blur: Patterns | None = Field(
+        default=None, min_length=1, description="of images: scorers whose places are blurred before it is encoded, such as `faces`"
+    )
 
     @model_validator(mode="after")
     def of_its_table(self) -> Output:
@@ -158,7 +161,7 @@ class Output(Model):
             if self.format != "webdataset":
                 raise fault(f"format: images are written as webdataset, not as {self.format}")
             return self
-        given = [name for name in ("resize", "encode") if getattr(self, name) is not None]
+        given = [name for name in ("resize", "encode", "blur") if getattr(self, name) is not None]
         if given:
             raise fault(f"{' and '.join(given)}: is said of images only", "write `from: images`, or leave it out")
         return self
