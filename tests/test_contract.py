@@ -41,6 +41,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         "sets": {"examples": str(Path(__file__).with_name("evaluation_set.jsonl"))}, "ngram": 4, "action": "cut", "window": 3,
         "least": 5,
     },
+    "decontaminate_images": {"sets": {"examples": str(Path(__file__).with_name("evaluation_images.jsonl"))}},
 }  # fmt: skip
 
 TEXTS: list[str | None] = [
@@ -106,6 +107,8 @@ def column(name: str, texts: list[str | None]) -> pa.Array:
         return pa.array([image_of(text) for text in texts], pa.large_binary())
     if name == "image.decoded":
         return decoded(pa.array([image_of(text) for text in texts], pa.large_binary()))
+    if name.startswith("perceptual."):
+        return opened("perceptual").score(batch(opened("perceptual"), texts)).column(name.partition(".")[2])
     raise NotImplementedError(f"the contract suite does not know how to make {name}: add it here")
 
 

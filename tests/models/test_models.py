@@ -13,6 +13,7 @@ import PIL.ImageDraw
 import PIL.ImageFont
 import pyarrow as pa
 import pytest
+from boosting import open_nsfw
 
 from core.images.columns import decoded
 from core.scorer import Scorer
@@ -20,7 +21,6 @@ from filters.faces import Faces
 from filters.nsfw import NSFW
 from filters.overlaid_text import OverlaidText
 from filters.repeated_caption import RepeatedCaption
-from models import open_nsfw
 from models.packages import PackagedFile
 from pipelines.recipe import load_recipe
 from tests.pipelines.image_runs import page, rows, samples, warc
@@ -133,8 +133,8 @@ def test_lines_stand_in_their_order_and_turned_ones_are_read(astronaut: PIL.Imag
 def test_whether_the_caption_is_repeated(astronaut: PIL.Image.Image, caption: str, low: float, high: float) -> None:
     made, _ = drawn(astronaut, "Fresh coffee 2024")
     (row,) = scored(OverlaidText(), made)
-    names = ["image.caption", "overlaid_text.text"]
-    (found,) = RepeatedCaption().score(pa.RecordBatch.from_arrays([pa.array([caption]), pa.array([row["text"]])], names)).to_pylist()
+    pair = pa.RecordBatch.from_pydict({"image.caption": pa.array([caption]), "overlaid_text.text": pa.array([row["text"]])})
+    (found,) = RepeatedCaption().score(pair).to_pylist()
     assert low <= found["words"] <= high
     assert (found["longest"] >= 10) == bool(low)
 

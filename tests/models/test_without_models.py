@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from boosting import centerface, packages, text_detection
 
 from core.errors import MissingPackage, RecipeError, ScorerError
 from filters.faces import Faces
 from filters.nsfw import NSFW
 from filters.overlaid_text import OverlaidText
-from models import centerface, packages, text_detection
 from models.canvas import SIDE, canvas
 from models.packages import PackagedFile
 from pipelines.plan import compile_plan
@@ -64,7 +64,9 @@ def test_wrong_parameters_are_named(name: str, parameters: str) -> None:
         load_recipe(RECIPE.format(score=f"{name}: {{{parameters}}}").replace("[" + name, "[{" + name).replace("}]", "}}]"))
 
 
-@pytest.mark.parametrize(("wide", "high", "largest"), [(512, 512, 1.0), (1024, 256, 1.0), (1, 1, 1.0), (100, 50, 2.0), (1, 4000, 2.0)])
+@pytest.mark.parametrize(
+    ("wide", "high", "largest"), [(512, 512, 1.0), (1024, 256, 1.0), (1, 1, 1.0), (100, 50, 2.0), (1, 4000, 2.0)]
+)
 def test_a_canvas_holds_the_whole_image(wide: int, high: int, largest: float) -> None:
     pixels = np.full((high, wide, 3), 200, np.uint8)
     found = canvas(pixels, largest)
@@ -76,7 +78,8 @@ def test_a_canvas_holds_the_whole_image(wide: int, high: int, largest: float) ->
 
 
 def test_of_boxes_that_overlap_the_surest_is_kept() -> None:
-    boxes = np.array([[0, 0, 0.4, 0.4, 0.9], [0.02, 0, 0.4, 0.4, 0.8], [0.3, 0.3, 0.7, 0.7, 0.7], [0.8, 0.8, 1, 1, 0.3]], np.float32)
+    corners = [(0, 0, 0.4, 0.4, 0.9), (0.02, 0, 0.4, 0.4, 0.8), (0.3, 0.3, 0.7, 0.7, 0.7), (0.8, 0.8, 1, 1, 0.3)]
+    boxes = np.array(corners, np.float32)
     assert centerface._apart(boxes).tolist() == [0, 2, 3]  # pyright: ignore[reportPrivateUsage]
     assert centerface._apart(boxes[:0]).tolist() == []  # pyright: ignore[reportPrivateUsage]
     many = np.array([[i, 0, i + 0.5, 1, 0.5] for i in range(centerface.MOST + 5)], np.float32)
