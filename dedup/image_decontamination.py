@@ -1,7 +1,7 @@
 """Images that are copies of images of evaluation sets, to be dropped, with the image that they are a copy of.
 
-What tells copies is `dedup.perceptual`: pHashes find candidates, thumbnails laid over each other decide. Lists without thumbnails
-are believed within a few bits: PDQ's 31 are Meta's (see `dedup.perceptual_hashes`), pHash's 4 are ours.
+What tells copies is `dedup.perceptual`: pHash and PDQ find candidates, thumbnails laid over each other decide. Lists without
+thumbnails are believed within a few bits: PDQ's 31 are Meta's (see `dedup.perceptual_hashes`), pHash's 4 are ours.
 """
 
 from __future__ import annotations
@@ -108,14 +108,14 @@ class DecontaminateImages:
         inner = phash(np.ascontiguousarray(small[1:-1, 1:-1]))[0].tobytes()
         own, cut = (np.frombuffer(look, "<u8")[0] for look in (row["phash"], inner))
         near, cut_near = (np.bitwise_count(known.looks ^ look) for look in (own, cut))
-        candidates = np.unique(known.owners[(near <= _RADIUS) | (cut_near <= _RADIUS)])
-        candidates = candidates[known.has_thumbnail[candidates]]
+        by_pdq = known.has_pdq & (np.bitwise_count(known.pdq ^ np.frombuffer(row["pdq"], "<u8")).sum(axis=1) <= _PDQ_RADIUS)
+        near_by_phash = known.owners[(near <= _RADIUS) | (cut_near <= _RADIUS)]
+        seen = known.has_thumbnail
+        candidates = np.unique(np.concatenate([near_by_phash[seen[near_by_phash]], np.flatnonzero(by_pdq & seen)]))
         found = set(candidates[self._same(row, known, candidates)].tolist())
-        unseen = ~known.has_thumbnail
-        found |= set(known.owners[(near <= _UNSEEN) & unseen[known.owners]].tolist())
-        if row["pdq_quality"] >= _PDQ_QUALITY and (unseen & known.has_pdq).any():
-            apart = np.bitwise_count(known.pdq ^ np.frombuffer(row["pdq"], "<u8")).sum(axis=1)
-            found |= set(np.flatnonzero((apart <= _PDQ_RADIUS) & known.has_pdq & unseen).tolist())
+        found |= set(known.owners[(near <= _UNSEEN) & ~seen[known.owners]].tolist())
+        if row["pdq_quality"] >= _PDQ_QUALITY:
+            found |= set(np.flatnonzero(by_pdq & ~seen).tolist())
         return sorted(found)
 
     def _same(self, row: dict[str, Any], known: EvaluationImages, candidates: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:

@@ -90,7 +90,7 @@ def _load(path: Path, digest: str) -> Session:
 
 def _library() -> Any:
     try:
-        import onnx
+        import onnx  # pyright: ignore[reportMissingImports] - of the extra `faces`
     except ImportError as error:
         raise MissingPackage("the library onnx is not installed", install(MODEL.extra)) from error
     return onnx

@@ -63,7 +63,7 @@ def weights_digest(*files: PackagedFile) -> str:
 
 def _library(extra: str) -> Any:
     try:
-        import onnxruntime
+        import onnxruntime  # pyright: ignore[reportMissingImports] - of the extras that run models
     except ImportError as error:
         raise MissingPackage("the library onnxruntime is not installed", install(extra)) from error
     return onnxruntime

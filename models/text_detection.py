@@ -49,7 +49,8 @@ class Line:
 
 def shown(pixels: Pixels) -> F32:
     """What the models for text are shown of pixels, uint8 (h, w, 3): float32 (1, 3, h, w), blue first, -1 to 1."""
-    return np.ascontiguousarray((pixels[:, :, ::-1].transpose(2, 0, 1)[None].astype(np.float32) / 255 - 0.5) / 0.5)
+    levels = pixels[:, :, ::-1].transpose(2, 0, 1)[None].astype(np.float32)
+    return np.ascontiguousarray((levels / 255 - 0.5) / 0.5, np.float32)
 
 
 def find(image: Canvas) -> list[Line]:

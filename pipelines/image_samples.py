@@ -120,10 +120,10 @@ class _Maker:
         images: list[bytes] = []
         told: list[dict[str, Any]] = []
         boxes = [columns[name].to_pylist() for name in self.boxes]
-        for number, (place_of, url, caption, sha256, width, height) in enumerate(
+        for number, ((id, segment, row), url, caption, sha256, width, height) in enumerate(
             zip(places_of, *(columns[name].to_pylist() for name in _SAID), strict=True)
         ):
-            made, about = self._convert(*place_of, [column[number] for column in boxes])
+            made, about = self._convert(id, segment, row, [column[number] for column in boxes])
             images.append(made)
             told.append({
                 "url": url, "caption": caption or "", **about, "original_width": width, "original_height": height,

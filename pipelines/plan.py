@@ -217,7 +217,7 @@ class Plan:
         before = [step.rule.text for step in self.steps_before(self.duplicates_position) if step.rule]
         methods = [layer.method for layer in self.layers_feeding_election()]
         settings = [parameters_of(layer.scorer) for layer in self.dedup_layers]
-        order = ["largest, sharpest"] if self.table is IMAGES else []
+        order = ["largest, sharpest", "pHash and PDQ"] if self.table is IMAGES else []
         return fingerprint("election", 6, *order, self.ingest_method, before, methods, settings)
 
     def layers_feeding_election(self) -> tuple[Layer, ...]:
