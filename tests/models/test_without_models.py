@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from boosting import centerface, packages, text_detection
 
 from core.errors import MissingPackage, RecipeError, ScorerError
 from filters.faces import Faces
 from filters.nsfw import NSFW
 from filters.overlaid_text import OverlaidText
+from models import centerface, packages, text_detection
 from models.canvas import SIDE, canvas
 from models.packages import PackagedFile
 from pipelines.plan import compile_plan
