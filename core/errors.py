@@ -49,6 +49,10 @@ class ScorerError(UserError):
     exit_code = 5
 
 
+class MissingPackage(ScorerError):
+    """A package of an extra that a scorer needs is not installed."""
+
+
 class LeaseError(UserError):
     """Another run holds the out folder, or took it over from this one."""
 

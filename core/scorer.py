@@ -60,6 +60,10 @@ MASK = pa.list_(
 
 TITLE_CUT, TITLE_MASK = "title_cut", "title_mask"
 
+#: Places in an image that a scorer of images adds as a column `boxes`: edges as shares of its width and height, 0 to 1 from the
+#: left and the top, and how sure it is of each. What an output's `blur` names has them, and is blurred before it is encoded.
+BOXES = pa.list_(pa.struct([pa.field(name, pa.float32()) for name in ("left", "top", "right", "bottom", "confidence")]))
+
 
 def edits_of_text(schema: pa.Schema) -> list[pa.Field]:
     """The columns of a scorer that edit `text.text`."""

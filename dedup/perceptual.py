@@ -1,7 +1,8 @@
 """What an image looks like, as hashes that near-duplicates share and a thumbnail that decides.
 
-Candidates are images whose pHash (imagehash's) or PDQ (Meta's) are within a Hamming distance; `dedup.perceptual_check` lays
-their thumbnails over each other. Hashes of the image with its edges cut off find copies that were cropped a little.
+Candidates are images whose pHash (imagehash's), with half a PDQ beside it, or whose PDQ (Meta's) are within a Hamming distance;
+`dedup.perceptual_check` lays their thumbnails over each other. Hashes of the image with its edges cut off find copies that were
+cropped a little.
 """
 
 from __future__ import annotations
@@ -39,10 +40,11 @@ _UNIFORM: Final = 8
 class Perceptual:
     """Hashes and a thumbnail of each image; two images are near-duplicates when their hashes are near and no place differs.
 
-    `by` is the hash that finds candidates: "phash" (64 bits) or "pdq" (256). `radius` is how many bits may differ, `bands`
-    how the hashes are cut to find those (see `dedup.hamming.Bands`); 0 takes what suits the hash: 6 and 3, or 31 and 11.
-    Each image is also looked for without `crop` of its width and height on each side (0 for not), and `turned`: "mirrored",
-    or "all" eight ways. `threshold` is how much two thumbnails may differ where they differ most (1 is what noise does).
+    `by` is the hash that finds candidates: "phash" (64 bits, and 64 of PDQ's beside it) or "pdq" (256). `radius` is how many bits
+    may differ, `bands` how the hashes are cut to find those (see `dedup.hamming.Bands`); 0 takes what suits the hash: 6 and 3, or
+    31 and 11. Each image is also looked for without `crop` of its width and height on each side (0 for not), and `turned`:
+    "mirrored", or "all" eight ways. `threshold` is how much two thumbnails may differ where they differ most (1 is what noise
+    does).
 
     Images of equal `pixels` are copies: the same to the last pixel, or all of one colour, whatever their size. What is of one
     colour (`uniform`) is not to be compared otherwise: its hashes say nothing. Nor is what could not be decoded.

@@ -72,6 +72,17 @@ def pdq(pixels: Pixels) -> tuple[U8, int]:
     return np.packbits((seen > middle[:, None])[:, ::-1], axis=1), int(_quality(small))
 
 
+def pdq_low(hashes: U8) -> U8:
+    """Of PDQ hashes, uint8 (n, 32), the bits of the lowest eight frequencies across and down: uint8 (n, 8).
+
+    They say of an image what pHash says, by other frequencies of another reduction, so that where many coefficients of the one
+    lie at their median, as in symmetric pictures, those of the other need not.
+    """
+    bits = np.unpackbits(hashes, axis=1).reshape(-1, _PDQ_LOW, _PDQ_LOW)  # the highest come first
+    half = _PDQ_LOW // 2
+    return np.packbits(bits[:, half:, half:].reshape(-1, half * half), axis=1)
+
+
 def _all_variants(coefficients: npt.NDArray[np.floating], odd: int) -> npt.NDArray[np.floating]:
     """The coefficients of the image as it is seen in each of the eight ways, shape (8, n, n).
 

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from dedup.election import Candidates
 from dedup.hamming import Bands, as_words, match, pack_rows, scatter
+from dedup.perceptual_hashes import pdq_low
 
 I64 = npt.NDArray[np.int64]
 U64 = npt.NDArray[np.uint64]
@@ -20,7 +21,8 @@ U64 = npt.NDArray[np.uint64]
 def packed_hashes(rows: pa.RecordBatch, by: str, first: int = 0) -> tuple[U64, U64, U64]:
     """What `dedup.hamming.scatter` wants of rows of `perceptual`: hashes (words), digests, and packed row numbers.
 
-    One for each image that has pixels and is not of one colour, and for each of its views; row 0 has the number `first`.
+    One for each image that has pixels and is not of one colour, beside a pHash the low half of its PDQ (`pdq_low`), and one for
+    each of its views; row 0 has the number `first`.
     """
     width = rows.schema.field(by).type.byte_width
     chosen = np.flatnonzero(np.asarray(rows.column(by).is_valid()) & ~np.asarray(rows.column("uniform").fill_null(True)))
@@ -29,10 +31,15 @@ def packed_hashes(rows: pa.RecordBatch, by: str, first: int = 0) -> tuple[U64, U
     views = some.column("views").to_pylist()
     counts = np.array([len(view) // width for view in views], np.int64)
     others = np.frombuffer(b"".join(views), np.uint8).reshape(-1, width)
-    owners = np.concatenate([np.arange(len(chosen)), np.repeat(np.arange(len(chosen)), counts)])
+    each = [np.arange(len(chosen))]
+    if by == "phash":
+        wide = np.frombuffer(b"".join(some.column("pdq").to_pylist()), np.uint8).reshape(-1, 32)
+        hashes = np.concatenate([hashes, pdq_low(wide)])
+        each *= 2
+    owners = np.concatenate([*each, np.repeat(np.arange(len(chosen)), counts)])
     digests = np.array([int.from_bytes(pixels[:8], "little") for pixels in some.column("pixels").to_pylist()], np.uint64)
     numbers = (chosen[owners] + first).astype(np.uint64)
-    return as_words(np.concatenate([hashes, others])), digests[owners], pack_rows(numbers, np.arange(len(owners)) >= len(chosen))
+    return as_words(np.concatenate([hashes, others])), digests[owners], pack_rows(numbers, np.arange(len(owners)) >= len(hashes))
 
 
 def candidates(rows: pa.RecordBatch, bands: Bands, by: str) -> tuple[I64, I64]:

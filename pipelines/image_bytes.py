@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -33,8 +33,3 @@ class ImageBytes:
             else:
                 found.append(pa.array([self._held.read(id, file, offset, length)], pa.large_binary()))
         return pa.concat_arrays(found)
-
-
-def place_in(row: Mapping[str, Any]) -> list[Any]:
-    """The place of an image in a row with the columns of LYING, by their short names."""
-    return [row[name.partition(".")[2]] for name in LYING]

@@ -1,6 +1,7 @@
 """Images as samples of shards: img2dataset's members and keys (github.com/rom1504/img2dataset, downloader.py) plus our scores.
 
-An image is made in its output's size when it is sent to its shard; its caption is that of `reached`, after all edits.
+An image is made in its output's size when it is sent to its shard, with what the output blurs blurred; its caption is that of
+`reached`, after all edits.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from core.scorer import BOXES
 from filters.table_columns import TableColumns, from_json
 from ingest.said import CARRIED, carried
 from pipelines.context import Context
@@ -19,7 +21,7 @@ from pipelines.fates import Verdicts
 from pipelines.image_bytes import LYING, ImageBytes
 from pipelines.image_layers import FETCHED
 from pipelines.made_images import made_of
-from pipelines.plan import DUPLICATES, EDITED
+from pipelines.plan import DUPLICATES, EDITED, Layer
 from pipelines.recipe import Output, Recipe
 from pipelines.recipe_images import Encoding, image_file
 from pipelines.recipe_model import together_with
@@ -101,7 +103,8 @@ def payload(
     def made() -> Iterator[pa.RecordBatch]:
         edits = [layer for layer in context.plan.layers if layer.edits]
         others = [_ALTERNATES] if context.plan.dedup_layers else []
-        for batch, wanted, start in chosen_rows(context, parts, [*LYING, *_SAID, _EXTRA, *others, *scores], rows, edits):
+        wanted_columns = [*LYING, *_SAID, _EXTRA, *others, *scores, *maker.boxes]
+        for batch, wanted, start in chosen_rows(context, parts, wanted_columns, rows, edits):
             for first in range(0, len(wanted), _ROWS):
                 some = wanted[first : first + _ROWS]
                 yield maker.make({n: c.take(pa.array(some)) for n, c in batch.items()}, scores, place, some + start)
@@ -121,6 +124,11 @@ def _is_of(column: str, output: str) -> bool:
     return column.startswith(_own(output, "")) or not (column.startswith("\0") and column.count("\0") == 2)
 
 
+def box_columns(layer: Layer) -> list[str]:
+    """The columns of a layer with places in an image."""
+    return [field.name for field in layer.scorer.schema if field.type == BOXES]
+
+
 class _Maker:
     """Makes samples of images for outputs that are sizes of the same samples."""
 
@@ -135,6 +143,9 @@ class _Maker:
         self._files_made = [file for file in files if file is not None]
         self._wanted = [alike.index(name) for name in outputs]
         self._extensions = (found[outputs[0]].encode or Encoding()).extensions
+        #: The columns with the places that the outputs blur.
+        blur = found[outputs[0]].blur or ()
+        self.boxes = [f"{name}.{column}" for name in blur for column in box_columns(context.plan.by_name[name])]
 
     def make(self, columns: Columns, scores: Sequence[str], place: str, places: I64) -> pa.RecordBatch:
         """The samples of some rows, whose places go with them."""
@@ -143,14 +154,15 @@ class _Maker:
         told: list[dict[str, Any]] = []
         rest: list[str | None] = []
         is_held = self._context.recipe.input.held is not None
-        for id, place_of, url, caption, sha256, width, height, _, extra in zip(
+        boxes = [columns[name].to_pylist() for name in self.boxes]
+        for number, (id, place_of, url, caption, sha256, width, height, _, extra) in enumerate(zip(
             columns["id"].to_pylist(), lying, *(columns[name].to_pylist() for name in (*_SAID, _EXTRA)), strict=True
-        ):
-            made, problem = self._convert(id, place_of, width, height)
+        )):  # fmt: skip
+            made, (status, problem) = self._convert(id, place_of, (width, height), [column[number] for column in boxes])
             origin, other = carried(extra, self._named) if is_held else ({}, None)
             files.append(made)
             rest.append(other)
-            about = {"status": "failed_to_resize" if problem else "success", "error_message": problem}
+            about = {"status": status, "error_message": problem}
             told.append({
                 "url": url, "caption": caption or "", **about, "original_width": width, "original_height": height,
                 "sha256": sha256.hex(), "exif": "{}", **_possible(origin),
@@ -188,19 +200,26 @@ class _Maker:
             for name, extension in self._extensions.items()
         }
 
-    def _convert(self, id: bytes, place: Sequence[Any], width: int, height: int) -> tuple[Sequence[Encoded], str | None]:
-        """The image in the sizes of the outputs, and what went wrong. One that could be decoded before may fail now, as it is
-        decoded at another scale: it says so, and has no bytes."""
+    def _convert(
+        self, id: bytes, place: Sequence[Any], size: tuple[int, int], boxes: Sequence[list[dict[str, float]] | None]
+    ) -> tuple[Sequence[Encoded], tuple[str, str | None]]:
+        """The image in the sizes of the outputs, its status, and what went wrong. One that could be decoded before may fail now,
+        as it is decoded at another scale: it says so, and has no bytes. Nor has one whose places nobody looked for."""
         from core.images import Encoded, ImageError, convert
 
-        known = made_of(self._context, place[0]).get(id) if place[0] is not None and len(self._files_made) == 1 else None
+        nothing = [Encoded(b"", 0, 0)] * len(self._outputs)
+        if any(found is None for found in boxes):
+            return nothing, ("failed_to_blur", f"not looked for: {', '.join(self.boxes)}")
+        is_made = place[0] is not None and len(self._files_made) == 1 and not self.boxes
+        known = made_of(self._context, place[0]).get(id) if is_made else None
         if known is not None:
-            return [known], None
+            return [known], ("success", None)
         file = memoryview(self._files.read([id], [place])[0].as_buffer()).tobytes()
         if not self._files_made:
-            return [Encoded(file, width, height)], None
+            return [Encoded(file, *size)], ("success", None)
+        blur = [(box["left"], box["top"], box["right"], box["bottom"]) for found in boxes for box in found or ()]
         try:
-            _, made = convert(file, self._files_made)
+            _, made = convert(file, self._files_made, blur=blur)
         except ImageError as error:
             return [Encoded(b"", 0, 0)] * len(self._outputs), str(error)
         return [made[i] for i in self._wanted], None

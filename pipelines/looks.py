@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 U64 = npt.NDArray[np.uint64]
 I64 = npt.NDArray[np.int64]
-#: Images whose keys are made at a time, at 30 bytes for each of some 130 keys.
+#: Images whose keys are made at a time, at 30 bytes for each of some 200 keys.
 _ROWS = 1 << 13
 #: Pairs whose thumbnails are laid over each other at a time, at 6 kB each.
 _PAIRS = 1 << 13
@@ -55,14 +55,15 @@ def look_scorer(layer: Layer) -> Perceptual:
 
 def columns_of(layer: Layer) -> list[str]:
     """What keys are made of."""
-    return [f"{layer.name}.{name}" for name in (look_scorer(layer).by, "views", "uniform", "pixels")]
+    hashes = ("phash", "pdq") if look_scorer(layer).by == "phash" else ("pdq",)
+    return [f"{layer.name}.{name}" for name in (*hashes, "views", "uniform", "pixels")]
 
 
 def keys_a_row(layer: Layer) -> int:
-    """About how many keys an image has: of its hash, and of as many views."""
+    """About how many keys an image has: of its hash, of half its PDQ beside a pHash, and of as many views."""
     scorer = look_scorer(layer)
     views = {"no": 1, "mirrored": 2, "all": 8}[scorer.turned] * (2 if scorer.crop else 1)
-    return scorer.plan.keys * views
+    return scorer.plan.keys * (views + (scorer.by == "phash"))
 
 
 def _schema(bands: Bands) -> pa.Schema:

@@ -36,11 +36,12 @@ _SCHEMA = pa.schema([
 def output_to_make(context: Context, layers: Sequence[Layer]) -> Output | None:
     """The output whose images are made while these layers are: the only one, if none looks at pixels but to see if there are any.
 
-    (Several outputs come from one decoding at the scale of the largest, or each from its own: those are not the same bytes.)
+    (Several outputs come from one decoding at the scale of the largest, or each from its own: those are not the same bytes. What
+    is to be blurred is not known yet.)
     """
     looking = [layer.name for layer in layers if DECODED in layer.scorer.inputs]
     outputs = [output for output in context.recipe.output.values() if output.from_ == context.table.name]
-    if looking != [READABLE] or len(outputs) != 1 or context.store.shared:
+    if looking != [READABLE] or len(outputs) != 1 or outputs[0].blur or context.store.shared:
         return None
     # What stays as it came is not made, and what lies in the input has no segment that would tell its part.
     stays = image_file(outputs[0].resize, outputs[0].encode) is None or context.recipe.input.held is not None

@@ -211,7 +211,7 @@ class Plan:
 
     def election_basis(self) -> dict[str, Any]:
         """What the election hangs on, but for the data: what it reads and which rules come before it."""
-        order = ["largest, sharpest"] if self.table is IMAGES else []
+        order = ["largest, sharpest", "pHash and PDQ"] if self.table is IMAGES else []
         settings = [parameters_of(layer.scorer) for layer in self.dedup_layers]
         return {
             "rules": self._rules_before(self.duplicates_position),

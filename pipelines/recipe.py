@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from core.errors import RecipeError
-from core.scorer import CUT, MASK
+from core.scorer import BOXES, CUT, MASK
 from filters.rules import Rule
 from filters.tokens import Tokens
 from ingest.image_addresses import ImageOptions
@@ -173,6 +173,7 @@ def _resolve(source: Source, scorers: Mapping[str, type]) -> tuple[Recipe | None
         problems.append(Problem(place, "documents.repeat", message, "put `- duplicates.kept` under documents.keep"))
     if model is not None:
         problems.extend(_image_problems(model, source))
+        problems.extend(_blur_problems(model, pictures, source))
     if model is not None and model.input.pairs:
         problems.extend(_caption_problems(section))
     if model is None or problems:
@@ -223,6 +224,17 @@ def _image_problems(model: RecipeModel, source: Source) -> Iterator[Problem]:
         if output.from_ == "images" and model.images is None:
             message = "is made of images, and the recipe has no section `images`"
             yield Problem(source.place(("output", name, "from")), f"output.{name}.from", message, "add `images: {}`")
+
+
+def _blur_problems(model: RecipeModel, pictures: Section, source: Source) -> Iterator[Problem]:
+    """Layers that an output blurs, and that have no places."""
+    boxes = [use.layer for use in pictures.uses if BOXES in use.scorer.schema.types]
+    for name, output in model.output.items():
+        for layer in output.blur or ():
+            if layer not in boxes and layer not in pictures.broken:
+                message = f"no scorer of images tells places under the name `{layer}`"
+                mend = f"name one of {', '.join(boxes)}" if boxes else "put `- faces` under images.score"
+                yield Problem(source.place(("output", name, "blur")), f"output.{name}.blur", message, mend)
 
 
 def _caption_problems(section: Section) -> Iterator[Problem]:

@@ -223,6 +223,9 @@ class Output(Model):
         description="of images: several sizes, each an output of its own (`<name>-112`) with the same samples in the same order; "
         "made from one decoding, by antialiased bicubic unless `resize.downscale` says otherwise",
     )
+    blur: Patterns | None = Field(
+        default=None, min_length=1, description="of images: scorers whose places are blurred before it is encoded, such as `faces`"
+    )
 
     @model_validator(mode="after")
     def of_its_table(self) -> Output:
@@ -231,10 +234,12 @@ class Output(Model):
                 raise fault(f"format: images are written as webdataset, not as {self.format}")
             if self.encode is not None and self.encode.format == "same" and self.resize is not None and self.resize.mode != "no":
                 raise fault("resize: files are written as they came (`encode.format: same`)", "leave it out, or name a format")
+            if self.encode is not None and self.encode.format == "same" and self.blur is not None:
+                raise fault("blur: files are written as they came (`encode.format: same`)", "leave it out, or name a format")
             if self.sizes is not None:
                 _check_sizes(self.sizes, self.resize, self.encode)
             return self
-        given = [name for name in ("resize", "encode", "sizes") if getattr(self, name) is not None]
+        given = [name for name in ("resize", "encode", "sizes", "blur") if getattr(self, name) is not None]
         if given:
             raise fault(f"{' and '.join(given)}: is said of images only", "write `from: images`, or leave it out")
         return self

@@ -1,6 +1,7 @@
 """Small pictures of the images that the report shows as samples, drawn by a worker and kept beside the report.
 
-They are few and small: MOST of them, each a JPEG of SIDE pixels as a data URI. An image that was drawn is not drawn again.
+They are few and small: MOST of them, each a JPEG of SIDE pixels as a data URI. An image that was drawn is not drawn again. Where
+an output blurs faces, so do they, and an image in which nobody looked for faces has no picture.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import base64
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
@@ -17,15 +19,17 @@ import pyarrow.compute as pc
 
 from core.errors import InputError, StorageError
 from core.hashing import ID_TYPE
+from core.images.blurring import Box
 from core.images.encoding import Output, convert
 from core.images.errors import ImageError
 from core.images.resizing import Resize
 from pipelines import isolate
 from pipelines.context import Context
-from pipelines.image_bytes import ImageBytes, place_in
+from pipelines.image_bytes import LYING, ImageBytes
 from pipelines.image_layers import FETCHED
-from pipelines.layers import read_layer
+from pipelines.image_samples import box_columns
 from pipelines.passes import Passes
+from pipelines.plan import Layer, fingerprint
 from pipelines.progress import Pass
 
 if TYPE_CHECKING:
@@ -45,15 +49,16 @@ class Thumbnail:
     name: ClassVar[str] = "thumbnail"
     inputs: ClassVar[tuple[str, ...]] = ("bytes",)
     schema: ClassVar[pa.Schema] = pa.schema([pa.field("jpeg", pa.binary())])
+    blur: tuple[Box, ...] = ()
 
     def score(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        files = [_draw(data) for data in batch.column(0).to_pylist()]
+        files = [_draw(data, self.blur) for data in batch.column(0).to_pylist()]
         return pa.RecordBatch.from_arrays([pa.array(files, pa.binary())], schema=self.schema)
 
 
-def _draw(data: bytes) -> bytes | None:
+def _draw(data: bytes, blur: Sequence[Box]) -> bytes | None:
     try:
-        _, (made,) = convert(data, [Output(Resize(SIDE, "keep_ratio_largest", only_if_bigger=True), "jpeg", 60)])
+        _, (made,) = convert(data, [Output(Resize(SIDE, "keep_ratio_largest", only_if_bigger=True), "jpeg", 60)], blur=blur)
     except ImageError:
         return None
     return made.data if len(made.data) <= BYTES else None
@@ -67,26 +72,29 @@ def thumbnails(context: Context, parts: Sequence[str], passes: Passes, samples: 
         known: dict[str, str] = json.loads(path.read_bytes())
     except (OSError, ValueError):
         known = {}
-    wanted = _wanted(samples)
-    missing = [id for id in wanted if id not in known]
+    layers = _blurring(context)
+    # What was drawn before faces were found, or when they were found otherwise, is drawn anew.
+    marks = fingerprint(*(layer.method for layer in layers)) if layers else ""
+    wanted = [f"{id}{marks}" for id in _wanted(samples)]
+    missing = [id.removesuffix(marks) for id in wanted if id not in known]
     if missing and not idle:
-        places = _places(context, parts, missing)
+        places = _places(context, parts, missing, [f"{layer.name}.{name}" for layer in layers for name in box_columns(layer)])
         if places:
             passes.turn_to(context)
             for result in passes.run(Pass(NAME, "draw_thumbnails", 1), [{"kind": "draw_thumbnails", "args": {"places": places}}]):
-                known |= result["drawn"]
+                known |= {f"{id}{marks}": uri for id, uri in result["drawn"].items()}
     found = {id: known[id] for id in wanted if id in known}
     context.store.write_bytes(path, json.dumps(found, sort_keys=True, indent=0).encode())
-    return {id: uri for id, uri in found.items() if uri}
+    return {id.removesuffix(marks): uri for id, uri in found.items() if uri}
 
 
 def draw(context: Context, args: Json) -> Json:
-    """Draws the images of [id, place] (`pipelines.image_bytes`); empty where it cannot be."""
+    """Draws the images of [id, place (`pipelines.image_bytes`), boxes to blur]; empty where it cannot be."""
     files = ImageBytes(context)
     drawn: dict[str, str] = {}
-    # It has all that is asked of a scorer here.
-    scorer = cast("Scorer", Thumbnail())
-    for id, place in args["places"]:
+    for id, place, boxes in args["places"]:
+        # It has all that is asked of a scorer here.
+        scorer = cast("Scorer", Thumbnail(tuple(map(tuple, boxes))))
         try:
             data = files.read([bytes.fromhex(id)], [place])
         except InputError:  # it was there when the run read it
@@ -103,21 +111,29 @@ def _wanted(samples: Sequence[Json]) -> list[str]:
     return list(dict.fromkeys(id for turn in zip_longest(*sides) for id in turn if id is not None))[:MOST]
 
 
-def _places(context: Context, parts: Sequence[str], ids: Sequence[str]) -> list[list[Any]]:
-    """Where the bytes of images are, of those that were got."""
+def _blurring(context: Context) -> list[Layer]:
+    """The layers whose places an output of the table blurs."""
+    outputs = [output for output in context.recipe.output.values() if output.from_ == context.table.name]
+    return [context.plan.by_name[name] for name in sorted({name for output in outputs for name in output.blur or ()})]
+
+
+def _places(context: Context, parts: Sequence[str], ids: Sequence[str], boxes: Sequence[str]) -> list[list[Any]]:
+    """Where the bytes of images are, of those that were got and of which all columns `boxes` are known, and what those have."""
     wanted = pa.array([bytes.fromhex(id) for id in ids], ID_TYPE)
     found: list[list[Any]] = []
+    columns = ["id", f"{FETCHED}.status", *LYING, *boxes]
     for part in parts:
         try:
-            table = read_layer(context.path(FETCHED, part), ["id", "status", "segment", "row"])
-            first = read_layer(context.path(context.table.first, part), ["id", "warc", "offset", "length"])
+            with context.joined(part, columns[1:]) as view:
+                for batch in view.batches():
+                    known = [pc.is_in(batch["id"], value_set=wanted), pc.equal(batch[columns[1]], "ok").fill_null(False)]
+                    known += [batch[name].is_valid() for name in boxes]
+                    some = pa.RecordBatch.from_pydict({name: batch[name] for name in columns}).filter(reduce(pc.and_, known))
+                    for row in some.to_pylist():
+                        blur = [list(box.values())[:4] for name in boxes for box in row[name]]
+                        found.append([row["id"].hex(), [row[name] for name in LYING], blur])
         except (StorageError, OSError):  # the next run sorts it out
             continue
-        if not table.column("id").equals(first.column("id")):
-            continue
-        mine = pc.and_(pc.is_in(table.column("id"), value_set=wanted), pc.equal(table.column("status"), "ok")).fill_null(False)
-        rows = zip(table.filter(mine).to_pylist(), first.filter(mine).to_pylist(), strict=True)
-        found += [[one["id"].hex(), place_in({**two, **one})] for one, two in rows]
     return sorted(found, key=lambda one: one[0])
 
 

@@ -32,6 +32,7 @@ GROUPS = (
     ("ingest.taming", "ingest.cleaning", "filters.vocabulary", "filters.language", "core.english_exceptions"),
     ("dedup.shingles", "dedup.permutations", "dedup.minhash", "dedup.exact", "dedup.agreement", "dedup.buckets", "dedup.stars"),
     ("dedup.paragraph_keys", "dedup.repeats", "dedup.ngram_index"),
+    ("core.images.area", "dedup.perceptual_check", "dedup.perceptual_hashes", "dedup.hamming", "filters.caption"),
 )
 #: After this long a process that compiles is taken to hang: what it left is compiled where it is needed.
 LONGEST_SECONDS = 600.0
@@ -138,7 +139,9 @@ def compile_kernels(groups: Sequence[Sequence[str]] = GROUPS) -> int:
 
 
 def warm_up(told: Callable[[Warmed], None]) -> list[Warmed]:
-    """Imports every installed scorer and opens it with its defaults; `told` hears of each as it is done."""
+    """Imports every installed scorer and opens it with its defaults, but for those whose extra is not installed; `told` hears of
+    each as it is done."""
+    from core.errors import MissingPackage
     from pipelines.recipe_scorers import installed_scorers
 
     scorers = installed_scorers()
@@ -149,6 +152,8 @@ def warm_up(told: Callable[[Warmed], None]) -> list[Warmed]:
         entry = " and ".join(e.value for e in scorers.entries[name])
         try:
             scorers[name]().open()
+        except MissingPackage:  # an extra that nobody asked for
+            continue
         except TypeError as error:
             # A scorer with a parameter that has no default is imported, and so compiled; it cannot be opened alone.
             problem = "" if "required positional argument" in str(error) else str(error)

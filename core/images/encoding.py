@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal, get_args
 
 import numpy as np
@@ -15,6 +15,7 @@ import numpy.typing as npt
 import PIL.Image
 import simplejpeg
 
+from core.images.blurring import Box, blurred
 from core.images.decoding import Image, decode
 from core.images.limits import LIMITS, Limits
 from core.images.resizing import Resize, resize
@@ -68,12 +69,16 @@ def encode(pixels: Pixels, format: Format = "jpeg", quality: int = 95) -> bytes:
     return out.getvalue()
 
 
-def convert(data: bytes, outputs: Sequence[Output], *, limits: Limits = LIMITS) -> tuple[Image, list[Encoded]]:
-    """Decodes an image once, at the scale that the largest of the outputs needs, and makes each of them of it.
+def convert(
+    data: bytes, outputs: Sequence[Output], *, blur: Sequence[Box] = (), limits: Limits = LIMITS
+) -> tuple[Image, list[Encoded]]:
+    """Decodes an image once, at the scale that the largest of the outputs needs, and makes each of them of it, with the boxes
+    `blur` (`core.images.blurring`) blurred in all.
 
     Raises ImageError, as `decode` and `resize` do.
     """
     image = decode(data, limits=limits, at_least=lambda width, height: needed([o.resize for o in outputs], width, height))
+    image = replace(image, pixels=blurred(image.pixels, blur))
     files: list[Encoded] = []
     for output in outputs:
         made = resize(image, output.resize, limits)

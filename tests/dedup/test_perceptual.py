@@ -23,7 +23,7 @@ from dedup.election import edges_from_keys, keys_of
 from dedup.hamming import Bands
 from dedup.perceptual import Perceptual
 from dedup.perceptual_check import SAME, differences, thumbnail
-from dedup.perceptual_hashes import pdq, phash
+from dedup.perceptual_hashes import pdq, pdq_low, phash
 from dedup.perceptual_pairs import candidates, order_of_images
 from tests.core.images.samples import encoded, picture
 
@@ -165,6 +165,24 @@ def test_near_duplicates_come_together_and_others_do_not() -> None:
     for scorer in (Perceptual(), Perceptual(by="pdq", radius=47, bands=16)):
         labels = clusters(table(files, scorer), scorer)
         assert len(set(zip(labels.tolist(), family, strict=True))) == len(set(labels)) == 6
+
+
+def test_the_low_half_of_a_pdq_is_what_changes_least() -> None:
+    pixels = picture(400, 267, 11)
+    first = pdq(pixels)[0][:1]
+    assert pdq_low(first).shape == (1, 8)
+    bits = np.unpackbits(first[0])[::-1].reshape(16, 16)  # by frequency, the lowest first
+    assert sorted(np.unpackbits(pdq_low(first)[0])) == sorted(bits[:8, :8].ravel())
+    other = pdq(resized(pixels, 120, 80))[0][:1]
+    assert np.unpackbits(pdq_low(first) ^ pdq_low(other)).mean() <= np.unpackbits(first ^ other).mean() + 1e-9
+
+
+def test_a_copy_that_pdq_alone_knows_is_a_candidate() -> None:
+    rows = table([encoded(picture(400, 267, 12)), encoded(picture(300, 200, 12))])
+    far = [value if i else bytes(8) for i, value in enumerate(rows.column("phash").to_pylist())]
+    views = pa.array([b"", b""], pa.binary())
+    told = rows.set_column(0, rows.schema.field(0), pa.array(far, pa.binary(8))).set_column(3, rows.schema.field(3), views)
+    assert [side.tolist() for side in candidates(told, Bands(64, 6, 3), "phash")] == [[0], [1]]
 
 
 def test_mirrored_copies_come_together_if_asked_for() -> None:

@@ -8,11 +8,13 @@ import json
 import os
 import re
 import signal
+from collections.abc import Sequence
 from pathlib import Path
 
 import PIL.Image
 import pytest
 
+from core.images.blurring import Box
 from pipelines import thumbnails
 
 from .image_runs import page, picture, recipe, warc
@@ -54,11 +56,11 @@ def test_they_are_few_and_a_bad_one_costs_only_itself(crawl: Path, tmp_path: Pat
     monkeypatch.setattr(thumbnails, "EACH", 3)
     draw, parent = thumbnails._draw, os.getpid()  # pyright: ignore[reportPrivateUsage]
 
-    def dies(data: bytes) -> bytes | None:
+    def dies(data: bytes, blur: Sequence[Box]) -> bytes | None:
         if data == IMAGES["http://a.example/1.jpg"]:
             assert os.getpid() != parent
             os.kill(os.getpid(), signal.SIGSEGV)
-        return draw(data)
+        return draw(data, blur)
 
     monkeypatch.setattr(thumbnails, "_draw", dies)
     monkeypatch.setattr(thumbnails, "MOST", 5)
