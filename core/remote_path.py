@@ -202,7 +202,7 @@ def put(final: Path, data: bytes) -> None:
     """Writes a small object whole; another of its name is replaced."""
 
     def call(store: pafs.FileSystem, path: str) -> None:
-        with store.open_output_stream(path) as sink:
+        with store.open_output_stream(path, compression=None) as sink:
             sink.write(data)
 
     _asked(str(final), "write", call, len(data))
@@ -216,7 +216,7 @@ def upload(local: Path, final: Path, keep: bool = True) -> None:
     uri, size = str(final), local.stat().st_size
 
     def call(store: pafs.FileSystem, path: str) -> Look:
-        with local.open("rb") as source, store.open_output_stream(path) as sink:
+        with local.open("rb") as source, store.open_output_stream(path, compression=None) as sink:
             while piece := source.read(PIECE):
                 sink.write(piece)
         file, found = opened(store, path)

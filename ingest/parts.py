@@ -97,6 +97,11 @@ def list_parts(patterns: Sequence[str], *, format: str | None = None, part_bytes
                 f"{one.uri} and {other.uri} would both be called {one.name}",
                 "name them by one pattern that starts higher up, for instance with **, or rename one",
             )
+    return parts_of_files(files, format, part_bytes)
+
+
+def parts_of_files(files: Sequence[FoundFile], format: str | None, part_bytes: int) -> list[Part]:
+    """The parts of files, in their order."""
     def slices(file: FoundFile) -> list[Part]:
         return list(_slices(file, format or format_of(file), part_bytes))
 

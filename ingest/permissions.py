@@ -54,7 +54,8 @@ class Permissions:
     Directives count that are for all robots or for one of `agents`. `noindex` is also said by `none`. The licence is
     the one named where it is trusted most: in the HTTP header, by <link> or <meta>, by a link with rel=license, by any
     link to Creative Commons; `several` if different ones are named there, so that no rule for one of them keeps the page.
-    A row of a text table or a WET file says nothing. robots.txt and /.well-known/tdmrep.json are no part of a page.
+    A row of a text table or a WET file says nothing. robots.txt is no part of a page; /.well-known/tdmrep.json counts where
+    the crawl that got the page noted it (`web2shards crawl` does).
     """
 
     name: ClassVar[str] = "permissions"

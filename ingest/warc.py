@@ -23,6 +23,8 @@ from ingest.wet import conversion_type, is_text
 Note = Callable[[int, int], None]
 
 _SNIFF_LIMIT = 1 << 16
+#: Fields of a record's own header that speak of rights, as those of a response.
+_NOTED = ("tdm-reservation", "tdm-policy")
 _WEB = ("http:", "https:", "ftp:", "file:")
 
 
@@ -120,7 +122,11 @@ class PartReader:
             if not row.url.startswith(_WEB[:2]) and not declared.startswith("application/http"):
                 row.type, row.reason = media_type(declared), "not_http"
                 return
-            self._read_response(row, parse_response(record.block))
+            response = parse_response(record.block)
+            for name in _NOTED:  # what a crawl of ours read in the origin's tdmrep.json
+                if name in record.headers:
+                    response.fields[name] = "\n".join(filter(None, (response.fields.get(name), record.headers[name])))
+            self._read_response(row, response)
         elif row.kind == "resource" and row.url.startswith(_WEB):
             self._read_body(row, Response(None, {"content-type": declared}, record.block))
         elif self.part.format == "wet" and is_text(record):

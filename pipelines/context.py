@@ -39,7 +39,7 @@ _WARC_BEGINNINGS = (b"WARC/", b"\x1f\x8b", b"\x28\xb5\x2f\xfd", *(bytes([b]) + b
 
 
 def input_patterns(recipe: Recipe) -> tuple[list[str], str | None]:
-    """The paths and patterns that a recipe reads, and their format if it is said."""
+    """The paths and patterns that a recipe reads, and their format if it is said; what it gets from the web is no path."""
     given = recipe.input
     if given.table is not None:
         return given.table.path, given.table.format

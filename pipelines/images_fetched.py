@@ -22,6 +22,7 @@ from pipelines.notes import NoteBook
 from pipelines.pool import Suspect
 from pipelines.progress import meanwhile
 from pipelines.pulse import Pulse, quiet_seconds
+from pipelines.robots_kept import read_robots, write_robots
 
 if TYPE_CHECKING:
     from ingest.fetching import FetchSettings, RobotsCache, Spent
@@ -40,11 +41,12 @@ _STROKE_SECONDS = 5.0
 def fetch(context: Context, args: Json, suspects: Sequence[Suspect], notes: NoteBook) -> Json:
     """Gets the images of the parts of a group, in their order; returns how many were tried, and how many there are. `suspects`
     are what workers died of that did this before."""
-    from ingest.fetching import RobotsCache, Spent
+    from ingest.fetching import Spent
 
     uris: Mapping[str, str] = json.loads(context.store.scratch(INPUTS).read_bytes())
     settings = context.recipe.fetch.settings(context.recipe.seed)
-    robots = RobotsCache(_read_robots(context, args["group"]))
+    kept = context.table.name, "robots", f"{args['group']}.json"
+    robots = read_robots(context.store, *kept)
     budget = _Budget(settings, Spent())
     tried = ok = 0
     pulse = Pulse(notes, quiet_seconds(settings))
@@ -63,7 +65,7 @@ def fetch(context: Context, args: Json, suspects: Sequence[Suspect], notes: Note
             del parts
             give_back()
     if budget.spent.requests:
-        _write_robots(context, args["group"], robots)
+        write_robots(context.store, robots, *kept)
     return {"group": args["group"], "rows": tried, "kept": ok, "requests": budget.spent.requests}
 
 
@@ -125,25 +127,3 @@ def _ask(parts: Sequence[FetchedPart], context: Context, budget: _Budget, robots
         for outcome in outcomes:
             i, row, _ = wanted[outcome.index]
             parts[i].take(row, outcome)
-
-
-def _robots_path(context: Context, group: str) -> Any:
-    return context.store.path("images", "robots", f"{group}.json")
-
-
-def _read_robots(context: Context, group: str) -> list[Any]:
-    from ingest.fetching import RobotsRecord
-
-    try:
-        rows = json.loads(_robots_path(context, group).read_bytes())
-        return [RobotsRecord(origin, None if body is None else body.encode("latin-1"), float(at)) for origin, body, at in rows]
-    except (OSError, ValueError, TypeError):  # asked for again
-        return []
-
-
-def _write_robots(context: Context, group: str, robots: RobotsCache) -> None:
-    rows = [
-        [record.origin, None if record.body is None else record.body.decode("latin-1"), record.fetched_at]
-        for record in robots.export()
-    ]  # fmt: skip
-    context.store.write_bytes(_robots_path(context, group), json.dumps(rows).encode())

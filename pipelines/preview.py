@@ -18,6 +18,7 @@ from pipelines.ending import FATES, outputs_of
 from pipelines.estimate import Estimate, estimate
 from pipelines.gathering import NAME as GATHERING
 from pipelines.gathering import image_part
+from pipelines.got_input import GotInput, got_input, parts_of
 from pipelines.image_layers import REACHED, part_names
 from pipelines.images_fetched import NAME as FETCHING
 from pipelines.images_run import ImagesWork
@@ -71,6 +72,9 @@ class PassWork:
     alone: str = ""
 
 
+#: Why what reads the input waits for what gets it.
+_BROUGHT = "what is read is known when it is got"
+_NEW_IMAGES = "images may be new"
 #: Why the images of pages wait for those, and what is asked of hosts for both.
 _SHOWN = "which images are looked at is decided by the pages that are kept"
 _REACHED = "which hosts are asked is known when all references are gathered"
@@ -120,16 +124,18 @@ class Preview:
         more rows than one process holds is several."""
         groups: list[list[str]] = [[]]
         whys = [""]
-        over_all = ""
+        over_all, brought = "", False
         for work in self.passes:
             if work.alone:
+                brought = work.alone == _BROUGHT
                 whys += [work.alone, _COUNTED]
                 groups += [[work.name] if work.todo else [], []]
                 continue
             if work.layers:  # a map pass has a pipeline of its own, also where there is nothing to do for it
                 got = groups[-1] == [FETCHING] or (len(groups) > 1 and groups[-2] == [FETCHING] and not groups[-1])
-                waits = _GOT if got else _REPEATED if over_all and over_all != DEDUPLICATION else _ELECTED
-                whys += [waits, _SEEN if len(groups) > 1 else _COUNTED]
+                waits = _BROUGHT if brought else _GOT if got else _REPEATED if over_all and over_all != DEDUPLICATION else _ELECTED
+                whys += [waits, _SEEN if len(groups) > 1 and not brought else _COUNTED]
+                brought = False
                 groups += [[work.name] if work.todo else [], []]
                 continue
             if work.over_all:
@@ -153,13 +159,15 @@ def preview(recipe: Recipe, options: RunOptions) -> Preview:
     options.engine.use_storage()
     require_files(recipe)
     plan = compile_plan(recipe)
-    every = input_parts(recipe)
-    parts = every[:limit] if limit is not None else every
     require_same_recipe(out, recipe)
     context = Context(Store(out), plan)
+    got = got_input(context)
+    every = input_parts(recipe) if got is None else parts_of(context, got)
+    parts = every[:limit] if limit is not None else every
     history = read_run(out)
     survey = Survey(context.store, parts)
-    passes = _passes(context, survey)
+    getting = [] if got is None else [_of_input(got)]
+    passes = (*getting, *_passes(context, survey, any(work.todo for work in getting)))
     return Preview(
         recipe.name, out, len(parts), sum(part.size for part in parts), passes, tuple(_changes(history, plan)),
         estimate(out, history, parts, passes, survey.first, plan.ingest_method), where,
@@ -167,8 +175,15 @@ def preview(recipe: Recipe, options: RunOptions) -> Preview:
     )  # fmt: skip
 
 
-def _passes(context: Context, survey: Survey) -> tuple[PassWork, ...]:
-    passes, fates, decides = _of_table(context, survey)
+def _of_input(got: GotInput) -> PassWork:
+    """What is done for an input that is got from the web."""
+    why = dict(got.left)
+    return PassWork(got.name, max(got.parts, sum(why.values())), sum(why.values()), why=why, alone=_BROUGHT)
+
+
+def _passes(context: Context, survey: Survey, getting: bool) -> tuple[PassWork, ...]:
+    """`getting`: pages may come of the input that is got first."""
+    passes, fates, decides = _of_table(context, survey, "pages may be new" if getting else "", 1 if getting else 0)
     if context.recipe.images is not None:
         passes += _of_images(context, survey, fates, decides)
     return tuple(passes)
@@ -205,24 +220,24 @@ def _of_images(context: Context, documents: Survey, fates: str, decides: bool) -
     )]  # fmt: skip
     missing = work.missing()
     asks = work.groups if gathers else len(missing)
-    why = {"images may be new" if gathers else "images are new, or to be asked for again": asks} if asks else {}
+    why = {_NEW_IMAGES if gathers else "images are new, or to be asked for again": asks} if asks else {}
     passes.append(PassWork(FETCHING, work.groups, asks, 0, None, why, perhaps=gathers and not missing, alone=_REACHED))
     changes = gathers or bool(missing)
-    return passes + _of_table(work.context, work.survey, changes, work.groups if gathers else 0)[0]
+    return passes + _of_table(work.context, work.survey, _NEW_IMAGES if changes else "", work.groups if gathers else 0)[0]
 
 
 def _of_table(
-    context: Context, survey: Survey, changes: bool = False, least: int = 0
+    context: Context, survey: Survey, changes: str = "", least: int = 0
 ) -> tuple[list[PassWork], str, bool]:  # fmt: skip
-    """The passes of one table, the fingerprint of its fates, and whether they are decided; `changes`: its rows may change, and
-    its parts will be `least` or more."""
+    """The passes of one table, the fingerprint of its fates, and whether they are decided; `changes` says how its rows may
+    change, if they may, and its parts will be `least` or more."""
     plan, parts = context.plan, survey.parts
     pages = survey.first
     many = max(len(parts), least)
     passes: list[PassWork] = []
     against = earlier_sources(context)[1]
     made: dict[str, str] = {}
-    new_rows, elects = changes, False
+    new_rows, elects = bool(changes), False
     pending_costly = False
 
     def over_all(names: Sequence[str]) -> None:
@@ -263,7 +278,7 @@ def _named(name: str, table: Table) -> str:
     return name if table is DOCUMENTS else f"{name} of {table.name}"
 
 
-def _map(plan: Plan, stage: int, work: Sequence[PartWork], parts: int, pages: Footers, changes: bool) -> PassWork:
+def _map(plan: Plan, stage: int, work: Sequence[PartWork], parts: int, pages: Footers, changes: str) -> PassWork:
     layers = [
         LayerWork(layer.name, Counter(why for w in work if (why := w.layers.get(layer.name, ""))))
         for layer in plan.stage_layers(stage)
@@ -274,7 +289,7 @@ def _map(plan: Plan, stage: int, work: Sequence[PartWork], parts: int, pages: Fo
     rows = None if changes else _rows([w.part for w in work], pages)
     return PassWork(
         map_name(plan.table, stage), parts, todo, sum(w.part.size for w in work), rows,
-        {"images may be new": todo} if changes else {}, tuple(layers), perhaps=changes,
+        {changes: todo} if changes else {}, tuple(layers), perhaps=bool(changes),
     )  # fmt: skip
 
 

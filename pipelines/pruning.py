@@ -137,6 +137,8 @@ def _parts(info: dict[str, Any]) -> set[str] | None:
     last = {part["name"] for part in info["parts"]}
     given: dict[str, Any] = info["recipe"]["input"]
     table: dict[str, Any] = given.get("table") or {}
+    if given.get("crawl") or given.get("common_crawl"):
+        return last if info["limit"] is None else None  # a trial leaves parts out
     patterns: list[str] = given.get("warcs") or given.get("wets") or table["path"]
     format: str | None = table.get("format") if table else "warc" if given.get("warcs") else "wet"
     try:

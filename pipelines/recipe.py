@@ -192,7 +192,7 @@ def _image_problems(model: RecipeModel, source: Source) -> Iterator[Problem]:
     """What does not fit together in what is said of images."""
     pairs = model.input.table is not None and model.input.table.caption is not None
     for section in ("references", "images"):
-        if getattr(model, section) is not None and model.input.warcs is None and not pairs:
+        if getattr(model, section) is not None and not model.input.has_html and not pairs:
             message = "are found in the HTML of pages, which only WARCs have, or in a table that says so"
             mend = "read `input: {warcs: …}`, name the captions of a table (`input.table.caption`), or leave the section out"
             yield Problem(source.place((section,)), section, message, mend)

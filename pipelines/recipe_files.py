@@ -102,7 +102,9 @@ def _named(recipe: Recipe) -> Iterator[tuple[Path, NamedFile]]:
     """Every file that is named, and the path of its key."""
     given = recipe.input
     tables = [] if given.table is None else given.table.path
-    for key, patterns in ((("warcs",), given.warcs or []), (("wets",), given.wets or []), (("table", "path"), tables)):
+    seeds = [] if given.crawl is None else given.crawl.files
+    listed = ("warcs",), ("wets",), ("table", "path"), ("crawl", "seeds")
+    for key, patterns in zip(listed, (given.warcs or [], given.wets or [], tables, seeds), strict=True):
         for pattern in patterns:
             yield ("input", *key), NamedFile(key, pattern, partial(_require_input, pattern), remote=True)
     for table in ("documents", "images"):

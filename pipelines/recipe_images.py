@@ -54,7 +54,8 @@ class Fetch(Model):
     max_total_bytes: Count = Field(default=None, description="of a group of hosts in one run; 0: no bound")
     robots: bool | None = Field(default=None, description="whether robots.txt is read and followed")
     opt_out: Patterns | None = Field(default=None, description="directives of X-Robots-Tag that forbid")
-    tdm_reservation: bool | None = None
+    tdm_reservation: bool | None = Field(default=None, description="whether a reservation of text and data mining forbids")
+    tdmrep: bool | None = Field(default=None, description="whether hosts are asked for /.well-known/tdmrep.json")
     ports: list[int] | None = Field(default=None, description="ports that may be asked; empty: any")
     open_networks: Patterns | None = Field(default=None, description="networks that may be reached though they are not public")
     verify_tls: bool | None = None
@@ -78,8 +79,12 @@ class Fetch(Model):
         """The fetcher's settings."""
         from ingest.fetching import FetchSettings
 
-        given = {name: _plain(value) for name, value in self if value is not None and name not in _NOT_SETTINGS}
-        return FetchSettings(**given, seed=seed)
+        return FetchSettings(**self.given, seed=seed)
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """What is said of the fetcher's settings."""
+        return {name: _plain(value) for name, value in self if value is not None and name not in _NOT_SETTINGS}
 
 
 def _plain(value: Any) -> Any:

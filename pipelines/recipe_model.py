@@ -17,6 +17,7 @@ from pydantic_core import ErrorDetails
 from core.errors import RecipeError
 from ingest.cut import MAX_HTML
 from pipelines.recipe_images import Captions, Encoding, Fetch, ImagesSection, Resizing
+from pipelines.recipe_input import CommonCrawlInput, CrawlInput
 from pipelines.recipe_shapes import Model, Paths, Patterns, ScoredSection, Size, fault
 from pipelines.recipe_yaml import Path, Source, dotted
 
@@ -95,22 +96,39 @@ class TableInput(Model):
         return self
 
 
+#: Kinds of input.
+KINDS = ("warcs", "wets", "table", "crawl", "common_crawl")
+
+
 class Input(Model):
-    """What is read; exactly one of warcs, wets and table. Relative paths start at the folder the command runs in."""
+    """What is read; exactly one of warcs, wets, table, crawl and common_crawl. Relative paths start at the folder that the command
+    runs in."""
 
     warcs: Paths | None = Field(default=None, description="WARC files: gzip, zstd or plain; globs and URIs are allowed")
     wets: Paths | None = Field(default=None, description="WET files (text extracted by Common Crawl)")
     table: TableInput | None = Field(default=None, description="tables of texts")
+    crawl: CrawlInput | None = Field(default=None, description="pages that the run crawls first")
+    common_crawl: CommonCrawlInput | None = Field(default=None, description="records of Common Crawl, which the run copies first")
     part: Size = Field(default=128_000_000, description="bytes of input that one part takes")
 
     @model_validator(mode="after")
     def one(self) -> Input:
-        given = [name for name in ("warcs", "wets", "table") if getattr(self, name) is not None]
+        given = [name for name in KINDS if getattr(self, name) is not None]
         if not given:
-            raise fault("nothing to read", "give one of warcs, wets and table: `warcs: crawl/*.warc.gz`")
+            raise fault("nothing to read", f"give one of {', '.join(KINDS)}: `warcs: crawl/*.warc.gz`")
         if len(given) > 1:
             raise fault(f"{' and '.join(given)} are both given", "keep one; two kinds of input are two recipes")
         return self
+
+    @property
+    def has_html(self) -> bool:
+        """Whether its records are of the web, with HTML and images."""
+        return self.table is None and self.wets is None
+
+    @property
+    def is_got(self) -> bool:
+        """Whether the run gets it from the web first, into WARCs of its own."""
+        return self.crawl is not None or self.common_crawl is not None
 
 
 class TableSection(ScoredSection):
@@ -187,6 +205,8 @@ _MISSING = {
     "name": "add a line such as `name: english-web`",
     "input": "add a line such as `input: {warcs: crawl/*.warc.gz}`",
     "path": "say which files: `path: texts/*.parquet`",
+    "seeds": "say where it begins: `seeds: https://example.org/`, or a file with a URL a line",
+    "dump": "say which dump: `dump: CC-MAIN-2024-10`",
     "from": "say which table it is made of: `from: documents`",
 }
 _PATTERNS = {
@@ -215,6 +235,12 @@ def _keys_at(path: Path) -> list[str]:
             model = Input
         case ("input", "table"):
             model = TableInput
+        case ("input", "crawl"):
+            model = CrawlInput
+        case ("input", "crawl", "fetch"):
+            model = Fetch
+        case ("input", "common_crawl"):
+            model = CommonCrawlInput
         case ("documents",):
             model = TableSection
         case ("references",):

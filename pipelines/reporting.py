@@ -9,6 +9,7 @@ from typing import Any
 
 from ingest.parts import Part
 from pipelines.context import Context, input_patterns
+from pipelines.got_input import told_of
 from pipelines.passes import Passes, timed
 from pipelines.progress import Pass
 from pipelines.recipe_show import show_recipe
@@ -33,10 +34,10 @@ MERGING = "merge statistics"
 
 def write_report(
     tables: Sequence[tuple[Context, Sequence[Part]]], passes: Passes, timing: Json, outputs: Mapping[str, Json],
-    references: Mapping[str, int] | None = None,
+    references: Mapping[str, int] | None = None, crawl: Json | None = None,
 ) -> Json:  # fmt: skip
     """Writes report/stats.json and report/index.html of tables, with their parts; returns the former. `references` are those
-    of the pages by reason. CheckError if the numbers do not add up."""
+    of the pages by reason, `crawl` what the crawl of the input came to. CheckError if the numbers do not add up."""
     idle = not timing["passes"]
     context, parts = tables[0]
     collected = [merged_statistics(each, passes, [part.name for part in its]) for each, its in tables]
@@ -45,7 +46,7 @@ def write_report(
     scorers = {
         f"scorer {timed(each.table, layer.name)}": str(layer.scorer.version) for each, _ in tables for layer in each.plan.layers
     }
-    patterns, _ = input_patterns(recipe)
+    patterns = told_of(recipe) or input_patterns(recipe)[0]
     facts = RunFacts(
         name=recipe.name, recipe=show_recipe(recipe), versions={"web2shards": versions().get("web2shards", ""), **scorers},
         inputs=tuple(patterns), settings={"seed": str(recipe.seed), "parts": str(len(parts))},
@@ -62,7 +63,7 @@ def write_report(
         # Nothing had to be done: the report keeps the times of the run that did it.
         timing = _earlier_timing(path) or timing
     collectors = [documents for documents, _ in collected]
-    stats = publish(facts, collectors, records=records, references=references, outputs=written, timing=Timing(
+    stats = publish(facts, collectors, records=records, references=references, crawl=crawl, outputs=written, timing=Timing(
         started=timing["started"], finished=timing["finished"], seconds=round(timing["seconds"], 3),
         workers=timing["workers"], runner=timing["runner"],
         scorers=tuple(ScorerTime(name, round(s, 3), int(rows)) for name, (s, rows) in timing["scorers"].items()),

@@ -17,6 +17,7 @@ from core.files import storage_errors
 from core.remote_path import place, remove_tree
 from ingest.parts import Part
 from pipelines.context import Context, input_parts
+from pipelines.got_input import GotInput, get_input, got_input, parts_of
 from pipelines.images_run import ImagesWork
 from pipelines.passes import Passes, timed
 from pipelines.plan import compile_plan
@@ -48,9 +49,11 @@ def run(
     if stored is None:
         require_files(recipe)
     plan = compile_plan(recipe)
-    parts = input_parts(recipe, options.limit) if stored is None else stored
+    gets = stored is None and recipe.input.is_got
+    parts = stored if stored is not None else [] if gets else input_parts(recipe, options.limit)
     require_same_recipe(options.out, recipe)
-    require_no_larger_run(options, len(parts))
+    if not gets:
+        require_no_larger_run(options, len(parts))
     with storage_errors(options.out):
         place(options.out).mkdir(parents=True, exist_ok=True)
     with lease_for(options.out, shared=not options.engine.local) as lease:
@@ -59,7 +62,8 @@ def run(
             remove_tree(folder)
         settle(lease.store)
         context = Context(lease.store, plan)
-        driver = _Driver(context, options, parts, progress or Silent(), zygote, stored is not None)
+        got = got_input(context) if recipe.input.is_got else None
+        driver = _Driver(context, options, parts, progress or Silent(), zygote, stored is not None, got)
         try:
             return driver.run()
         except Exception:
@@ -77,14 +81,13 @@ class _Driver:
 
     def __init__(
         self, context: Context, options: RunOptions, parts: Sequence[Part], progress: Progress, zygote: Zygote | None,
-        frozen: bool,
+        frozen: bool, got: GotInput | None,
     ) -> None:  # fmt: skip
         self.context, self.options, self.progress = context, options, progress
-        self.parts, self.frozen = list(parts), frozen
+        self.parts, self.frozen, self.got = list(parts), frozen, got
         self.passes = Passes(context, options, progress, zygote)
         self.started = datetime.now(UTC)
         self.clock = time.monotonic()
-        self.documents = TableRun(context, self.passes, parts, options, progress, frozen)
         #: The table `images`, once its parts are known, and groups of hosts that were asked in this run.
         self.images: TableRun | None = None
         self.asked: set[str] = set()
@@ -92,6 +95,9 @@ class _Driver:
     def run(self) -> RunResult:
         history = self.history = read_run(self.options.out)
         self.groups: Json = history.get("images", {})
+        if self.got is not None and not self.frozen:
+            self._get(self.got)
+        self.documents = TableRun(self.context, self.passes, self.parts, self.options, self.progress, self.frozen)
         self._note()
         for attempt in range(MOST_REPAIRS + 1):
             try:
@@ -106,9 +112,18 @@ class _Driver:
 
         tables = [(self.context, self.parts)]
         tables += [(self.images.context, self.images.parts)] if self.images is not None else []
-        stats = write_report(tables, self.passes, self._timing(history), outputs, self._references())
+        stats = write_report(tables, self.passes, self._timing(history), outputs, self._references(),
+                             self.got.outcomes if self.got is not None else None)  # fmt: skip
         self._note(timing=self.timing, passes=self.passes.seconds, work=self.passes.work)
         return RunResult(self.options.out, stats, self.passes.seconds, outputs)
+
+    def _get(self, got: GotInput) -> None:
+        """Gets the input from the web; what was read of it by the last run is told until then."""
+        before = [Part.from_json(part) for part in self.history.get("parts", [])]
+        write_run(self.context, before, self.options.limit, self.history, images=self.groups)
+        get_input(self.passes, self.context, got)
+        self.parts = parts_of(self.context, got, self.options.limit)
+        require_no_larger_run(self.options, len(self.parts))
 
     def _references(self) -> Counter[str] | None:
         """The references of all pages by reason; None if the recipe does not ask for them."""

@@ -12,6 +12,7 @@ from typing import Any
 from core.errors import InputError, StorageError
 from core.remote_path import place
 from ingest.parts import Part
+from pipelines.got_input import FOLDER, WARCS
 from pipelines.layers import layer_path, read_footer
 from pipelines.remote_lease import holder_of
 from pipelines.runfile import RUN, read_run
@@ -59,6 +60,9 @@ class Status:
     outputs: tuple[OutputState, ...]
     report: str | None
     holder: Mapping[str, Any] | None
+    #: What the crawl of the input has come to, if it is one; or the WARCs that were copied.
+    crawl: Mapping[str, Any] | None = None
+    copied: int | None = None
 
 
 def status_of(out: str) -> Status:
@@ -74,8 +78,22 @@ def status_of(out: str) -> Status:
         out, info["recipe"]["name"], info["started"], info["finished"], info["limit"], len(parts),
         sum(part.size for part in parts), tuple(layers),
         tuple(_output(store, name, settings["format"]) for name, settings in info["recipe"]["output"].items()),
-        str(report) if report.is_file() else None, holder_of(out),
+        str(report) if report.is_file() else None, holder_of(out), *_got(store, info["recipe"]["input"]),
     )  # fmt: skip
+
+
+def _got(store: Store, given: Mapping[str, Any]) -> tuple[Mapping[str, Any] | None, int | None]:
+    """What was got of an input from the web."""
+    if given.get("crawl"):
+        from pipelines.crawled_group import STATE, outcomes_of, path_of, read_state
+
+        folder = path_of(store, STATE)
+        states = [read_state(store, path.stem) for path in sorted(folder.glob("*.json"))] if folder.is_dir() else []
+        return outcomes_of([state for state in states if state is not None], {}), None
+    if given.get("common_crawl"):
+        folder = store.path(FOLDER, WARCS)
+        return None, sum(1 for _ in folder.glob("*.warc.gz")) if folder.is_dir() else 0
+    return None, None
 
 
 def _layer(store: Store, table: str, layer: str, method: str, parts: list[str]) -> LayerState:

@@ -9,6 +9,8 @@ from typing import Any
 
 from core.errors import UserError, error_to_json
 from pipelines import (
+    common_crawl_run,
+    crawl_tasks,
     elections,
     gathering,
     images_fetched,
@@ -63,6 +65,10 @@ _PLAIN: Mapping[str, _Work] = {
     "collect_lines": repeats.collect,
     "match_lines": repeats.match,
     "cut_lines": repeats.cut,
+    "choose_records": common_crawl_run.choose_records,
+    "slice_records": common_crawl_run.slice_records,
+    "copy_records": common_crawl_run.copy_records,
+    "send_links": crawl_tasks.send_links,
     "collect_images": gathering.collect,
     "build_images": gathering.build,
     "decide_fates": summaries.decide_fates,
@@ -83,6 +89,8 @@ def do(context: Context, task: Task, notes: NoteBook) -> dict[str, Any]:
         return _map(context, task.args, task.suspects, notes)
     if task.kind == "fetch_images":  # which has pauses of its own
         return images_fetched.fetch(context, task.args, task.suspects, notes)
+    if task.kind == "crawl_hosts":
+        return crawl_tasks.crawl_hosts(context, task.args, task.suspects, notes)
     return _PLAIN[task.kind](context, task.args)
 
 

@@ -44,15 +44,18 @@ def publish(
     *,
     records: RecordCounts | None = None,
     references: Mapping[str, int] | None = None,
+    crawl: Json | None = None,
     outputs: Sequence[Output] = (),
     timing: Timing | None = None,
 ) -> Json:
     """The statistics of a run as JSON values. `tables` in the order in which the report shows them; `references` are those of
-    pages to images, by the reason why they are not to be fetched (empty: they are)."""
+    pages to images, by the reason why they are not to be fetched (empty: they are); `crawl` is what came of the URLs of a
+    crawl that the input is of."""
     return {
         "format": FORMAT,
         "version": VERSION,
         "run": asdict(run) | {"inputs": list(run.inputs)},
+        "crawl": crawl,
         "records": None if records is None else _records(records),
         "references": None if references is None else _references(references),
         "tables": [_table(collector) for collector in tables],

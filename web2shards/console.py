@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -110,3 +110,8 @@ def count(number: int, one: str, many: str = "") -> str:
 def share(part: float, whole: float) -> str:
     """12.3%; a dash where there is no whole."""
     return f"{100 * part / whole:.1f}%" if whole else "–"
+
+
+def by_number(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+    """Counts, the largest first."""
+    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ingest.crawl_options import CRAWL_OPTIONS, default, meaning, read_seeds
 from web2shards import options
-from web2shards.console import count, grid, plain, results, say, size
+from web2shards.console import by_number, count, grid, plain, results, say, size
 
 if TYPE_CHECKING:
     from ingest.crawling import CrawlSettings, Summary
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
 PANEL = "Recipes"
 #: URLs between two lines of progress, and refused seeds that are named.
 _TOLD_EVERY, _TOLD_SEEDS = 500, 10
+
+
+def _help(name: str) -> str:
+    """What an option means, as a sentence."""
+    text = meaning(name)
+    return f"{text[0].upper()}{text[1:]}."
 
 
 def register(app: typer.Typer) -> None:
@@ -30,13 +37,13 @@ def crawl(
     out: Annotated[
         Path, typer.Option("--out", "-o", metavar="FILE", help="The WARC, such as out.warc.gz. A crawl that is there goes on.")
     ],
-    depth: Annotated[int, typer.Option("--depth", "-d", min=0, help="Links that a page may be away from a seed.")] = 3,
-    scope: Annotated[
-        str, typer.Option("--scope", "-s", help="host (the seeds' hosts), subdomains (and hosts under them) or any.")
-    ] = "host",
-    pages_per_host: Annotated[int, typer.Option(min=1, metavar="N", help="Pages of one host, at most.")] = 1_000,
-    pages: Annotated[int, typer.Option(min=0, metavar="N", help="Pages that this run asks for, at most (0: no bound).")] = 0,
-    sitemaps: Annotated[bool, typer.Option("--sitemaps/--no-sitemaps", help="Whether sitemaps are read.")] = True,
+    depth: Annotated[int, typer.Option("--depth", "-d", min=0, help=_help("depth"))] = default("depth"),
+    scope: Annotated[str, typer.Option("--scope", "-s", help=_help("scope"))] = default("scope"),
+    pages_per_host: Annotated[int, typer.Option(min=1, metavar="N", help=_help("pages_per_host"))] = default("pages_per_host"),
+    hosts: Annotated[int, typer.Option(min=0, metavar="N", help=_help("hosts"))] = default("hosts"),
+    pages: Annotated[int, typer.Option(min=0, metavar="N", help=_help("pages"))] = default("pages"),
+    sitemaps: Annotated[bool, typer.Option("--sitemaps/--no-sitemaps", help=_help("sitemaps"))] = default("sitemaps"),
+    nofollow: Annotated[bool, typer.Option("--nofollow/--no-nofollow", help=_help("nofollow"))] = default("nofollow"),
     interval: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="Between two requests to a host, at least.")] = 1.0,
     concurrency: Annotated[int, typer.Option(min=1, metavar="N", help="Requests at a time, one a host.")] = 256,
     deadline: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="When this run ends (0: when all is done).")] = 0.0,
@@ -62,7 +69,8 @@ def crawl(
         "open_networks": tuple(open_network or ()), "ports": (80, 443, 8080, 8443, *(port or ())),
     }  # fmt: skip
     try:
-        settings = CrawlSettings(scope, depth, pages_per_host, pages, sitemaps, fetch=crawl_fetch_settings(**values))
+        fetch = crawl_fetch_settings(**values)
+        settings = CrawlSettings(scope, depth, pages_per_host, pages, hosts, sitemaps, nofollow, fetch)
     except ValueError as error:
         raise RecipeError(str(error), "see web2shards crawl --help") from None
     try:
@@ -80,19 +88,16 @@ def crawl(
     _tell(run(listed, out, settings, note=note), out, settings)
 
 
-def read_seeds(text: str) -> list[str]:
-    """URLs of a file of seeds; a host alone is asked for by https."""
-    lines = (line.partition(" #")[0].strip() for line in text.splitlines())
-    return [line if "://" in line else f"https://{line}/" for line in lines if line and not line.startswith("#")]
-
-
 def _tell(summary: Summary, out: Path, settings: CrawlSettings) -> None:
     for seed, why in islice(summary.refused.items(), _TOLD_SEEDS):
         say(plain(f"not crawled: {seed[:200]}: {why}"))
-    counted = sorted(summary.statuses.items(), key=lambda item: (-item[1], item[0]))
+    counted = by_number(summary.statuses)
     console = results()
     console.print(grid(["what came of them", "URLs"], [(plain(status), f"{number:,}") for status, number in counted], right=(1,)))
     console.print(f"{count(summary.records, 'page')}, {size(summary.bytes)} in {plain(str(out))}")
+    for reason, number in sorted(summary.left.items()):
+        say(f"{count(number, 'link')} not followed: --{reason.replace('_', '-')} was reached" if reason in CRAWL_OPTIONS else
+            f"{count(number, 'link')} not followed: too many URLs are remembered")  # fmt: skip
     if summary.waiting:
         console.print(f"{count(summary.waiting, 'URL')} were not reached: the same command goes on")
     if settings.fetch.user_agent == "web2shards/0.1":

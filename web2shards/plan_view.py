@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from web2shards.console import count, duration, grid, plain, results, size
+from web2shards.console import by_number, count, duration, grid, plain, results, size
 
 if TYPE_CHECKING:
     from pipelines.placement import Placement
@@ -162,6 +162,11 @@ def show_status(status: Status, as_json: bool) -> None:
     else:
         state = f"[green]finished[/] {status.finished}"
     out.print(state)
+    if status.crawl is not None:
+        told = ", ".join(f"{plain(name)} {number:,}" for name, number in by_number(status.crawl["statuses"]))
+        out.print(f"crawl: {count(status.crawl['pages'], 'page')} of {count(status.crawl['total'], 'URL')} ({told})")
+    if status.copied is not None:
+        out.print(f"copied of Common Crawl: {count(status.copied, 'WARC')}")
     rows = [
         (plain(f"{layer.table}/{layer.layer}"), f"{layer.done:,} of {layer.parts:,}", f"{layer.rows:,}",
          f"{layer.scored:,}" if layer.scored != layer.rows else "", size(layer.bytes))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from web2shards.console import count, duration, grid, messages, plain, results, share, size
+from web2shards.console import by_number, count, duration, grid, messages, plain, results, share, size
 
 if TYPE_CHECKING:
     from pipelines.run import RunResult
@@ -52,7 +52,11 @@ def show_summary(stats: Json, page: Path) -> None:
 
 def _funnel(stats: Json, table: Json) -> list[tuple[str, str, str, str]]:
     rows: list[tuple[str, str, str, str]] = []
-    records = stats["records"]
+    records, crawl = stats["records"], stats.get("crawl")
+    if crawl is not None and table["name"] == "documents":
+        rows.append(("URLs of the crawl", f"{crawl['total']:,}", "", ""))
+        rows += [(f"  {plain(name)}", f"{number:,}", "", "") for name, number in by_number(crawl["statuses"])[:MOST_REASONS]]
+        rows += [(f"  links not followed: {plain(name)}", f"{number:,}", "", "") for name, number in by_number(crawl["left"])]
     if records is not None and table["name"] == "documents":
         rows.append(("records of the input", f"{records['total']:,}", "", ""))
         reasons: dict[str, int] = {}

@@ -5,7 +5,9 @@
 Requests go through `ingest.fetching`, whose pace, robots.txt, opt-outs, limits and refused addresses hold here too.
 """
 
-from ingest.crawling.crawl import Summary, crawl
-from ingest.crawling.settings import CrawlSettings, crawl_fetch_settings
+from ingest.crawling.crawl import Crawler, Keeper, Summary, crawl, information, judged
+from ingest.crawling.settings import CrawlSettings, HostGroup, crawl_fetch_settings
 
-__all__ = ["CrawlSettings", "Summary", "crawl", "crawl_fetch_settings"]
+__all__ = [
+    "CrawlSettings", "Crawler", "HostGroup", "Keeper", "Summary", "crawl", "crawl_fetch_settings", "information", "judged",
+]  # fmt: skip

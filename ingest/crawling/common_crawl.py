@@ -10,13 +10,14 @@ import gzip
 import io
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import reduce
 from operator import or_
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
@@ -33,12 +34,20 @@ BASE = "https://data.commoncrawl.org"
 FILE_BYTES, GAP_BYTES = 128 << 20, 64 << 10
 #: Requests at a time, and ranges that are held for them.
 AT_ONCE, RANGES_HELD = 8, 32
-_COLUMNS = ("url", "url_host_name", "content_languages", "warc_filename", "warc_record_offset", "warc_record_length")
+_COLUMNS = ("url", "url_host_name", "warc_filename", "warc_record_offset", "warc_record_length")
 _PAGES = ("text/html", "application/xhtml+xml")
 _DUMP = re.compile(r"CC-MAIN-\d{4}-\d{2}(?:-\d{2})?")
 _LANGUAGE = re.compile(r"[a-z]{3}")
 _HOST = re.compile(r"[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63})+")
+#: What SURT keys leave out of a host's name, as webarchive-commons makes them; the index's column of host names has it.
+_WWW = re.compile(r"^(?:www[0-9]*\.)+(?=.)")
 _PATH = re.compile(r"[A-Za-z0-9][\w./=-]{0,500}")
+
+
+#: Records that are chosen.
+SELECTED = pa.schema([
+    ("filename", pa.dictionary(pa.int32(), pa.string())), ("offset", pa.int64()), ("length", pa.int64()), ("hash", pa.uint64()),
+])  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -82,7 +91,8 @@ def index_files(source: CommonCrawl) -> list[str]:
 
 
 def select(source: CommonCrawl, index_file: str) -> pa.Table:
-    """The records that one file of the index has for us: url, filename, offset, length, hash (of the URL)."""
+    """The records that one file of the index has for us, in the order in which the WARCs hold them: filename, offset, length, and
+    hash (of the URL). Within the limit, as if there were no other file."""
     with _parquet(source, index_file) as file:
         fragment = ds.ParquetFileFormat().make_fragment(file)
         missing = {*_COLUMNS, "fetch_status", "content_mime_detected", "url_surtkey"} - {*fragment.physical_schema.names}
@@ -95,22 +105,41 @@ def select(source: CommonCrawl, index_file: str) -> pa.Table:
             found.append(table)
             rows += len(table)
             if source.limit and rows > 2 * source.limit + 10_000:
-                found = [_smallest(pa.concat_tables(found), source.limit)]
+                found = [smallest(pa.concat_tables(found).unify_dictionaries(), source.limit)]
                 rows = len(found[0])
-    whole = pa.concat_tables([_SCHEMA.empty_table(), *found])
-    return _smallest(whole, source.limit) if source.limit else whole
+    whole = pa.concat_tables([SELECTED.empty_table(), *found]).unify_dictionaries()
+    return smallest(whole, source.limit or len(whole))
 
 
-def merged(source: CommonCrawl, tables: Sequence[pa.Table]) -> pa.Table:
-    """The records of several files of the index, within the limit, in the order in which the WARCs hold them."""
-    whole = pa.concat_tables([_SCHEMA.empty_table(), *tables])
-    if source.limit:
-        whole = _smallest(whole, source.limit)
-    return whole.sort_by([("filename", "ascending"), ("offset", "ascending")])
+def smallest(table: pa.Table, most: int) -> pa.Table:
+    """So many records of a selection at most, those with the smallest hashes, in the order in which the WARCs hold them."""
+    table = table.combine_chunks()
+    names = table["filename"].combine_chunks() if len(table) else pa.array([], SELECTED.field("filename").type)
+    rank = np.argsort(np.argsort(np.array(names.dictionary.to_pylist(), dtype=object), kind="stable"), kind="stable")
+    file = rank[names.indices.to_numpy()] if len(table) else np.empty(0, np.int64)
+    offset = table["offset"].to_numpy()
+    if most < len(table):
+        taken = np.lexsort((offset, file, table["hash"].to_numpy()))[:most]
+    else:
+        taken = np.arange(len(table))
+    return table.take(pa.array(taken[np.lexsort((offset[taken], file[taken]))]))
+
+
+def shares(hashes: Iterable[npt.NDArray[np.uint64]], limit: int) -> list[int]:
+    """How many records each of several selections keeps, given the hashes of each, so that all have `limit` together: those with
+    the smallest hashes of all."""
+    best, owners = np.empty(0, np.uint64), np.empty(0, np.int64)
+    number = 0
+    for number, one in enumerate(hashes, 1):
+        best = np.concatenate([best, one])
+        owners = np.concatenate([owners, np.full(len(one), number - 1)])
+        order = np.argsort(best, kind="stable")[:limit]
+        best, owners = best[order], owners[order]
+    return np.bincount(owners, minlength=number).tolist()
 
 
 def slices(table: pa.Table, file_bytes: int = FILE_BYTES) -> Iterator[pa.Table]:
-    """The records of `merged` cut into files of about so many bytes."""
+    """The records of a selection cut into files of about so many bytes."""
     ends = np.cumsum(table["length"].to_numpy())
     start = 0
     while start < len(table):
@@ -155,26 +184,6 @@ def copy_records(source: CommonCrawl, records: pa.Table, path: Path) -> int:
     return size
 
 
-def copy_all(source: CommonCrawl, folder: Path, file_bytes: int = FILE_BYTES) -> list[Path]:
-    """Chooses and copies in one process, into `folder`; a file that is there is not copied again.
-
-    Returns the files, `<dump>-000000.warc.gz` and so on; none if no record is chosen.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    table = merged(source, [select(source, path) for path in index_files(source)])
-    paths: list[Path] = []
-    for number, records in enumerate(slices(table, file_bytes)):
-        paths.append(folder / f"{source.dump}-{number:06d}.warc.gz")
-        if not paths[-1].exists():
-            copy_records(source, records, paths[-1])
-    return paths
-
-
-_SCHEMA = pa.schema([
-    ("url", pa.string()), ("filename", pa.string()), ("offset", pa.int64()), ("length", pa.int64()), ("hash", pa.uint64()),
-])  # fmt: skip
-
-
 @dataclass(frozen=True)
 class _Range:
     filename: str
@@ -189,7 +198,7 @@ def _filter(source: CommonCrawl) -> ds.Expression:
     if source.hosts:
         keys: list[ds.Expression] = []
         for host in source.hosts:
-            key = ",".join(reversed(host.removeprefix("www.").split(".")))
+            key = ",".join(reversed(_WWW.sub("", host).split(".")))
             # behind a host's name comes `)`, `,` for hosts under it, or `:` and a port; all but the last lie below `-`
             keys.append((ds.field("url_surtkey") >= f"{key})") & (ds.field("url_surtkey") < f"{key}-"))
             keys.append((ds.field("url_surtkey") >= f"{key}:") & (ds.field("url_surtkey") < f"{key};"))
@@ -207,20 +216,16 @@ def _filter(source: CommonCrawl) -> ds.Expression:
 def _exact(source: CommonCrawl, batch: pa.RecordBatch) -> pa.Table:
     table = pa.Table.from_batches([batch])
     if source.hosts:
-        hosts = [host.removeprefix("www.") for host in source.hosts]
+        hosts = [re.sub(r"^www\.(?=.*\.)", "", host) for host in source.hosts]
         pattern = "^(.*[.])?(" + "|".join(re.escape(host) for host in hosts) + ")$"
         table = table.filter(pc.match_substring_regex(table["url_host_name"], pattern))
     names = table["warc_filename"].to_pylist()
     table = table.filter(pa.array([name is not None and _inside(name) for name in names], pa.bool_()))
     urls = table["url"].to_pylist()
     hashes = pa.array([xxhash.xxh3_64_intdigest((url or "").encode()) for url in urls], pa.uint64())
-    columns = [table["url"], table["warc_filename"], table["warc_record_offset"], table["warc_record_length"], hashes]
-    return pa.table([c.cast(f.type) for c, f in zip(columns, _SCHEMA, strict=True)], schema=_SCHEMA)
-
-
-def _smallest(table: pa.Table, limit: int) -> pa.Table:
-    order = pc.sort_indices(table, sort_keys=[("hash", "ascending"), ("url", "ascending"), ("offset", "ascending")])
-    return table.take(order[:limit])
+    columns = [table["warc_filename"], table["warc_record_offset"], table["warc_record_length"], hashes]
+    columns[0] = pc.dictionary_encode(columns[0].cast(pa.string()))
+    return pa.table([c.cast(f.type) for c, f in zip(columns, SELECTED, strict=True)], schema=SELECTED)
 
 
 def _ranges(records: pa.Table) -> Iterator[_Range]:

@@ -9,15 +9,17 @@ import asyncio
 import contextlib
 import importlib.metadata
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any, Protocol
 
 from core.errors import InputError
 from ingest.crawling.frontier import PAGE, SITEMAP, Frontier, Task, key_of
 from ingest.crawling.journal import Entry, Journal
 from ingest.crawling.links import links_of
-from ingest.crawling.settings import CrawlSettings
+from ingest.crawling.settings import ALL_HOSTS, CrawlSettings, HostGroup
 from ingest.crawling.sitemaps import read_sitemap
 from ingest.crawling.warc import WarcWriter
 from ingest.fetching import Lookup, Outcome, RobotsCache, Spent, fetch
@@ -32,15 +34,50 @@ DEFAULT_SITEMAP = "/sitemap.xml"
 class Summary:
     """What a crawl came to, earlier runs with it: URLs by status, records and bytes of the WARC, and URLs that wait.
 
-    `refused`: seeds that may not be crawled, each with what is wrong with it.
+    `again`: URLs among `statuses` that the next run asks for again. `left`: links of the scope that were not followed, by the
+    bound that they met. `refused`: seeds that may not be crawled, each with what is wrong with it. `sent`: URLs that were led to
+    and are for others to ask, by group.
     """
 
     statuses: Counter[str] = field(default_factory=Counter[str])
     records: int = 0
     bytes: int = 0
     waiting: int = 0
+    again: int = 0
+    left: Counter[str] = field(default_factory=Counter[str])
     refused: dict[str, str] = field(default_factory=dict[str, str])
+    sent: Counter[int] = field(default_factory=Counter[int])
     spent: Spent = field(default_factory=Spent)
+
+
+class Keeper(Protocol):
+    """Where a crawl keeps its records and what it has done."""
+
+    @property
+    def bytes(self) -> int:
+        """Of the records."""
+        ...
+
+    @property
+    def due(self) -> bool:
+        """Whether `write` is to be called."""
+        ...
+
+    def entries(self) -> Iterable[Entry]:
+        """What earlier runs have done, in its order."""
+        ...
+
+    def response(self, outcome: Outcome) -> None:
+        """Keeps a record."""
+        ...
+
+    def add(self, entry: Entry) -> None:
+        """Notes what came of a URL; its record, if it has one, was kept before."""
+        ...
+
+    def write(self, summary: Summary) -> None:
+        """Makes sure that what was kept outlives this process; called from another thread, while nothing is added."""
+        ...
 
 
 def crawl(
@@ -56,19 +93,31 @@ def crawl(
     `note` is called with the summary after each URL. Raises InputError if no seed may be crawled, StorageError if the
     journal is of another crawl, LeaseError if one writes there now.
     """
+    seeds, refused = judged(seeds, settings)
+    keeper = _File(warc, {"seeds": sorted([*seeds, *refused]), **settings.identity}, information(settings))
+    try:
+        crawler = Crawler(seeds, keeper, settings, note=note)
+        crawler.summary.refused = {seed: error.detail for seed, error in refused.items()}
+        crawler.summary.statuses.update(error.status for error in refused.values())
+        asyncio.run(crawler.run(lookup))
+    finally:
+        keeper.close()
+    return crawler.summary
+
+
+def judged(seeds: Sequence[str], settings: CrawlSettings) -> tuple[list[str], dict[str, Refused]]:
+    """Seeds that may be crawled, each once, and those that may not. InputError if there is none that may."""
     seeds = [seed for seed in dict.fromkeys(seed.strip() for seed in seeds) if seed]
     refused = {seed: error for seed in seeds if (error := _refusal(seed, settings)) is not None}
     if len(refused) == len(seeds):
         why = next((f"{seed[:200]}: {error.detail}" for seed, error in refused.items()), "there is none")
         raise InputError(f"none of the seeds is a URL that may be crawled: {why}", "give http or https URLs, one a line")
-    crawler = _Crawler(seeds, warc, settings, note or (lambda _: None))
-    crawler.summary.refused = {seed: error.detail for seed, error in refused.items()}
-    crawler.summary.statuses.update(error.status for error in refused.values())
-    try:
-        asyncio.run(crawler.run(lookup))
-    finally:
-        crawler.close()
-    return crawler.summary
+    return [seed for seed in seeds if seed not in refused], refused
+
+
+def information(settings: CrawlSettings) -> dict[str, str]:
+    """The fields of a warcinfo record: who crawls."""
+    return {"software": f"web2shards/{_version()}", "http-header-user-agent": settings.fetch.user_agent}
 
 
 def _refusal(url: str, settings: CrawlSettings) -> Refused | None:
@@ -79,31 +128,82 @@ def _refusal(url: str, settings: CrawlSettings) -> Refused | None:
     return None
 
 
-class _Crawler:
-    def __init__(self, seeds: Sequence[str], warc: Path, settings: CrawlSettings, note: Callable[[Summary], None]) -> None:
-        self._settings = settings
-        self._note = note
-        header = {
-            "seeds": sorted(seeds), "scope": settings.scope, "depth": settings.depth, "sitemaps": settings.sitemaps,
-            "nofollow": settings.nofollow, "pages_per_host": settings.pages_per_host,
-        }  # fmt: skip
+class _File:
+    """A WARC with its journal beside it; a line follows its record at once, so that nothing is ever due."""
+
+    due = False
+
+    def __init__(self, warc: Path, header: dict[str, Any], told: dict[str, str]) -> None:
         self._journal = Journal(warc.with_name(f"{warc.name}.journal"), warc, header)
         try:
             self._writer = WarcWriter(warc, self._journal.end)
+            if not self._journal.end:
+                self._writer.information(told)
         except BaseException:
             self._journal.close()
             raise
+
+    @property
+    def bytes(self) -> int:
+        return self._writer.offset
+
+    def entries(self) -> Iterable[Entry]:
+        return self._journal.entries
+
+    def response(self, outcome: Outcome) -> None:
+        self._writer.response(outcome)
+
+    def add(self, entry: Entry) -> None:
+        self._writer.flush()
+        self._journal.add(replace(entry, end=self._writer.offset))
+
+    def write(self, summary: Summary) -> None:
+        return
+
+    def close(self) -> None:
+        self._writer.close()
+        self._journal.close()
+
+
+class Crawler:
+    """One crawl, or its share of hosts: `mine`, to which other groups have led by `mail`.
+
+    `run` is the number of this run of several rounds: what failed in it is not asked for again in it. Links of pages whose keys
+    are `unreadable` are not looked for, and `reading` is called with the key of a page before they are.
+    """
+
+    def __init__(
+        self,
+        seeds: Sequence[str],
+        keeper: Keeper,
+        settings: CrawlSettings,
+        *,
+        note: Callable[[Summary], None] | None = None,
+        mine: HostGroup = ALL_HOSTS,
+        mail: Iterable[Task] = (),
+        robots: RobotsCache | None = None,
+        run: int = 0,
+        unreadable: AbstractSet[int] = frozenset(),
+        reading: Callable[[int], None] | None = None,
+    ) -> None:
+        self._settings, self._keeper = settings, keeper
+        self._note, self._reading = note, reading
+        self._run, self._unreadable = run, unreadable
         self.summary = Summary()
-        self._robots = RobotsCache()
+        self._robots = RobotsCache() if robots is None else robots
         self._written: set[int] = set()
         self._origins: set[str] = set()
-        dealt = {key_of(entry.url) for entry in self._journal.entries if not entry.retryable}
-        self._frontier = Frontier(seeds, settings, dealt)
-        self._replay(seeds)
-        if not self._journal.end:
-            self._writer.information({"software": f"web2shards/{_version()}", "http-header-user-agent": settings.fetch.user_agent})
+        dealt = {key_of(entry.url) for entry in keeper.entries() if self._is_dealt(entry)}
+        self._frontier = Frontier(seeds, settings, dealt, mine)
+        self._replay(seeds, mail)
 
-    async def run(self, lookup: Lookup | None) -> None:
+    @property
+    def asked(self) -> int:
+        """Pages that were asked for in this run."""
+        return self._frontier.asked
+
+    async def run(self, lookup: Lookup | None = None) -> None:
+        """Asks for what is left, as far as deadline and budgets go."""
         settings, summary = self._settings, self.summary
         stream = fetch(self._frontier, settings.fetch, robots=self._robots, lookup=lookup, spent=summary.spent)
         async with contextlib.aclosing(stream) as outcomes:
@@ -113,38 +213,47 @@ class _Crawler:
                     summary.waiting += 1
                     continue
                 self._take(task, outcome)
-                self._note(summary)
+                if self._note is not None:
+                    self._note(summary)
+                if self._keeper.due:
+                    await asyncio.to_thread(self._keeper.write, summary)
         summary.waiting += self._frontier.waiting
 
-    def close(self) -> None:
-        self._writer.close()
-        self._journal.close()
+    def _is_dealt(self, entry: Entry) -> bool:
+        return not entry.retryable or 0 < self._run == entry.run
 
-    def _replay(self, seeds: Sequence[str]) -> None:
+    def _replay(self, seeds: Sequence[str], mail: Iterable[Task]) -> None:
+        """Queues what is to be asked for, seeds and mail first; what was dealt with counts."""
         for seed in seeds:
-            self._frontier.add(Task(seed, 0))
-        for entry in self._journal.entries:
-            if not entry.retryable:
+            if self._frontier.elsewhere(seed) is None:
+                self._frontier.add(Task(seed, 0))
+        for task in mail:
+            self._frontier.add(task)
+        self.summary.left += self._frontier.left
+        for entry in self._keeper.entries():
+            if self._is_dealt(entry):
                 self._count(entry)
+                self.summary.left.update(entry.left)
             if entry.kind == PAGE and not entry.retryable and _refusal(entry.url, self._settings) is None:
                 self._origins.add(target_of(entry.url, self._settings.fetch).origin)
             if entry.status == "ok" and entry.kind == PAGE:
                 self._written.add(key_of(entry.final_url or entry.url))
-            self._queue(entry)
-        self.summary.bytes = self._journal.end
-
-    def _queue(self, entry: Entry) -> None:
-        for url in entry.sitemaps:
-            self._frontier.add(Task(url, 1, SITEMAP))
-        depth = 1 if entry.kind == SITEMAP else entry.depth + 1
-        for url in entry.found:
-            self._frontier.add(Task(url, depth))
+            for task in entry.led_to:
+                self._new(task)
+        self._frontier.left.clear()  # of links that entries tell of, or that were not followed then
+        self.summary.bytes = self._keeper.bytes
 
     def _take(self, task: Task, outcome: Outcome) -> None:
         status = "other_format" if outcome.status == "not_an_image" else outcome.status
         found: list[str] = []
+        self._frontier.left.clear()
         sitemaps = self._sitemaps(task, outcome)
-        if status == "ok":
+        if status == "elsewhere":
+            if not self._frontier.in_scope(outcome.final_url):
+                status = "out_of_scope"
+            elif self._new(Task(outcome.final_url, task.depth, task.kind)):
+                (sitemaps if task.kind == SITEMAP else found).append(outcome.final_url)
+        elif status == "ok":
             if task.kind == SITEMAP:
                 sitemap = read_sitemap(outcome.body or b"")
                 sitemaps += [url for url in sitemap.urls if sitemap.index and self._new(Task(url, 1, SITEMAP))]
@@ -156,22 +265,26 @@ class _Crawler:
             else:
                 found = self._write(task, outcome)
         final = outcome.final_url if outcome.final_url != task.url else ""
-        entry = Entry(task.url, task.depth, task.kind, status, outcome.retryable, self._writer.offset, final, found, sitemaps)
-        self._writer.flush()
-        self._journal.add(entry)
+        left = dict(self._frontier.left)
+        entry = Entry(task.url, task.depth, task.kind, status, outcome.retryable, 0, final, found, sitemaps, left, self._run)
+        self._keeper.add(entry)
         self._count(entry)
-        self.summary.bytes = self._writer.offset
+        self.summary.left.update(left)
+        self.summary.bytes = self._keeper.bytes
 
     def _write(self, task: Task, outcome: Outcome) -> list[str]:
         """Writes a page, and queues what it links to."""
-        self._written.add(key_of(outcome.final_url))
-        self._writer.response(outcome)
-        if outcome.format != "html" or task.depth >= self._settings.depth:
+        key = key_of(outcome.final_url)
+        self._written.add(key)
+        self._keeper.response(outcome)
+        if outcome.format != "html" or task.depth >= self._settings.depth or key in self._unreadable:
             return []
         body = outcome.body or b""
         nofollow, fetch_settings = self._settings.nofollow, self._settings.fetch
         if nofollow and "nofollow" in robots_directives(outcome.headers, fetch_settings):
             return []
+        if self._reading is not None:
+            self._reading(key)
         links = links_of(body, outcome.content_type, outcome.final_url, nofollow=nofollow, agent=fetch_settings.agent)
         return [url for url in links if self._new(Task(url, task.depth + 1))]
 
@@ -189,11 +302,17 @@ class _Crawler:
         return [url for url in listed or [f"{target.origin}{DEFAULT_SITEMAP}"] if self._new(Task(url, 1, SITEMAP))]
 
     def _new(self, task: Task) -> bool:
-        return self._frontier.add(task)
+        if not self._frontier.add(task):
+            return False
+        group = self._frontier.elsewhere(task.url)
+        if group is not None:
+            self.summary.sent[group] += 1
+        return True
 
     def _count(self, entry: Entry) -> None:
         self.summary.statuses[entry.status if entry.kind == PAGE else f"sitemap_{entry.status}"] += 1
         self.summary.records += entry.status == "ok" and entry.kind == PAGE
+        self.summary.again += entry.retryable
 
 
 def _version() -> str:

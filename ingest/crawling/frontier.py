@@ -5,7 +5,7 @@ It is the stream of jobs that a pass of the fetcher reads: None while all that i
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import xxhash
 
 from core.addresses import canonical_url
-from ingest.crawling.settings import CrawlSettings
+from ingest.crawling.settings import ALL_HOSTS, CrawlSettings, HostGroup
 from ingest.fetching.outcomes import Job
 from ingest.fetching.urls import Refused, target_of
 
@@ -21,6 +21,10 @@ from ingest.fetching.urls import Refused, target_of
 AHEAD = 8
 #: Sitemaps of one host, however many robots.txt and indexes name.
 MAX_SITEMAPS = 50
+#: URLs that are remembered, those that wait with them: some 300 bytes each.
+MOST_SEEN = 2_000_000
+#: Why a link of the scope is not followed: its host has had its pages, there are hosts enough, too much is remembered.
+PAGES_PER_HOST, HOSTS, URLS = "pages_per_host", "hosts", "urls"
 
 PAGE, SITEMAP = "page", "sitemap"
 
@@ -47,12 +51,20 @@ class _Queue:
 class Frontier:
     """Tasks by host. `seeds` say what the scope is; they are added like all else.
 
-    `dealt`: keys of URLs that an earlier run has dealt with: they count, and are not asked for.
+    `dealt`: keys of URLs that an earlier run has dealt with: they count, and are not asked for. URLs of hosts that are not of
+    `mine` count too, and are not asked for either: `elsewhere` says what their group is.
     """
 
-    def __init__(self, seeds: Iterable[str], settings: CrawlSettings, dealt: AbstractSet[int] = frozenset()) -> None:
+    def __init__(
+        self, seeds: Iterable[str], settings: CrawlSettings, dealt: AbstractSet[int] = frozenset(), mine: HostGroup = ALL_HOSTS
+    ) -> None:
         self._settings = settings
         self._dealt = dealt
+        self._mine = mine
+        #: Hosts beyond the seeds' that may be asked and, if it is one of several groups, that links may lead to in others.
+        self._room = [-(-settings.hosts // mine.groups), settings.hosts]
+        #: Links of the scope that were not queued, by reason.
+        self.left: Counter[str] = Counter()
         self._roots = {host for seed in seeds if (host := self.host_of(seed))}
         self._seen: set[int] = set()
         self._queues: dict[str, _Queue] = {}
@@ -86,20 +98,27 @@ class Frontier:
         key = key_of(task.url)
         if key in self._seen:
             return False
+        if len(self._seen) >= MOST_SEEN:
+            return self._leave(URLS)
         host = self.host_of(task.url)
         queue = self._queues.get(host)
+        away = self._mine.of(host) != self._mine.group
         if queue is None:
+            if host not in self._roots:
+                if not self._room[away]:
+                    return self._leave(HOSTS)
+                self._room[away] -= 1
             queue = self._queues[host] = _Queue(host, deque())
         if task.kind == PAGE:
             if queue.pages >= self._settings.pages_per_host:
-                return False
+                return self._leave(PAGES_PER_HOST)
             queue.pages += 1
         else:
             if queue.sitemaps >= MAX_SITEMAPS:
                 return False
             queue.sitemaps += 1
         self._seen.add(key)
-        if key in self._dealt:
+        if away or key in self._dealt:
             return True
         self.waiting += 1
         if task.kind == SITEMAP:
@@ -108,6 +127,15 @@ class Frontier:
             queue.tasks.append(task)
         self._offer(queue)
         return True
+
+    def elsewhere(self, url: str) -> int | None:
+        """The group of the host of a URL, None if that is this one."""
+        group = self._mine.of(self.host_of(url))
+        return None if group == self._mine.group else group
+
+    def _leave(self, why: str) -> bool:
+        self.left[why] += 1
+        return False
 
     def ended(self, index: int) -> Task:
         """The task of a job that has its outcome."""

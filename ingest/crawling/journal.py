@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import LeaseError, StorageError
+from ingest.crawling.frontier import SITEMAP, Task
 
 VERSION = 1
 
@@ -32,6 +33,17 @@ class Entry:
     found: list[str] = field(default_factory=list[str])
     #: URLs of sitemaps that it led to.
     sitemaps: list[str] = field(default_factory=list[str])
+    #: Links that were not queued, by the bound that they met.
+    left: dict[str, int] = field(default_factory=dict[str, int])
+    #: The run that asked for it, where several rounds are one.
+    run: int = 0
+
+    @property
+    def led_to(self) -> Iterator[Task]:
+        """What it led to, as tasks. A redirect to another host is no link further away."""
+        deeper = self.depth + (self.status != "elsewhere")
+        yield from (Task(url, 1, SITEMAP) for url in self.sitemaps)
+        yield from (Task(url, 1 if self.kind == SITEMAP else deeper) for url in self.found)
 
 
 class Journal:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+import xxhash
+
 from ingest.fetching import FetchSettings
 
 SCOPES = ("host", "subdomains", "any")
@@ -24,6 +26,22 @@ def crawl_fetch_settings(**changes: Any) -> FetchSettings:
 
 
 @dataclass(frozen=True)
+class HostGroup:
+    """The hosts that one of several crawlers asks: those whose names hash to it. The number of `groups` is a power of two."""
+
+    groups: int = 1
+    group: int = 0
+
+    def of(self, host: str) -> int:
+        """The group of a host, its name without `www.`."""
+        bits = self.groups.bit_length() - 1
+        return xxhash.xxh3_64_intdigest(host.encode()) >> (64 - bits) if bits else 0
+
+
+ALL_HOSTS = HostGroup()
+
+
+@dataclass(frozen=True)
 class CrawlSettings:
     """ValueError names the field that is wrong."""
 
@@ -34,15 +52,23 @@ class CrawlSettings:
     #: Pages that are asked for of one host; and of all, in one run (0: no bound).
     pages_per_host: int = 1_000
     pages: int = 0
+    #: Hosts that links may add to those of the seeds, where the scope lets them.
+    hosts: int = 10_000
     sitemaps: bool = True
     #: Links marked rel=nofollow, and those of pages that say nofollow, are not followed.
     nofollow: bool = True
     fetch: FetchSettings = field(default_factory=crawl_fetch_settings)
 
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What makes it another crawl if it changes: what was not followed is not known any more."""
+        names = ("scope", "depth", "sitemaps", "nofollow", "pages_per_host", "hosts")
+        return {name: getattr(self, name) for name in names}
+
     def __post_init__(self) -> None:
         if self.scope not in SCOPES:
             raise ValueError(f"scope: {self.scope!r} is none of {', '.join(SCOPES)}")
-        for name, least in (("depth", 0), ("pages_per_host", 1), ("pages", 0)):
+        for name, least in (("depth", 0), ("pages_per_host", 1), ("pages", 0), ("hosts", 0)):
             if getattr(self, name) < least:
                 raise ValueError(f"{name}: {getattr(self, name)} is below {least}")
         if not self.fetch.keep_headers:

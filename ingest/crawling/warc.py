@@ -20,6 +20,8 @@ from ingest.fetching import Outcome
 
 #: What no longer holds of a body that is stored as it was decoded; kept under the name that Heritrix and Common Crawl use.
 _CHANGED = frozenset({"content-encoding", "transfer-encoding", "content-length"})
+#: Fields of ours in a record's header, by what they say of the response (`ingest.warc` reads them).
+TDM_FIELDS = {"tdm-reservation": "TDM-Reservation", "tdm-policy": "TDM-Policy"}
 _CONTROLS = re.compile(r"[\x00-\x20\x7f]+")
 _LEVEL = 6
 
@@ -40,7 +42,8 @@ class WarcWriter:
         self._write("warcinfo", {"Content-Type": "application/warc-fields"}, block, datetime.now(UTC))
 
     def response(self, outcome: Outcome) -> None:
-        """A response record of an outcome with a body; its URL is the one that answered."""
+        """A response record of an outcome with a body; its URL is the one that answered. What tdmrep.json says of it stands in
+        the record's own header, as the response did not say it."""
         body = outcome.body or b""
         status = outcome.http_status or 200
         lines = [f"HTTP/1.1 {status} {_phrase(status)}"]
@@ -56,7 +59,13 @@ class WarcWriter:
         }
         if outcome.address:
             fields["WARC-IP-Address"] = outcome.address
+        fields |= {TDM_FIELDS[name]: _line(value) for name, value in outcome.rights.items()}
         self._write("response", fields, head + body, datetime.fromtimestamp(outcome.fetched_at, UTC))
+
+    def copy(self, records: bytes) -> None:
+        """Whole records as another writer made them."""
+        self._file.write(records)
+        self.offset += len(records)
 
     def flush(self) -> None:
         self._file.flush()

@@ -14,8 +14,9 @@ from ingest.fetching.formats import format_of
 from ingest.fetching.hosts import Hop, Host
 from ingest.fetching.outcomes import Outcome, is_retryable
 from ingest.fetching.pauses import pause, retry_after
+from ingest.fetching.reservations import RESERVATIONS_BYTES, Reservation
 from ingest.fetching.rights import opted_out
-from ingest.fetching.robots import ROBOTS_BYTES, ROBOTS_REDIRECTS, RobotsCache, RobotsRecord, record_of
+from ingest.fetching.robots import ROBOTS, ROBOTS_BYTES, ROBOTS_REDIRECTS, TDMREP, RobotsCache, RobotsRecord, record_of
 from ingest.fetching.settings import FetchSettings
 from ingest.fetching.transport import Answer, Failure, Transport
 from ingest.fetching.urls import Refused, target_of
@@ -27,7 +28,7 @@ BUSY = frozenset({429, 503})
 SILENT = frozenset({"connect", "timeout", "slow"})
 #: Answers in a row that a host is busy, after which it is left to the next pass.
 BUSY_ANSWERS = 8
-#: Tries of a robots.txt that does not come.
+#: Tries of a robots.txt, or a tdmrep.json, that does not come.
 ROBOTS_TRIES = 2
 
 
@@ -76,6 +77,8 @@ class Hops:
                 return self.outcome(hop, "robots", "robots.txt disallows it")
             if rules is not None:
                 host.interval = max(host.interval, min(rules.delay, self._settings.max_crawl_delay_seconds))
+        if self._settings.tdm_reservation and self._reservation(hop).reserved:
+            return self.outcome(hop, "opt_out", "tdmrep.json reserves it")
         return None
 
     async def step(self, host: Host, hop: Hop, *, last: bool) -> Again | Ended:
@@ -83,6 +86,9 @@ class Hops:
         settings = self._settings
         if settings.robots and self._robots.rules(hop.target.origin, time.time(), settings) is None:
             return await self._ask_robots(host, hop)
+        if self._asks_reservations(host, origin := hop.target.origin):
+            await self._ask_reservations(host, origin)
+            return Again(hop)
         hop.requests += 1
         try:
             answer = await self._transport.get(hop.target, settings.max_bytes, self._judge, self._judge_start, last=last)
@@ -113,7 +119,7 @@ class Hops:
         return Outcome(
             hop.job.index, hop.job.url, status, is_retryable(status, self._settings.retry_statuses), detail=detail,
             final_url=str(hop.target.url), redirects=hop.redirects, requests=hop.requests, wire_bytes=hop.wire_bytes,
-            fetched_at=time.time(), **values,  # pyright: ignore[reportArgumentType]
+            fetched_at=time.time(), rights=self._reservation(hop).fields, **values,  # pyright: ignore[reportArgumentType]
         )  # fmt: skip
 
     def _judge(self, answer: Answer) -> str:
@@ -142,8 +148,11 @@ class Hops:
             target = target_of(answer.fields["location"].partition("\n")[0], self._settings, hop.target.url)
         except Refused as refused:
             return Ended(self.outcome(hop, refused.status, f"redirected: {refused.detail}", answer))
+        left = target.host.removeprefix("www.") != hop.target.host.removeprefix("www.")
         hop.target = target
         hop.redirects += 1
+        if left and not self._settings.leave_host:
+            return Ended(self.outcome(hop, "elsewhere", "", answer))
         return Again(hop)
 
     def _failed(self, host: Host, hop: Hop, status: str, detail: str) -> Again | Ended:
@@ -188,7 +197,7 @@ class Hops:
         tries = host.robots_tries[origin] = host.robots_tries.get(origin, 0) + 1
         status, detail = "robots_unreachable", ""
         try:
-            answer = await self._robots_of(origin)
+            answer = await self._file_of(origin, ROBOTS, ROBOTS_BYTES)
         except (Refused, Failure) as error:
             if error.status == "tls":
                 status, tries = "tls", ROBOTS_TRIES
@@ -199,7 +208,7 @@ class Hops:
             host.failures = 0
             if isinstance(answer, RobotsRecord):
                 self._robots.put(answer)
-                host.answered = True
+                host.answered = not self._asks_reservations(host, origin)  # one request at a time until that is known too
                 return Again(hop)
             detail = f"http_{answer.status}"
             if answer.status in BUSY:
@@ -210,16 +219,51 @@ class Hops:
             host.next_at = max(host.next_at, self._clock() + pause(origin, tries, self._settings))
         return Again(hop)
 
-    async def _robots_of(self, origin: str) -> RobotsRecord | Answer:
-        """The record of an origin, or an answer that makes none. Past five redirects it counts as absent."""
-        target = target_of(f"{origin}/robots.txt", self._settings)
+    def _reservation(self, hop: Hop) -> Reservation:
+        """What tdmrep.json says of a hop's URL, if it is known."""
+        found = self._robots.reservations(hop.target.origin, time.time(), self._settings) if self._wants_reservations else None
+        return found.of(hop.target.path) if found is not None else Reservation()
+
+    @property
+    def _wants_reservations(self) -> bool:
+        """They are honoured, or noted in an archive."""
+        return self._settings.tdmrep and (self._settings.tdm_reservation or self._settings.keep_headers)
+
+    def _asks_reservations(self, host: Host, origin: str) -> bool:
+        if not self._wants_reservations or host.robots_tries.get(origin + TDMREP, 0) >= ROBOTS_TRIES:
+            return False
+        return self._robots.reservations(origin, time.time(), self._settings) is None
+
+    async def _ask_reservations(self, host: Host, origin: str) -> None:
+        """Asks for the tdmrep.json of an origin. One that does not come reserves nothing: robots.txt has answered, and what is
+        reserved has to be said."""
+        tries = host.robots_tries[origin + TDMREP] = host.robots_tries.get(origin + TDMREP, 0) + 1
+        try:
+            answer = await self._file_of(origin, TDMREP, RESERVATIONS_BYTES)
+        except (Refused, Failure) as error:
+            if error.status in SILENT:
+                self._silent(host, f"tdmrep.json: {error.detail}")
+        else:
+            host.failures = 0
+            if isinstance(answer, RobotsRecord):
+                self._robots.put(answer)
+                host.answered = True
+                return
+            if answer.status in BUSY:
+                self._hold(host, answer)
+        if tries < ROBOTS_TRIES:
+            host.next_at = max(host.next_at, self._clock() + pause(origin, tries, self._settings))
+
+    async def _file_of(self, origin: str, file: str, limit: int) -> RobotsRecord | Answer:
+        """The record of an origin's file, or an answer that makes none. Past five redirects it counts as absent."""
+        target = target_of(f"{origin}{file}", self._settings)
         for _ in range(ROBOTS_REDIRECTS + 1):
-            answer = await self._transport.get(target, ROBOTS_BYTES, _robots_judge, cut=True)
+            answer = await self._transport.get(target, limit, _robots_judge, cut=True)
             answer.release()
             if answer.status not in REDIRECTS or "location" not in answer.fields:
-                return record_of(origin, answer.status, answer.body or b"", time.time()) or answer
+                return record_of(origin, answer.status, answer.body or b"", time.time(), file) or answer
             target = target_of(answer.fields["location"].partition("\n")[0], self._settings, target.url)
-        return RobotsRecord(origin, None, time.time())
+        return RobotsRecord(origin, None, time.time(), file)
 
 
 def _robots_judge(answer: Answer) -> str:

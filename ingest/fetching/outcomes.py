@@ -25,6 +25,7 @@ REASONS: dict[str, bool] = {
     "truncated": True,  # the connection ended before the body did
     "too_large": False,
     "redirects": False,  # too many, in a circle, or to nowhere
+    "elsewhere": False,  # a redirect to another host, which is not for this pass to ask
     "robots": False,
     "robots_unreachable": True,
     "opt_out": False,
@@ -74,6 +75,8 @@ class Outcome:
     headers: dict[str, str] = field(default_factory=dict[str, str])
     #: All of them, if the settings ask for that.
     raw_headers: tuple[tuple[str, str], ...] = ()
+    #: What the origin's tdmrep.json says of the URL, as fields of a header.
+    rights: dict[str, str] = field(default_factory=dict[str, str])
     #: The address that answered.
     address: str = ""
     #: Requests that were made for it, redirects and retries with them; robots.txt not.

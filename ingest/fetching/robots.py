@@ -1,4 +1,4 @@
-"""robots.txt: what it lets us fetch and how fast, kept by origin and handed from one pass to the next.
+"""robots.txt and tdmrep.json: what an origin lets us fetch and how fast, kept by origin and handed from one pass to the next.
 
 RFC 9309: an answer 4xx allows all, 5xx or none disallows all, at least 500 KiB are read, a copy holds for a day. Parsed by
 protego, which has Google's rules (longest match, `*` and `$`) and Crawl-delay.
@@ -13,16 +13,21 @@ from dataclasses import dataclass
 
 from protego import Protego
 
+from ingest.fetching.reservations import Reservations
 from ingest.fetching.settings import FetchSettings
 
+#: The files that an origin is asked for before anything else of it.
+ROBOTS, TDMREP = "/robots.txt", "/.well-known/tdmrep.json"
 #: Read of a robots.txt, in bytes (RFC 9309 §2.5).
 ROBOTS_BYTES = 500 << 10
 #: Redirects that are followed, to other hosts too (§2.3.1.2).
 ROBOTS_REDIRECTS = 5
-#: What is held: origins, bytes of their files, and origins with their rules parsed.
-HELD_ORIGINS, HELD_BYTES, PARSED = 65_536, 64 << 20, 1_024
+#: What is held: files of origins, their bytes, and those that are parsed.
+HELD_RECORDS, HELD_BYTES, PARSED = 131_072, 64 << 20, 2_048
 #: Rules with a wildcard, each of which costs a search in every URL; more of them are left out.
 _MOST_WILDCARDS = 10_000
+
+_Key = tuple[str, str]
 
 _AGENT_LINE = re.compile(r"\s*user[- ]?agent(?:\s*:|\s)\s*([^\s/#]*)", re.IGNORECASE)
 _SITE_LINE = re.compile(r"\s*(?:sitemaps?|site-map|host)\b", re.IGNORECASE)
@@ -36,12 +41,14 @@ _RULE_LINE = re.compile(
 class RobotsRecord:
     """What one origin (`https://example.org`, port named unless it is the scheme's) answered, and when (Unix seconds).
 
-    `body` is None if it has no such file, so that all is allowed. An origin that gave no answer has no record.
+    `body` is None if it has no such file, so that all is allowed. An origin that gave no answer has no record. `file` is ROBOTS
+    or TDMREP.
     """
 
     origin: str
     body: bytes | None
     fetched_at: float
+    file: str = ROBOTS
 
 
 class Rules:
@@ -73,59 +80,70 @@ class Rules:
 
 
 class RobotsCache:
-    """Records by origin, bounded in number and bytes; a record is used as long as the settings let it be."""
+    """Records by origin and file, bounded in number and bytes; a record is used as long as the settings let it be."""
 
     def __init__(self, records: Iterable[RobotsRecord] = ()) -> None:
-        self._records: OrderedDict[str, RobotsRecord] = OrderedDict()
-        self._rules: OrderedDict[str, Rules] = OrderedDict()
+        self._records: OrderedDict[_Key, RobotsRecord] = OrderedDict()
+        self._parsed: OrderedDict[_Key, Rules | Reservations] = OrderedDict()
         self._bytes = 0
         for record in records:
             self.put(record)
 
     def put(self, record: RobotsRecord) -> None:
         """Keeps a record, in place of an older one of its origin."""
-        old = self._records.pop(record.origin, None)
+        key = record.origin, record.file
+        old = self._records.pop(key, None)
         if old is not None:
             self._bytes -= len(old.body or b"")
-        self._rules.pop(record.origin, None)
-        self._records[record.origin] = record
+        self._parsed.pop(key, None)
+        self._records[key] = record
         self._bytes += len(record.body or b"")
-        while len(self._records) > HELD_ORIGINS or (self._bytes > HELD_BYTES and len(self._records) > 1):
-            origin, dropped = self._records.popitem(last=False)
+        while len(self._records) > HELD_RECORDS or (self._bytes > HELD_BYTES and len(self._records) > 1):
+            key, dropped = self._records.popitem(last=False)
             self._bytes -= len(dropped.body or b"")
-            self._rules.pop(origin, None)
+            self._parsed.pop(key, None)
 
     def rules(self, origin: str, now: float, settings: FetchSettings) -> Rules | None:
-        """What holds for an origin at a time (Unix seconds); None if it has to be asked."""
-        record = self._records.get(origin)
-        if record is None:
-            return None
-        if not 0 <= now - record.fetched_at + 60 <= settings.robots_ttl_seconds + 60:
-            return None
-        self._records.move_to_end(origin)
-        rules = self._rules.get(origin)
-        if rules is None or rules.agent != settings.agent:
-            rules = self._rules[origin] = Rules(record, settings.agent)
-            if len(self._rules) > PARSED:
-                self._rules.popitem(last=False)
-        self._rules.move_to_end(origin)
-        return rules
+        """What robots.txt means for an origin at a time (Unix seconds); None if it has to be asked."""
+        rules = self._found((origin, ROBOTS), now, settings)
+        return rules if isinstance(rules, Rules) else None
+
+    def reservations(self, origin: str, now: float, settings: FetchSettings) -> Reservations | None:
+        """What tdmrep.json means for an origin at a time; None if it has to be asked."""
+        reservations = self._found((origin, TDMREP), now, settings)
+        return reservations if isinstance(reservations, Reservations) else None
 
     def known(self, origin: str, settings: FetchSettings) -> Rules | None:
-        """What holds for an origin, however old; None if nothing is known of it."""
-        record = self._records.get(origin)
+        """What robots.txt means for an origin, however old; None if nothing is known of it."""
+        record = self._records.get((origin, ROBOTS))
         return self.rules(origin, record.fetched_at, settings) if record is not None else None
 
     def export(self) -> list[RobotsRecord]:
         """The records that are held, sorted by origin."""
-        return sorted(self._records.values(), key=lambda record: record.origin)
+        return sorted(self._records.values(), key=lambda record: (record.origin, record.file))
+
+    def _found(self, key: _Key, now: float, settings: FetchSettings) -> Rules | Reservations | None:
+        record = self._records.get(key)
+        if record is None or not 0 <= now - record.fetched_at + 60 <= settings.robots_ttl_seconds + 60:
+            return None
+        self._records.move_to_end(key)
+        parsed = self._parsed.get(key)
+        if parsed is None or (isinstance(parsed, Rules) and parsed.agent != settings.agent):
+            parsed = Rules(record, settings.agent) if record.file == ROBOTS else Reservations(record.body)
+            self._parsed[key] = parsed
+            if len(self._parsed) > PARSED:
+                self._parsed.popitem(last=False)
+        self._parsed.move_to_end(key)
+        return parsed
 
 
-def record_of(origin: str, http_status: int, body: bytes, now: float) -> RobotsRecord | None:
+def record_of(origin: str, http_status: int, body: bytes, now: float, file: str = ROBOTS) -> RobotsRecord | None:
     """The record that an answer makes; None if it counts as none (429, 5xx), so that nothing may be fetched for now."""
     if 200 <= http_status < 300:
+        if file == TDMREP:  # a page that is shown for all that there is not, is not kept
+            return RobotsRecord(origin, None if Reservations(body).empty else body, now, file)
         return RobotsRecord(origin, body[:ROBOTS_BYTES], now)
-    return RobotsRecord(origin, None, now) if http_status < 500 and http_status != 429 else None
+    return RobotsRecord(origin, None, now, file) if http_status < 500 and http_status != 429 else None
 
 
 def _for_us(text: str, agent: str) -> str:

@@ -38,6 +38,8 @@ class FetchSettings:
     #: Of the body, as it travels and as it is without its content coding.
     max_bytes: int = 32 << 20
     max_redirects: int = 5
+    #: Whether a redirect may lead to another host (`www.` aside); if not the job ends as `elsewhere`, its final URL that one.
+    leave_host: bool = True
     max_url_length: int = 8_192
 
     connect_seconds: float = 10.0
@@ -80,9 +82,11 @@ class FetchSettings:
 
     robots: bool = True
     robots_ttl_seconds: float = 86_400.0
-    #: X-Robots-Tag directives that count as an opt-out, and whether `TDM-Reservation: 1` does.
+    #: X-Robots-Tag directives that count as an opt-out, and whether `TDM-Reservation: 1` and tdmrep.json do.
     opt_out: tuple[str, ...] = OPT_OUT
     tdm_reservation: bool = True
+    #: Whether each origin is asked for its /.well-known/tdmrep.json.
+    tdmrep: bool = True
 
     schemes: tuple[str, ...] = ("http", "https")
     #: Empty: any port.
@@ -95,7 +99,7 @@ class FetchSettings:
     look_ahead: int = 20_000
     #: For bodies above 256 kB: all together take no more memory than this (or `max_bytes`, if that is more).
     buffer_bytes: int = 256 << 20
-    #: Whether `Outcome.raw_headers` is filled, as an archive wants it.
+    #: Whether `Outcome.raw_headers` is filled, as an archive wants it, and `Outcome.rights` also where nothing is honoured.
     keep_headers: bool = False
 
     def __post_init__(self) -> None:

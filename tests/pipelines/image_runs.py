@@ -30,7 +30,8 @@ documents:
 images:
   score: [{score}]
   keep: [{keep}]
-  fetch: {{retries: 0, host_interval_seconds: 0, open_networks: 127.0.0.0/8, ports: [], robots: false, connect_seconds: 2}}
+  fetch: {{
+    retries: 0, host_interval_seconds: 0, open_networks: 127.0.0.0/8, ports: [], robots: false, tdmrep: false, connect_seconds: 2}}
 output:
   pairs: {{from: images, samples: 4, resize: {{size: 32}}}}
 """

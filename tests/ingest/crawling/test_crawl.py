@@ -23,12 +23,12 @@ from fastwarc.warc import ArchiveIterator, WarcRecordType
 from typer.testing import CliRunner
 
 from core.errors import InputError, RecipeError, StorageError
+from ingest.crawl_options import read_seeds
 from ingest.crawling import CrawlSettings, Summary, crawl, crawl_fetch_settings
 from ingest.parts import list_parts
 from tests.ingest.conftest import read_parts
 from tests.ingest.fetching.servers import Names, Site, in_thread, serve
 from web2shards.cli import app
-from web2shards.crawl_commands import read_seeds
 
 
 class Web:

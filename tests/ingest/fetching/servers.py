@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from aiohttp import web
 
 from ingest.fetching import FetchSettings, Job, NoSuchHost, Outcome, fetch
+from ingest.fetching.robots import TDMREP
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 8
 JPEG = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00" + bytes(2000)
@@ -58,10 +59,13 @@ async def serve(
     port: int = 0,
     **options: Any,
 ) -> AsyncIterator[Site]:
-    """An HTTP server: `routes` by path, and `answer` for all others; robots.txt is a 404 unless it is a route."""
+    """An HTTP server: `routes` by path, and `answer` for all others; robots.txt and tdmrep.json are a 404 unless they are a
+    route, and the latter is not in the log then."""
     site = Site(host, port)
 
     async def handle(request: web.Request) -> web.StreamResponse:
+        if request.path == TDMREP and TDMREP not in (routes or {}):
+            return web.Response(status=404)
         site.log.append(Asked(time.monotonic(), request.path_qs, dict(request.headers)))
         site.open += 1
         site.most = max(site.most, site.open)
@@ -166,10 +170,10 @@ class Names:
 
 
 def quick(**changes: Any) -> FetchSettings:
-    """Settings for servers on loopback: any port, no robots.txt, short times, no pauses to speak of."""
+    """Settings for servers on loopback: any port, no robots.txt or tdmrep.json, short times, no pauses to speak of."""
     values: dict[str, Any] = {
-        "open_networks": ("127.0.0.0/8",), "ports": (), "robots": False, "host_interval_seconds": 0.0, "first_pause_seconds": 0.01,
-        "connect_seconds": 2.0, "read_seconds": 2.0, "total_seconds": 10.0, "dns_seconds": 2.0,
+        "open_networks": ("127.0.0.0/8",), "ports": (), "robots": False, "tdmrep": False, "host_interval_seconds": 0.0,
+        "first_pause_seconds": 0.01, "connect_seconds": 2.0, "read_seconds": 2.0, "total_seconds": 10.0, "dns_seconds": 2.0,
     }  # fmt: skip
     return FetchSettings(**(values | changes))
 
