@@ -60,7 +60,7 @@ class Image:
 def decode(data: bytes, *, limits: Limits = LIMITS, at_least: AtLeast | None = None) -> Image:
     """Decodes an image; of an animation its first frame, of a TIFF its first page.
 
-    With `at_least` a JPEG may come smaller than it is, by a scale of 1/8 to 7/8 that leaves at least as many pixels on both
+    With `at_least` a JPEG may come smaller than it is, by a scale of 1/8, 1/4 or 1/2 that leaves at least as many pixels on both
     sides: it is given width and height of the image, upright, and says how many are needed. All other formats come whole.
 
     Raises ImageError, whose `reason` says why there are no pixels.

@@ -60,6 +60,12 @@ def test_the_orientation_is_applied_as_pillow_does(format: str, orientation: int
     assert psnr(image.pixels, expected) > 40  # two libjpegs differ by a rounding
 
 
+@pytest.mark.parametrize(("part", "eighths"), [(1, 8), (1.9, 8), (2, 4), (3, 4), (4, 2), (7.9, 2), (8, 1), (20, 1)])
+def test_a_jpeg_comes_at_scales_that_are_fast(part: float, eighths: int) -> None:
+    data = encoded(picture(800, 800), "JPEG")
+    assert decode(data, at_least=lambda width, height: (round(width / part), round(height / part))).scale == eighths
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_a_scaled_jpeg_is_what_the_whole_one_is_made_smaller(orientation: int) -> None:
     exif = PIL.Image.Exif()
@@ -74,9 +80,9 @@ def test_a_scaled_jpeg_is_what_the_whole_one_is_made_smaller(orientation: int) -
 
     image = decode(data, at_least=at_least)
     assert seen == [(whole.width, whole.height)] == [(image.width, image.height)]
-    assert image.scale == 3
-    assert image.pixels.shape[1] == -(-3 * image.width // 8)
-    assert image.pixels.shape[0] == -(-3 * image.height // 8)
+    assert image.scale == 4
+    assert image.pixels.shape[1] == -(-image.width // 2)
+    assert image.pixels.shape[0] == -(-image.height // 2)
     shrunk = PIL.Image.fromarray(whole.pixels).resize(image.pixels.shape[1::-1], PIL.Image.Resampling.BOX)
     assert psnr(image.pixels, np.asarray(shrunk)) > 28
     assert (whole.scale, decode(data, at_least=lambda width, height: (width, 1)).scale) == (8, 8)
