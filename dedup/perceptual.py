@@ -58,7 +58,7 @@ class Perceptual:
     threshold: float = SAME
 
     name: ClassVar[str] = "perceptual"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     costly: ClassVar[bool] = False
     dedup: ClassVar[bool] = True
 

@@ -37,7 +37,7 @@ class ImageQuality:
     """
 
     name: ClassVar[str] = "image_quality"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     costly: ClassVar[bool] = False
 
     @property

@@ -210,8 +210,8 @@ class _Maker:
         nothing = [Encoded(b"", 0, 0)] * len(self._outputs)
         if any(found is None for found in boxes):
             return nothing, ("failed_to_blur", f"not looked for: {', '.join(self.boxes)}")
-        is_made = place[0] is not None and len(self._files_made) == 1 and not self.boxes
-        known = made_of(self._context, place[0]).get(id) if is_made else None
+        asks = len(self._files_made) == 1 and not self.boxes
+        known = made_of(self._context, place[0]).get(id) if asks and place[0] is not None else None
         if known is not None:
             return [known], ("success", None)
         file = memoryview(self._files.read([id], [place])[0].as_buffer()).tobytes()
@@ -221,8 +221,8 @@ class _Maker:
         try:
             _, made = convert(file, self._files_made, blur=blur)
         except ImageError as error:
-            return [Encoded(b"", 0, 0)] * len(self._outputs), str(error)
-        return [made[i] for i in self._wanted], None
+            return nothing, ("failed_to_resize", str(error))
+        return [made[i] for i in self._wanted], ("success", None)
 
 
 def _sides(files: Sequence[Encoded]) -> dict[str, pa.Array]:

@@ -46,7 +46,7 @@ def shards_fingerprint(context: Context, name: str, fates: str, parts: Sequence[
     """The fingerprint of an output's shards: the fates, the output's settings, the columns, the parts."""
     settings = context.recipe.output[name].to_json()
     columns = [column for column, _ in metadata_columns(context.plan)]
-    return fingerprint("shards", 1, fates, settings, context.recipe.seed, columns, [part.name for part in parts])
+    return fingerprint("shards", 2, fates, settings, context.recipe.seed, columns, [part.name for part in parts])
 
 
 def members_of(context: Context, name: str) -> dict[str, str]:

@@ -7,6 +7,7 @@ import json
 import shutil
 import tarfile
 from pathlib import Path
+from typing import Any
 
 import PIL.Image
 import pytest
@@ -58,9 +59,9 @@ def test_each_size_is_an_output_with_the_same_samples(folder: Path, tmp_path: Pa
     decoded: list[int] = []
     convert = core.images.convert
 
-    def counting(data: bytes, outputs: list[Output]) -> object:
+    def counting(data: bytes, outputs: list[Output], **more: Any) -> object:
         decoded.append(len(outputs))
-        return convert(data, outputs)
+        return convert(data, outputs, **more)
 
     monkeypatch.setattr(core.images, "convert", counting)
     out = tmp_path / "out"
