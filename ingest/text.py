@@ -22,6 +22,8 @@ from ingest.html import Extracted, Extractor, Resiliparse, tamed
 
 _FAST = "web2shards-fast"
 _OWN = ("web2shards", _FAST)
+#: Forms of rows that are texts, and no HTML: of tables, and captions that are the words of a file's name.
+_PLAIN = ("text", "file_name")
 _ENGINES = (*_OWN, "resiliparse", "trafilatura", "rs-trafilatura")
 
 
@@ -33,7 +35,7 @@ class Text:
     are installed apart. `format`: plain text, a line a block, or Markdown with headings, lists, tables and code, which resiliparse
     does not make. `main`: only the main content, without navigation and footers; trafilatura and rs-trafilatura know no other.
     `max_html`: characters of HTML that are read; a longer page is cut there, before a tag that is not whole, and `cut` says so. A
-    row of a text table or a WET file is passed through.
+    row of a text table or a WET file, and a caption, is passed through.
     """
 
     engine: Literal["web2shards", "web2shards-fast", "resiliparse", "trafilatura", "rs-trafilatura"] = "web2shards"
@@ -42,7 +44,7 @@ class Text:
     max_html: int = MAX_HTML
 
     name: ClassVar[str] = "text"
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     costly: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
@@ -100,7 +102,7 @@ class Text:
         confidence = pa.array([None if row is None else row.confidence for row in rows], pa.float32())
         characters = pc.utf8_length(text).cast(pa.int32())
         longer = pc.greater(pc.utf8_length(content), pa.scalar(self.max_html, pa.int64()))
-        was_cut = pc.and_(longer, pc.fill_null(pc.not_equal(form, "text"), True))
+        was_cut = pc.and_(longer, pc.invert(pc.is_in(form, value_set=pa.array(_PLAIN))))
         return pa.RecordBatch.from_arrays([title, text, characters, confidence, was_cut], schema=self.schema)
 
     def _extractor(self) -> Extractor:
@@ -110,11 +112,11 @@ class Text:
         return RsTrafilatura(markdown) if self.engine == "rs-trafilatura" else Resiliparse(main=self.main)
 
     def _extract(self, extractor: Extractor, raw: npt.NDArray[np.uint8], form: str | None, url: str) -> Extracted:
-        if self.engine in _OWN and form != "text":
+        if self.engine in _OWN and form not in _PLAIN:
             return self._own(raw)
         page = raw.tobytes()
         content = page.decode()
-        if form == "text":
+        if form in _PLAIN:
             return Extracted("", content)
         if b"\x00" in page:
             html = tamed(cut(content, self.max_html).replace("\x00", ""), self.max_html)

@@ -230,3 +230,9 @@ def test_cleaning_is_done_once(text: str) -> None:
     assert clean([once])[0].as_py() == once
     assert "\x00" not in once
     assert "\n\n\n" not in once
+
+
+@pytest.mark.parametrize("engine", ["web2shards", "resiliparse"])
+def test_a_caption_of_a_file_s_name_is_no_html(engine: Any) -> None:
+    (row,) = texts("a <b> cat &amp; " + "x" * 2000, form="file_name", scorer=Text(engine=engine, max_html=1024))
+    assert (row["text"], row["confidence"], row["cut"]) == ("a <b> cat &amp; " + "x" * 2000, None, False)
