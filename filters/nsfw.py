@@ -20,8 +20,8 @@ from models.onnx_session import session, weights_digest
 class NSFW:
     """`score` is a probability, 0 to 1; null where an image could not be decoded.
 
-    Yahoo calls images below 0.2 safe, and above 0.8 not; between them a person should look. The model knows photographs, and
-    little of drawings or violence. Needs `pip install 'web2shards[nsfw]'`.
+    Yahoo calls images below 0.2 safe, and above 0.8 not; between them a person should look. A rule: `nsfw.score <= 0.2`. The model
+    knows photographs, and little of drawings or violence. Needs `pip install 'web2shards[nsfw]'`.
     """
 
     name: ClassVar[str] = "nsfw"

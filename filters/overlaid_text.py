@@ -37,7 +37,8 @@ class OverlaidText:
 
     The `most` largest places that look like a line are read, at 12 to 35 ms each: those that say something count, and all that
     are not read (with 0 what looks like a line is one). An image is looked at with at most 640 pixels a side: print of
-    fewer than about 8 of those is missed. Needs `pip install 'web2shards[ocr]'`, which has Python 3.11 and 3.12.
+    fewer than about 8 of those is missed. A rule: `overlaid_text.share <= 0.2`. Needs `pip install 'web2shards[ocr]'`, which
+    has Python 3.11 and 3.12.
     """
 
     most: int = 16

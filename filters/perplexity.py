@@ -50,7 +50,7 @@ class Perplexity:
     line. `cutoffs`: perplexities of CCNet's 30th and 60th percentile by language, below which a text is `head` or
     `middle`; `web2shards threshold OUT perplexity.perplexity --top 30% --lowest --by language` finds them.
 
-    A text whose language has no model has no perplexity.
+    A text whose language has no model has no perplexity. A rule: `perplexity.perplexity <= 1000`.
     """
 
     name: ClassVar[str] = "perplexity"

@@ -82,6 +82,7 @@ class PII:
     before it announces it (`tel`, `call us at`), and if no word says that it is something else (`order number`, `points`).
     Of a text with more than 2,000 such shapes the first are looked at, those with such a word before the others; if half of
     them are phone numbers the rest is masked as such, else it is left. `unchecked` counts the rest.
+    A rule: `pii.emails <= 10`, which drops lists of addresses.
     Full-width digits and letters (１２３) and ＠ are read as others are.
 
     Of a masked text nothing more is masked, but for a text with `unchecked` numbers, which is looked through once, and one in

@@ -26,7 +26,7 @@ _MOST: Final = 1_000
 @dataclass(frozen=True)
 class RepeatedCaption:
     """Compares `image.caption` with `overlaid_text.text`, both in lower case and by letters and digits alone; null where the
-    image's text is. Captions without spaces are one word: rules on them want `longest`.
+    image's text is. A rule: `repeated_caption.words <= 0.5`. Captions without spaces are one word: rules on them want `longest`.
     """
 
     name: ClassVar[str] = "repeated_caption"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import inspect
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, Field, fields
@@ -21,6 +22,7 @@ from core.errors import RecipeError, UserError
 from core.scorer import Scorer
 from filters.rule_check import FLAG, NUMBER, TEXT, kind_of
 from filters.rule_ranges import bounds_of
+from filters.rules import parse_rule
 from pipelines.recipe_model import near
 from pipelines.recipe_scorers import OTHER_NAMES, build_scorer, installed_scorers, parameter_names
 from pipelines.recipe_section import columns_of
@@ -128,13 +130,15 @@ def _column(layer: str, column: pa.Field) -> list[str]:
 
 
 def _in_a_recipe(name: str, given: Mapping[str, Any], scorer: Scorer) -> list[str]:
-    """A line for `score` and one for `keep`: as a recipe of the project has it, else the plainest that there is."""
+    """A line for `score` and one for `keep`: as a recipe of the project or the scorer itself has it, else the plainest that there
+    is."""
     params = yaml.safe_dump(dict(given), default_flow_style=True, width=1000).strip()
     score = f"score: - {name}: {params}" if given else f"score: - {name}"
     if getattr(scorer, "dedup", False):
         return [score, "keep:  - duplicates.kept"]
     layers = {layer for layer, _ in columns_of(scorer, name)}
-    rule = next((rule for rule in _rules() if rule.removeprefix("not ").partition(".")[0] in layers), "")
+    told = [*_rules(), *_told_rules(inspect.getdoc(type(scorer)) or "")]
+    rule = next((rule for rule in told if rule.removeprefix("not ").partition(".")[0] in layers), "")
     for layer, column in columns_of(scorer, name):
         kind = kind_of(column.type)
         share = (column.metadata or {}).get(b"range") in (b"0..1", b"0..1.0")
@@ -143,6 +147,14 @@ def _in_a_recipe(name: str, given: Mapping[str, Any], scorer: Scorer) -> list[st
         elif not rule and kind == FLAG:
             rule = f"not {layer}.{column.name}"
     return [score, *([f"keep:  - {rule}"] if rule else [])]
+
+
+def _told_rules(doc: str) -> Iterator[str]:
+    """The rules that a docstring tells of."""
+    for quoted in re.findall(r"`([^`]+)`", doc):
+        with contextlib.suppress(RecipeError):
+            if len(parse_rule(" ".join(quoted.split())).text.split()) > 1:
+                yield " ".join(quoted.split())
 
 
 def _rules() -> Iterator[str]:

@@ -53,3 +53,11 @@ def test_a_scorer_that_there_is_not() -> None:
     with pytest.raises(RecipeError, match="no scorer `gofer` is installed") as caught:
         describe_scorer("gofer")
     assert caught.value.mend == "did you mean `gopher`?"
+
+
+def test_what_is_bad_is_kept_below_a_number() -> None:
+    bad = ("nsfw", "overlaid_text", "repeated_caption", "pii", "flagged_words", "perplexity", "same_caption", "paragraphs")
+    for name in bad:
+        assert re.search(r"\n  keep:  - [\w.]+ <= ", describe_scorer(name))
+    for name in ("decontaminate", "decontaminate_images", "faces"):
+        assert re.search(r"\n  keep:  - [\w.]+ == 0\n", describe_scorer(name))
