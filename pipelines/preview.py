@@ -198,10 +198,12 @@ def _images_told(context: Context) -> str:
     if recipe.images is None:
         return ""
     settings = recipe.fetch.settings(recipe.seed)
+    told = "lie in the input, and are read there; nothing is asked of the web"
     rest = f"the rest is asked for as {settings.user_agent.split()[0]}, {settings.per_host} at a time of a host"
     if not recipe.fetch.web:
         rest = "nothing is asked of the web"
-    told = f"are taken from the input where it holds them; {rest}"
+    if recipe.input.held is None:
+        told = f"are taken from the input where it holds them; {rest}"
     known = read_run(context.store.root).get("images", {}).get("parts", {})
     parts = [image_part(name) for group, number in sorted(known.items()) for name in part_names(group, number)]
     marks = [f for f in Survey(context.store, parts, table=IMAGES).of(REACHED, mend=False).values() if f is not None]
@@ -299,6 +301,8 @@ def _map(
     ]
     if stage == 0 and plan.table is DOCUMENTS:
         layers.insert(0, LayerWork("page", Counter(w.ingest for w in work if w.ingest)))
+    if changes:  # what is there may have to be done too, or is not known yet
+        layers = [layer if layer.why else LayerWork(layer.layer, Counter({changes: parts})) for layer in layers]
     todo = parts if changes else len(work)
     rows = None if changes else _rows([w.part for w in work], pages)
     return PassWork(
