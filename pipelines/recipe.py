@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from core.errors import RecipeError
 from core.scorer import BOXES, CUT, MASK
+from dedup.paragraphs import Paragraphs
 from filters.rules import Rule
 from filters.tokens import Tokens
 from ingest.image_addresses import ImageOptions
@@ -22,7 +23,7 @@ from ingest.options import IngestOptions
 from pipelines.recipe_images import Captions, Fetch
 from pipelines.recipe_model import Input, Output, Problem, RecipeModel, each_size, error_of, problems_of
 from pipelines.recipe_scorers import installed_scorers
-from pipelines.recipe_section import ScorerUse, Section
+from pipelines.recipe_section import PARAGRAPHS_MEND, ScorerUse, Section
 from pipelines.recipe_set import apply_settings
 from pipelines.recipe_yaml import Source, read_source
 
@@ -221,6 +222,12 @@ def _image_problems(model: RecipeModel, source: Source) -> Iterator[Problem]:
             if made != name and made in model.output:
                 message = f"one of its sizes would be called {made}, as another output is"
                 yield Problem(source.place(("output", name, "sizes")), f"output.{name}.sizes", message, "rename one of them")
+        resize = output.resize
+        # A recipe as run.json has it names each size; there a size says which of them an output is.
+        if output.sizes and resize is not None and "size" in resize.model_fields_set and not name.endswith(f"-{resize.size}"):
+            message = f"{resize.size} is one of the sizes, and no other would be written"
+            mend = "leave it out: every size gets an output"
+            yield Problem(source.place(("output", name, "resize", "size")), f"output.{name}.resize.size", message, mend)
         if output.from_ == "images" and model.images is None:
             message = "is made of images, and the recipe has no section `images`"
             yield Problem(source.place(("output", name, "from")), f"output.{name}.from", message, "add `images: {}`")
@@ -240,10 +247,13 @@ def _blur_problems(model: RecipeModel, pictures: Section, source: Source) -> Ite
 def _caption_problems(section: Section) -> Iterator[Problem]:
     """Scorers of rows that cut or mask their texts, which samples do not follow: a caption is chosen of all rows of an image."""
     for use in section.uses:
-        if any(f.type in (CUT, MASK) for f in use.scorer.schema):
+        if any(f.type in (CUT, MASK) for f in use.scorer.schema) or isinstance(use.scorer, Paragraphs):
             place = f"{section.source.name}:{use.line}" if use.line else section.source.name
             message = f"{use.layer} edits the texts of rows, and samples have the captions of images"
-            yield Problem(place, "documents.score", message, "put it under images.score, where captions are edited")
+            mend = f"leave it out: {PARAGRAPHS_MEND}" if isinstance(use.scorer, Paragraphs) else (
+                "put it under images.score, where captions are edited"
+            )  # fmt: skip
+            yield Problem(place, "documents.score", message, mend)
 
 
 def _line(problem: Problem) -> int:

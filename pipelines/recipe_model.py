@@ -308,6 +308,7 @@ _MISSING = {
     "seeds": "say where it begins: `seeds: https://example.org/`, or a file with a URL a line",
     "dump": "say which dump: `dump: CC-MAIN-2024-10`",
     "from": "say which table it is made of: `from: documents`",
+    "sets": "name them, with where they lie: `sets: {name: path}`",
 }
 _PATTERNS = {
     "name": "use letters, digits, `-`, `_` and `.`, and begin with a letter or digit",
@@ -400,6 +401,8 @@ def _problem(error: ErrorDetails, source: Source, base: Path) -> Problem:
         if kind == "list_type" and key in ("score", "keep"):
             first = str(given if not isinstance(given, dict) else next(iter(given), "text")).split(" - ")[0].split(":")[0].strip()
             mend = f"write `- ` before each line, the first too: `- {first[:60]}`"
+    elif kind == "too_short" and key == "sizes":
+        message, mend = f"should be two sizes or more, not {_shown(given)}", "for one, write `resize: {size: 224}` in its place"
     elif kind == "value_error":
         message = str(context.get("error", message))
     else:

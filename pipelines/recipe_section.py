@@ -40,6 +40,8 @@ _REASON = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
 #: Scorers whose keys a pass over all rows compares, which writes a layer of its own.
 OVER_ALL = (Paragraphs, SameCaption)
+#: What is asked for where lines of captions would be cut.
+PARAGRAPHS_MEND = "`- same_caption` under images.score counts how often captions stand"
 
 
 def repeated_layer(layer: str) -> str:
@@ -131,6 +133,10 @@ class Section:
             return
         scorer = self.build(path, item, params)
         if scorer is None or not self.inputs(path, layer, scorer):
+            return
+        if self.table == "images" and isinstance(scorer, Paragraphs):
+            self.broken.add(repeated_layer(layer))
+            self.add(path, f"{item} cuts lines of texts, and a caption is one line", f"leave it out: {PARAGRAPHS_MEND}")
             return
         if isinstance(scorer, OVER_ALL) and any(use.layer == repeated_layer(layer) for use in self.uses):
             self.add(path, f"what {layer} finds goes into a layer `{repeated_layer(layer)}`, and a scorer before has that name",

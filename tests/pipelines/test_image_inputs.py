@@ -19,9 +19,11 @@ from ingest.parts import Part
 from pipelines import map_pass
 from pipelines.context import input_parts
 from pipelines.lease import Lease
+from pipelines.preview import preview
 from pipelines.recipe import Recipe, load_recipe
 from pipelines.redaction import settle
 from pipelines.removal import Takedown, add_takedowns
+from pipelines.run_options import RunOptions
 from pipelines.verify import verify
 
 from .image_runs import picture, rows, samples
@@ -320,6 +322,19 @@ def test_takedowns_by_id_and_by_name(folder: Path, tmp_path: Path) -> None:
     assert rows(out, "fate")["https://a.example/two"]["fate.reason"] == "removed"
 
 
+def test_a_plan_foresees_what_is_scored(folder: Path, tmp_path: Path) -> None:
+    made = recipe("images", f"{folder}/**")
+    options = RunOptions(str(tmp_path / "out"))
+    first = preview(made, options)
+    assert first.images == "lie in the input, and are read there; nothing is asked of the web"
+    scoring = next(work for work in first.passes if work.name == "score images")
+    assert {layer.parts for layer in scoring.layers} == {scoring.todo} != {0}  # none of them is there
+    small_run(tmp_path / "out", made)
+    then = preview(made, options)
+    assert then.nothing
+    assert not any(layer.parts for work in then.passes for layer in work.layers)
+
+
 def test_the_report_shows_pictures(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     small_run(out, load_recipe(f"""
@@ -342,5 +357,9 @@ def test_a_recipe_says_what_it_reads(tmp_path: Path) -> None:
         load_recipe(f"name: a\ninput: {{images: a/**}}\nimages: {{}}\noutput: {output}")
     with pytest.raises(RecipeError, match="samples have another `url`"):
         load_recipe("name: a\ninput: {images: {path: a/**, columns: {url: text}}}\nimages: {}")
+    for recipe in ("images: {score: [paragraphs]}", "images: {}\ndocuments: {score: [text, paragraphs]}"):
+        with pytest.raises(RecipeError, match=r"paragraphs (cuts lines of texts|edits the texts of rows)") as caught:
+            load_recipe(f"name: a\ninput: {{images: a/**}}\n{recipe}")
+        assert "same_caption" in caught.value.mend
     made = load_recipe("name: a\ninput: {images: a/**}\nimages: {}")
     assert load_recipe(json.dumps(made.canonical(), indent=1)) == made

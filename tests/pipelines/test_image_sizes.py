@@ -119,7 +119,8 @@ def test_a_recipe_with_sizes(folder: Path) -> None:
     assert {o.resize.downscale for o in area.output.values() if o.resize} == {"area"}
     for setting, message in (
         ("output.pairs.sizes=[16, 16]", "a size stands twice"), ("output.pairs.resize.mode=no", "have no other size"),
-        ("output.pairs.resize.size=20", "is none of the sizes"), ("output.pairs.from=documents", "images"),
+        ("output.pairs.resize.size=20", "is none of the sizes"), ("output.pairs.resize.size=32", "no other would be written"),
+        ("output.pairs.sizes=[16]", "should be two sizes or more"), ("output.pairs.from=documents", "images"),
     ):  # fmt: skip
         with pytest.raises(RecipeError, match=message):
             recipe(folder, setting)
