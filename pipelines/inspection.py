@@ -40,7 +40,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Found:
-    """A record: row `row` of `part`; `values` are its columns by `layer.column`, `id` first.
+    """A record, or an image: row `row` of `part`; `values` are its columns by `layer.column`, `id` first.
 
     `record` is its row of the table `records`; of a record that is no document, `values` are that row. `untold` says
     why the document that an earlier run keeps of its cluster is not to be found.
@@ -64,7 +64,7 @@ class Found:
     @property
     def reason(self) -> str:
         """Why it was dropped, or why it is no document; empty if neither."""
-        key = "fate.reason" if self.table == "documents" else "record.reason"
+        key = "record.reason" if self.table == "records" else "fate.reason"
         return self.values.get(key) or ""
 
 
@@ -76,25 +76,25 @@ class _Place:
 
 
 def find(run: Run, query: str, most: int = MOST_FOUND) -> list[Found]:
-    """The documents of a URL or id, else the records of the input that became none; at most `most`.
+    """The documents of a URL or id, else the records of the input that became none, and the images; at most `most` of each.
 
     A URL is looked up as it stands, then in its canonical form; 4 to 32 hex digits are the beginning of an id.
     InputError if there is none.
     """
     query = query.strip()
-    for table in (run.documents, run.records):
-        places = _places(table, query, most)
-        if places:
-            return [_found(run, place) for place in places]
+    places = _places(run.documents, query, most) or _places(run.records, query, most)
+    places += _places(run.images, query, most)
+    if places:
+        return [_found(run, place) for place in places]
     raise InputError(
-        f"{query[:200]}: no document and no record of {run.out} has this URL or id",
+        f"{query[:200]}: no document, record or image of {run.out} has this URL or id",
         "give a URL as the crawl has it, or at least 4 hex digits of an id; "
         "`report` and the layers `documents/page` and `records/record` have them",
     )
 
 
 def _places(table: Table, query: str, most: int) -> list[_Place]:
-    column = "page.url" if table.name == "documents" else "record.url"
+    column = table.url
     if column not in table.known:
         return []
 
@@ -155,17 +155,15 @@ def _found(run: Run, place: _Place) -> Found:
     if table.name == "records":
         return Found("records", place.part, place.row, id, values)
     verdicts: list[Verdict] = []
-    for rule in run.rules:
+    for rule in run.rules if table is run.documents else run.image_rules:
         if not set(rule.columns) <= table.known.keys():
             continue
         read = _row(table, place.part, place.row, rule.columns)
         told = rule.evaluate({name: pa.array([read[name]], table.known[name].type) for name in rule.columns})[0].as_py()
         verdicts.append(Verdict(rule.reason, rule.text, told, {name: read[name] for name in rule.columns}))
-    cluster, untold = members(run, values)
-    return Found(
-        "documents", place.part, place.row, id, values, tuple(verdicts), tuple(cluster), _record_of(run, place.part, values),
-        tuple(untold),
-    )  # fmt: skip
+    cluster, untold = members(run, table, values)
+    record = _record_of(run, place.part, values) if table is run.documents else None
+    return Found(table.name, place.part, place.row, id, values, tuple(verdicts), tuple(cluster), record, tuple(untold))
 
 
 def _row(table: Table, part: str, row: int, columns: Sequence[str]) -> dict[str, Any]:

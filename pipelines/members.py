@@ -1,4 +1,4 @@
-"""The documents of a duplicate cluster, with how alike their signatures are to one of them."""
+"""The documents, or images, of a duplicate cluster, with how alike their signatures are to one of them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MOST_MEMBERS = 50
 
 @dataclass(frozen=True)
 class Member:
-    """A document of a duplicate cluster. `alike` is the share of equal values of the two signatures, an estimate of the
+    """A document, or image, of a duplicate cluster. `alike` is the share of equal values of the two signatures, an estimate of the
     Jaccard similarity, None without signatures; `earlier` is the out folder of an earlier run that it is of, if it is."""
 
     id: str
@@ -35,8 +35,8 @@ class Member:
     earlier: str = ""
 
 
-def members(run: Run, values: Mapping[str, Any]) -> tuple[list[Member], list[str]]:
-    """The documents of the duplicate cluster that `values` is of, at most MOST_MEMBERS; none if it stands alone.
+def members(run: Run, table: Table, values: Mapping[str, Any]) -> tuple[list[Member], list[str]]:
+    """The rows of the duplicate cluster of a table that `values` is of, at most MOST_MEMBERS; none if it stands alone.
 
     If an earlier run (the recipe's `against`) keeps one of them, that one comes first; if it is not to be found, the
     second list says why. Earlier runs are not looked at for other clusters.
@@ -44,27 +44,27 @@ def members(run: Run, values: Mapping[str, Any]) -> tuple[list[Member], list[str
     cluster = values.get(f"{DUPLICATES}.cluster")
     if cluster is None or (values.get(f"{DUPLICATES}.size") or 0) < 2:
         return [], []
-    signatures = [name for name in run.documents.known if name.endswith(".signature") and values.get(name) is not None]
+    signatures = [name for name in table.known if name.endswith(".signature") and values.get(name) is not None]
     found: list[Member] = []
     untold: list[str] = []
     if values.get(KEPT_BEFORE):
         first, untold = _earlier(run, cluster, values, signatures)
         found += [first] if first is not None else []
-    for member in _of_cluster(run, cluster, values, signatures):
+    for member in _of_cluster(table, cluster, values, signatures):
         found.append(member)
         if len(found) == min(int(values[f"{DUPLICATES}.size"]), MOST_MEMBERS):
             break
     return found, untold
 
 
-def _of_cluster(run: Run, cluster: bytes, values: Mapping[str, Any], signatures: Sequence[str]) -> Iterator[Member]:
-    columns = [f"{DUPLICATES}.cluster", f"{DUPLICATES}.kept", "page.url", *signatures]
-    for part in run.documents.parts:
+def _of_cluster(table: Table, cluster: bytes, values: Mapping[str, Any], signatures: Sequence[str]) -> Iterator[Member]:
+    columns = [f"{DUPLICATES}.cluster", f"{DUPLICATES}.kept", table.url, *signatures]
+    for part in table.parts:
         start = 0
-        for batch in batches(run.documents, part, columns):
+        for batch in batches(table, part, columns):
             same = true(pc.equal(batch[f"{DUPLICATES}.cluster"], pa.scalar(cluster, pa.binary(16))))
             for row in np.flatnonzero(same).tolist():
-                yield _member(batch, row, batch[f"{DUPLICATES}.kept"][row].as_py(), part, start, values, signatures)
+                yield _member(batch, row, batch[f"{DUPLICATES}.kept"][row].as_py(), part, start, values, signatures, url=table.url)
             start += len(batch["id"])
 
 
@@ -98,14 +98,14 @@ def _of_earlier(
 
 def _member(
     batch: Columns, row: int, kept: bool | None, part: str, start: int, values: Mapping[str, Any], signatures: Sequence[str],
-    earlier: str = "",
+    earlier: str = "", url: str = "page.url",
 ) -> Member:  # fmt: skip
     alike = None
     for name in signatures:
         theirs = batch[name][row].as_py() if name in batch else None
         if theirs is not None and len(theirs) == len(values[name]):
             alike = float(np.mean(np.frombuffer(theirs, "<u4") == np.frombuffer(values[name], "<u4")))
-    return Member(batch["id"][row].as_py().hex(), batch["page.url"][row].as_py(), kept, part, start + row, alike, earlier)
+    return Member(batch["id"][row].as_py().hex(), batch[url][row].as_py(), kept, part, start + row, alike, earlier)
 
 
 def batches(table: Table, part: str, columns: Sequence[str]) -> Iterator[Columns]:

@@ -90,6 +90,12 @@ class Run:
         return tuple(parse_rule(rule["rule"], rule["reason"]) for rule in self.info["plan"]["rules"])
 
     @cached_property
+    def image_rules(self) -> tuple[Rule, ...]:
+        """The rules of images; none if the recipe has no section `images`."""
+        rules = self.info["plan"].get("images", {}).get("rules", [])
+        return tuple(parse_rule(rule["rule"], rule["reason"]) for rule in rules)
+
+    @cached_property
     def documents(self) -> Table:
         """One row a web page, or a row of a text table."""
         return Table(self, "documents")
@@ -145,6 +151,12 @@ class Table:
     def __init__(self, run: Run, name: str) -> None:
         self.run, self.name = run, name
         self.layers = tuple(self._layers())
+
+    @property
+    def url(self) -> str:
+        """The column with the address of a row."""
+        first = {"documents": "page", "records": "record", "references": "reference", "images": "image"}[self.name]
+        return f"{first}.url"
 
     @property
     def parts(self) -> list[str]:

@@ -48,7 +48,7 @@ def inspect(
     full: Annotated[bool, typer.Option("--full", help="Show values whole, texts too.")] = False,
     as_json: options.AsJson = False, cluster: options.StorageOf = None, verbose: options.Verbose = False,
 ) -> None:  # fmt: skip
-    """Show a record: every column of every layer, its fate, and the rule that dropped it."""
+    """Show a page or an image: every column of every layer, its fate, and the rule that dropped it."""
     options.remember(ctx, verbose)
     options.use_storage(cluster)
     from pipelines.inspection import find
@@ -66,7 +66,7 @@ def inspect(
 
 def _show(found: Found, full: bool) -> None:
     out = results()
-    url = found.values.get("page.url") or found.values.get("record.url") or ""
+    url = next((found.values[name] for name in ("page.url", "record.url", "image.url") if found.values.get(name)), "")
     out.print(f"[bold]{plain(url) or 'no URL'}[/]")
     out.print(f"id {found.id}, row {found.row:,} of {found.table} part {plain(found.part)}")
     out.print(_fate(found))
@@ -90,7 +90,7 @@ def _show(found: Found, full: bool) -> None:
             for member in found.cluster
         ]  # fmt: skip
         size = int(found.values.get("duplicates.size") or 0)
-        out.print(grid(["id", "", "alike", "url"], members, title=f"duplicate cluster of {count(size, 'document')}"))
+        out.print(grid(["id", "", "alike", "url"], members, title=f"duplicate cluster of {count(size, found.table[:-1])}"))
     for why in found.untold:
         kept = found.values["duplicates.cluster"].hex()[:12]
         out.print(f"[yellow]an earlier run keeps {kept}, and cannot be looked at:[/] {plain(why)}")
@@ -122,7 +122,8 @@ def _value(value: Any, most: int) -> str:
     if value is None:
         return "null"
     if isinstance(value, bytes):
-        return value.hex()
+        text = value.hex()
+        return text if len(text) <= most else f"{text[:most]}… ({len(value):,} bytes)"
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, float):

@@ -18,6 +18,7 @@ from core.errors import InputError, RecipeError
 from ingest.parts import Part
 from pipelines import map_pass
 from pipelines.context import input_parts
+from pipelines.inspection import find
 from pipelines.lease import Lease
 from pipelines.preview import preview
 from pipelines.recipe import Recipe, load_recipe
@@ -333,6 +334,28 @@ def test_a_plan_foresees_what_is_scored(folder: Path, tmp_path: Path) -> None:
     then = preview(made, options)
     assert then.nothing
     assert not any(layer.parts for work in then.passes for layer in work.layers)
+
+
+def test_an_image_is_looked_up(folder: Path, tmp_path: Path) -> None:
+    (folder / "cats" / "small.png").write_bytes(picture(1, (40, 30), format="PNG"))
+    out = tmp_path / "out"
+    small_run(out, load_recipe(f"""
+name: looked
+input: {{images: {folder}/**}}
+images:
+  score: [image_quality, perceptual]
+  keep: ["fetched.width >= 61", duplicates.kept]
+output:
+  pairs: {{from: images}}
+"""))  # fmt: skip
+    run = web2shards.open(str(out))
+    row, image = find(run, "cats/small.png")
+    assert (row.table, row.kept, image.table, image.kept, image.reason) == ("documents", True, "images", False, "fetched_width")
+    first = image.verdicts[0]
+    assert (first.text, first.verdict, first.values) == ("fetched.width >= 61", False, {"fetched.width": 40})
+    (found,) = find(run, image.id)
+    assert found.values["image.url"] == "cats/small.png"
+    assert run.get("cats/small.png") == [row.values]  # of pages and rows alone
 
 
 def test_the_report_shows_pictures(folder: Path, tmp_path: Path) -> None:
