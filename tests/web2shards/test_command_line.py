@@ -68,7 +68,7 @@ def test_run_as_a_module(tmp_path: Path) -> None:
         (["prune", "{tmp}"], 3, "there is no run here"),
         (["inspect", "{tmp}", "http://a.example/"], 3, "there is no run here"),
         (["remove", "{tmp}", "--host", "a.example"], 3, "there is no run here"),
-        (["inspect", "{finished}", "http://nowhere.example/"], 3, "no document and no record"),
+        (["inspect", "{finished}", "http://nowhere.example/"], 3, "no document, record or image"),
         (["remove", "{finished}"], 3, "nothing to remove is named"),
         (["remove", "{finished}", "--url", "not a url"], 3, "is no url that can be removed"),
         (["recipe", "show", "no-such-recipe.yaml"], 2, "no such file"),
