@@ -223,24 +223,29 @@ class Crawler:
         return not entry.retryable or 0 < self._run == entry.run
 
     def _replay(self, seeds: Sequence[str], mail: Iterable[Task]) -> None:
-        """Queues what is to be asked for, seeds and mail first; what was dealt with counts."""
+        """Queues what is to be asked for, what was dealt with counts. Mail comes last: what came since then may not take the
+        places in the bounds that others have had."""
         for seed in seeds:
             if self._frontier.elsewhere(seed) is None:
                 self._frontier.add(Task(seed, 0))
-        for task in mail:
-            self._frontier.add(task)
-        self.summary.left += self._frontier.left
+        seeds_left = self._frontier.left.copy()
         for entry in self._keeper.entries():
             if self._is_dealt(entry):
+                self._frontier.add(Task(entry.url, entry.depth, entry.kind))
                 self._count(entry)
                 self.summary.left.update(entry.left)
             if entry.kind == PAGE and not entry.retryable and _refusal(entry.url, self._settings) is None:
                 self._origins.add(target_of(entry.url, self._settings.fetch).origin)
             if entry.status == "ok" and entry.kind == PAGE:
                 self._written.add(key_of(entry.final_url or entry.url))
+        for entry in self._keeper.entries():
             for task in entry.led_to:
                 self._new(task)
-        self._frontier.left.clear()  # of links that entries tell of, or that were not followed then
+        self._frontier.left = seeds_left  # the others are of links that entries tell of
+        for task in mail:
+            self._frontier.add(task)
+        self.summary.left += self._frontier.left
+        self._frontier.left.clear()
         self.summary.bytes = self._keeper.bytes
 
     def _take(self, task: Task, outcome: Outcome) -> None:
