@@ -195,6 +195,40 @@ def test_bounds_are_counted(sites: Sites, tmp_path: Path) -> None:
     assert result.stats["crawl"]["left"]["hosts"] > 0
 
 
+def test_bounds_hold_over_rounds_and_runs(sites: Sites, tmp_path: Path) -> None:
+    """Hosts that have had their pages when others lead to them."""
+    made = recipe(sites, seeds=[sites.url(n, f"/{n % 2 * 2}") for n in range(8)], pages_per_host=2, depth=4, sitemaps=False)
+    sites.busy = {"1/3"}
+    for _ in range(2):
+        result = small_run(tmp_path / "out", made)
+        sites.busy.clear()
+    assert Counter(page.partition("/")[0] for page in sites.pages) == dict.fromkeys(HOSTS, 2)
+    assert f"{HOSTS[1]}/3" in sites.pages
+    assert result.stats["crawl"]["statuses"] == {"ok": 16}
+    assert result.stats["crawl"]["left"]["pages_per_host"] > 0
+
+
+def test_pages_of_a_run_are_a_bound_of_all_its_groups(sites: Sites, tmp_path: Path) -> None:
+    made = recipe(sites, seeds=[sites.url(n) for n in range(8)], scope="host", pages=2, depth=1, sitemaps=False)
+    before = -1
+    while before < (asked := sites.pages.total()):
+        before = asked
+        small_run(tmp_path / "out", made)
+        assert sites.pages.total() <= asked + 2
+    assert set(sites.pages) == {f"{host}/{n}" for host in HOSTS for n in range(2)}
+    assert set(sites.pages.values()) == {1}
+
+
+def test_a_seed_that_is_gone_leaves_nothing_to_do(sites: Sites, tmp_path: Path) -> None:
+    """What it led to is out of the scope now."""
+    out = tmp_path / "out"
+    given = [sites.url(n) for n in range(4)]
+    small_run(out, recipe(sites, seeds=given, scope="host", depth=2, sitemaps=False))
+    fewer = recipe(sites, seeds=[given[0], *given[2:]], scope="host", depth=2, sitemaps=False)
+    small_run(out, fewer)
+    assert preview(fewer, RunOptions(str(out))).nothing
+
+
 def test_pages_of_a_run_are_bounded_and_the_next_one_goes_on(sites: Sites, tmp_path: Path) -> None:
     made, out = recipe(sites, pages=4, depth=2, sitemaps=False), tmp_path / "out"
     small_run(out, made)
