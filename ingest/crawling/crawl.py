@@ -1,27 +1,21 @@
-"""The crawl itself: one pass of the fetcher, fed by the links and sitemaps of what it gets, written to WARC and journal.
-
-A record is written whole before the journal says so, so that a crawl which was killed is taken up without loss or doubles.
-"""
+"""The crawl itself: one pass of the fetcher, fed by the links and sitemaps of what it gets, which a keeper writes down."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib.metadata
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any, Protocol
+from dataclasses import dataclass, field
+from typing import Protocol
 
 from core.errors import InputError
 from ingest.crawling.frontier import PAGE, SITEMAP, Frontier, Task, key_of
-from ingest.crawling.journal import Entry, Journal
+from ingest.crawling.journal import Entry
 from ingest.crawling.links import links_of
 from ingest.crawling.settings import ALL_HOSTS, CrawlSettings, HostGroup
 from ingest.crawling.sitemaps import read_sitemap
-from ingest.crawling.warc import WarcWriter
 from ingest.fetching import Lookup, Outcome, RobotsCache, Spent, fetch
 from ingest.fetching.rights import robots_directives
 from ingest.fetching.urls import Refused, target_of
@@ -80,31 +74,6 @@ class Keeper(Protocol):
         ...
 
 
-def crawl(
-    seeds: Sequence[str],
-    warc: Path,
-    settings: CrawlSettings,
-    *,
-    lookup: Lookup | None = None,
-    note: Callable[[Summary], None] | None = None,
-) -> Summary:
-    """Crawls from `seeds` into the file `warc`, beside which a journal (`.journal`) is kept; goes on if that is there.
-
-    `note` is called with the summary after each URL. Raises InputError if no seed may be crawled, StorageError if the
-    journal is of another crawl, LeaseError if one writes there now.
-    """
-    seeds, refused = judged(seeds, settings)
-    keeper = _File(warc, {"seeds": sorted([*seeds, *refused]), **settings.identity}, information(settings))
-    try:
-        crawler = Crawler(seeds, keeper, settings, note=note)
-        crawler.summary.refused = {seed: error.detail for seed, error in refused.items()}
-        crawler.summary.statuses.update(error.status for error in refused.values())
-        asyncio.run(crawler.run(lookup))
-    finally:
-        keeper.close()
-    return crawler.summary
-
-
 def judged(seeds: Sequence[str], settings: CrawlSettings) -> tuple[list[str], dict[str, Refused]]:
     """Seeds that may be crawled, each once, and those that may not. InputError if there is none that may."""
     seeds = [seed for seed in dict.fromkeys(seed.strip() for seed in seeds) if seed]
@@ -115,54 +84,12 @@ def judged(seeds: Sequence[str], settings: CrawlSettings) -> tuple[list[str], di
     return [seed for seed in seeds if seed not in refused], refused
 
 
-def information(settings: CrawlSettings) -> dict[str, str]:
-    """The fields of a warcinfo record: who crawls."""
-    return {"software": f"web2shards/{_version()}", "http-header-user-agent": settings.fetch.user_agent}
-
-
 def _refusal(url: str, settings: CrawlSettings) -> Refused | None:
     try:
         target_of(url, settings.fetch)
     except Refused as refused:
         return refused
     return None
-
-
-class _File:
-    """A WARC with its journal beside it; a line follows its record at once, so that nothing is ever due."""
-
-    due = False
-
-    def __init__(self, warc: Path, header: dict[str, Any], told: dict[str, str]) -> None:
-        self._journal = Journal(warc.with_name(f"{warc.name}.journal"), warc, header)
-        try:
-            self._writer = WarcWriter(warc, self._journal.end)
-            if not self._journal.end:
-                self._writer.information(told)
-        except BaseException:
-            self._journal.close()
-            raise
-
-    @property
-    def bytes(self) -> int:
-        return self._writer.offset
-
-    def entries(self) -> Iterable[Entry]:
-        return self._journal.entries
-
-    def response(self, outcome: Outcome) -> None:
-        self._writer.response(outcome)
-
-    def add(self, entry: Entry) -> None:
-        self._writer.flush()
-        self._journal.add(replace(entry, end=self._writer.offset))
-
-    def write(self, summary: Summary) -> None:
-        return
-
-    def close(self) -> None:
-        self._writer.close()
-        self._journal.close()
 
 
 class Crawler:
@@ -318,10 +245,3 @@ class Crawler:
         self.summary.statuses[entry.status if entry.kind == PAGE else f"sitemap_{entry.status}"] += 1
         self.summary.records += entry.status == "ok" and entry.kind == PAGE
         self.summary.again += entry.retryable
-
-
-def _version() -> str:
-    try:
-        return importlib.metadata.version("web2shards")
-    except importlib.metadata.PackageNotFoundError:
-        return "0"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 from collections import Counter
 from collections.abc import Iterator
@@ -12,14 +13,16 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from typer.testing import CliRunner
 
-from core.errors import StorageError
+from core.errors import InputError, StorageError
 from pipelines import crawled_group
 from pipelines.preview import preview
 from pipelines.recipe import Recipe, load_recipe
 from pipelines.run_options import RunOptions
 from pipelines.status import status_of
 from tests.ingest.fetching.servers import Site, in_thread, serve
+from web2shards.cli import app
 
 from .runs import hashes, small_run
 
@@ -262,3 +265,22 @@ def test_without_a_network_a_run_ends_and_says_why(tmp_path: Path) -> None:
     assert result.stats["crawl"]["total"] == 3
     assert set(result.stats["crawl"]["statuses"]) <= {"robots_unreachable", "host_unreachable", "connect"}
     assert (result.stats["records"]["pages"], result.stats["tables"][0]["total"]) == (0, 0)
+
+
+def test_a_takedown_says_that_it_leaves_the_warcs_and_works_without_them(sites: Sites, tmp_path: Path) -> None:
+    made, out = recipe(sites, depth=1), tmp_path / "out"
+    small_run(out, made)
+    warcs = list((out / "input" / "warcs").iterdir())
+    given = ["remove", str(out), "--workers", "1"]
+    told = CliRunner().invoke(app, [*given, "--url", sites.url()])
+    assert told.exit_code == 0, told.output
+    assert f"{len(warcs)} WARCs that the run got" in " ".join(told.output.split())
+    assert any(b"127.0.7.1 /0 A page" in gzip.decompress(path.read_bytes()) for path in warcs)
+    for path in warcs:
+        path.unlink()
+    told = CliRunner().invoke(app, [*given, "--url", sites.url(1)])
+    assert told.exit_code == 0, told.output
+    assert "removed 1 document" in " ".join(told.output.split())
+    assert "WARC" not in told.output
+    with pytest.raises(InputError, match="cannot be read"):
+        small_run(out, made)
