@@ -55,6 +55,7 @@ images:
     read_seconds: {timeout}
     host_failures: 1
     robots: false
+    tdmrep: false
     open_networks: 127.0.0.0/8
     ports: []
 output:

@@ -69,7 +69,7 @@ class CommonCrawlRun:
         return None
 
     def get(self, passes: Passes) -> None:
-        from ingest.crawling.common_crawl import index_files
+        from ingest.crawling.dump import index_files
 
         store = self._context.store
         if not self._about:

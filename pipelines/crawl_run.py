@@ -40,7 +40,7 @@ class CrawlRun:
         assert crawl is not None
         self._context, self._crawl = context, crawl
         self._settings = crawl.settings(context.recipe.seed)
-        self._asked: Counter[int] = Counter()
+        self._asked = 0
         self._about: Json = self._read_about()
         if self._about:
             self._require_same()
@@ -103,6 +103,8 @@ class CrawlRun:
 
     def _round(self, passes: Passes, needed: Sequence[int]) -> None:
         context = self._context
+        pages = self._shares(needed)
+        needed = [number for number in needed if number in pages] if pages else needed
         context.store.write_bytes(context.store.scratch(SEEDS), json.dumps(self._seeds).encode())
         sources = [n for n, state in self._states.items() if any(int(to) in set(needed) for to in state.sent)]
         tasks = [
@@ -111,41 +113,42 @@ class CrawlRun:
         ]  # fmt: skip
         told = {
             "groups": self.groups, "seeds": {str(n): self._digests[n] for n in needed},
-            "pages": {str(n): self._pages_left(n) for n in needed} if self._crawl.pages else {},
+            "pages": {str(number): share for number, share in pages.items()},
         }  # fmt: skip
         steps = (("send_links", {}), ("crawl_hosts", told))
         for result in passes.run(Pass(NAME, "crawl_hosts", len(needed), steps=steps), tasks):
             if "group" in result:
-                self._asked[result["group"]] += result["rows"]
+                self._asked += result["rows"]
 
     def _why(self, first: bool) -> dict[int, str]:
         """The groups that there is something to do for, and what. What failed is asked for again in the first round of a run."""
         found: dict[int, str] = {}
-        seeded = {self._group(seed) for seed in self._seeds}
+        if 0 < self._crawl.pages <= self._asked:
+            return found
         mail: dict[int, dict[str, int]] = {}
         for source, state in self._states.items():
             for to, number in state.sent.items():
                 mail.setdefault(int(to), {})[str(source)] = number
         for number in range(self.groups):
             state = self._states.get(number)
-            if self._crawl.pages and self._pages_left(number) < 1:
-                continue
             if state is None:
-                if number in seeded or number in mail:
+                if number in self._seeded or number in mail:
                     found[number] = "not crawled yet"
             elif not state.whole:
                 found[number] = "was not crawled to its end"
-            elif number in mail and mail[number] != state.got:
+            elif any(state.got.get(source) != sent for source, sent in mail.get(number, {}).items()):
                 found[number] = "other hosts lead there"
             elif first and state.to_do:
                 found[number] = "URLs are to be asked for, or again"
-            elif number in seeded and state.seeds != self._digests[number]:
+            elif number in self._seeded and state.seeds != self._digests[number]:
                 found[number] = "seeds changed"
         return found
 
-    def _pages_left(self, number: int) -> int:
-        """Of the pages that a run asks for, those that are left for a group."""
-        return -(-self._crawl.pages // self.groups) - self._asked[number]
+    def _shares(self, needed: Sequence[int]) -> dict[int, int]:
+        """Of the pages that a run asks for, those that are left for each group; none where there is no bound, or no page left."""
+        pages = self._crawl.pages - self._asked
+        shares = {number: (pages + len(needed) - 1 - i) // len(needed) for i, number in enumerate(needed)}
+        return {number: share for number, share in shares.items() if self._crawl.pages and share > 0}
 
     def _read_about(self) -> Json:
         path = path_of(self._context.store, _ABOUT)
@@ -173,6 +176,11 @@ class CrawlRun:
     @property
     def _refused(self) -> Counter[str]:
         return self._judged[1]
+
+    @cached_property
+    def _seeded(self) -> set[int]:
+        """The groups of the seeds."""
+        return {self._group(seed) for seed in self._seeds}
 
     @cached_property
     def _digests(self) -> dict[int, str]:

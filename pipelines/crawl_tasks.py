@@ -38,7 +38,8 @@ def group_name(groups: int, group: int) -> str:
 
 
 def send_links(context: Context, args: Json) -> Json:
-    """Sends on what a group has led to, to the groups in `to`; emits ["links", group] → [source, URLs, pointer]."""
+    """Sends on what a group has led to, to the groups in `to`; emits ["links", group] → [source, number, pointer], the
+    number as the state of the group has it."""
     from ingest.crawling import HostGroup
     from ingest.crawling.frontier import Frontier
 
@@ -59,7 +60,7 @@ def send_links(context: Context, args: Json) -> Json:
     batch = pa.RecordBatch.from_arrays([urls, [row[0] for row in rows], [row[1] for row in rows]], schema=LINKS)
     chunks = chunks_by(batch, np.array([row[2] for row in rows], np.int64))
     sent = send(context, f"links-{source:08d}", ["links"], chunks, LINKS)
-    return {"rows": len(urls), "emit": emit + [[key, [source, len(chunks[key[1]]), pointer]] for key, pointer in sent]}
+    return {"rows": len(urls), "emit": emit + [[key, [source, state.sent.get(str(key[1]), 0), pointer]] for key, pointer in sent]}
 
 
 def crawl_hosts(context: Context, args: Json, suspects: Sequence[Suspect], notes: NoteBook) -> Json:

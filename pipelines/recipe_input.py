@@ -16,7 +16,7 @@ from pipelines.recipe_shapes import Model, Paths, Patterns, fault
 
 if TYPE_CHECKING:
     from ingest.crawling import CrawlSettings
-    from ingest.crawling.common_crawl import CommonCrawl
+    from ingest.crawling.dump import CommonCrawl
 
 #: Of the fetcher's settings, those that a crawl of pages does not leave open.
 _OF_IMAGES = ("web", "engine", "formats")
@@ -111,7 +111,7 @@ class CommonCrawlInput(Model):
     @property
     def source(self) -> CommonCrawl:
         """The same, as the reader of dumps takes it."""
-        from ingest.crawling.common_crawl import CommonCrawl
+        from ingest.crawling.dump import CommonCrawl
 
         return CommonCrawl(self.dump, tuple(self.languages), tuple(self.hosts), self.limit, self.base)
 

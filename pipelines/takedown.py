@@ -16,6 +16,8 @@ import pyarrow.compute as pc
 
 from core.errors import InputError
 from core.hashing import ID_TYPE
+from core.remote_path import place
+from pipelines.got_input import EMPTY, FOLDER, WARCS
 from pipelines.plan import DUPLICATES, KEPT_BEFORE
 from pipelines.progress import Progress
 from pipelines.redaction import Redacted, settle
@@ -52,7 +54,8 @@ class Match:
 class Taken:
     """What a takedown came to: the documents found (`matches`, not all if there are many), how many they are, what was
     cleaned. `others` are copies of them that stay, `near` how many of the copies, taken or staying, are near copies;
-    `earlier` is how many are copies of what an earlier run (`against`) keeps, which a takedown here does not reach.
+    `earlier` is how many are copies of what an earlier run (`against`) keeps, which a takedown here does not reach, and `warcs` how
+    many WARCs the run got from the web itself, which it does not reach either.
     """
 
     takedowns: tuple[Takedown, ...]
@@ -61,6 +64,7 @@ class Taken:
     others: int = 0
     near: int = 0
     earlier: int = 0
+    warcs: int = 0
     redacted: Redacted | None = None
     samples: int | None = None
 
@@ -81,7 +85,9 @@ def look_up(out: str, takedowns: Sequence[Takedown], with_copies: bool = False) 
         wanted += [Takedown("id", id) for id in sorted(others)]
         matches += [Match(id, others[id], copy="near copy" if id in near else "copy") for id in sorted(others)]
     staying = 0 if with_copies else len(others)
-    return Taken(tuple(wanted), tuple(matches[:MOST_LISTED]), len(matches), staying, len(near), _kept_before(run, matches))
+    earlier, warcs = _kept_before(run, matches), place(out).joinpath(FOLDER, WARCS)
+    got = sum(path.name != EMPTY for path in warcs.iterdir()) if warcs.exists() else 0
+    return Taken(tuple(wanted), tuple(matches[:MOST_LISTED]), len(matches), staying, len(near), earlier, got)
 
 
 def take_down(options: RunOptions, looked_up: Taken, note: str = "", progress: Progress | None = None) -> Taken:

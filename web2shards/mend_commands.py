@@ -105,6 +105,11 @@ def remove(
                 f"[yellow]of {count(taken.earlier, 'document')} an earlier run keeps a copy[/], which is not reached here: "
                 "take it down in that out folder too"
             )
+        if taken.warcs:
+            say(
+                f"[yellow]{count(taken.warcs, 'WARC')} that the run got from the web keep what they have[/]: to reach that too, "
+                f"delete those in {plain(out)}/input/warcs; `remove` works without them, another run stops or gets them again"
+            )
         if not taken.documents:
             say(f"[yellow]nothing in {plain(out)} is meant by that, or it is removed already[/]; later runs heed it too")
         if dry_run:

@@ -5,7 +5,8 @@
 Requests go through `ingest.fetching`, whose pace, robots.txt, opt-outs, limits and refused addresses hold here too.
 """
 
-from ingest.crawling.crawl import Crawler, Keeper, Summary, crawl, information, judged
+from ingest.crawling.crawl import Crawler, Keeper, Summary, judged
+from ingest.crawling.one_file import crawl, information
 from ingest.crawling.settings import CrawlSettings, HostGroup, crawl_fetch_settings
 
 __all__ = [

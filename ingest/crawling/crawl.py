@@ -1,27 +1,21 @@
-"""The crawl itself: one pass of the fetcher, fed by the links and sitemaps of what it gets, written to WARC and journal.
-
-A record is written whole before the journal says so, so that a crawl which was killed is taken up without loss or doubles.
-"""
+"""The crawl itself: one pass of the fetcher, fed by the links and sitemaps of what it gets, which a keeper writes down."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib.metadata
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any, Protocol
+from dataclasses import dataclass, field
+from typing import Protocol
 
 from core.errors import InputError
 from ingest.crawling.frontier import PAGE, SITEMAP, Frontier, Task, key_of
-from ingest.crawling.journal import Entry, Journal
+from ingest.crawling.journal import Entry
 from ingest.crawling.links import links_of
 from ingest.crawling.settings import ALL_HOSTS, CrawlSettings, HostGroup
 from ingest.crawling.sitemaps import read_sitemap
-from ingest.crawling.warc import WarcWriter
 from ingest.fetching import Lookup, Outcome, RobotsCache, Spent, fetch
 from ingest.fetching.rights import robots_directives
 from ingest.fetching.urls import Refused, target_of
@@ -80,31 +74,6 @@ class Keeper(Protocol):
         ...
 
 
-def crawl(
-    seeds: Sequence[str],
-    warc: Path,
-    settings: CrawlSettings,
-    *,
-    lookup: Lookup | None = None,
-    note: Callable[[Summary], None] | None = None,
-) -> Summary:
-    """Crawls from `seeds` into the file `warc`, beside which a journal (`.journal`) is kept; goes on if that is there.
-
-    `note` is called with the summary after each URL. Raises InputError if no seed may be crawled, StorageError if the
-    journal is of another crawl, LeaseError if one writes there now.
-    """
-    seeds, refused = judged(seeds, settings)
-    keeper = _File(warc, {"seeds": sorted([*seeds, *refused]), **settings.identity}, information(settings))
-    try:
-        crawler = Crawler(seeds, keeper, settings, note=note)
-        crawler.summary.refused = {seed: error.detail for seed, error in refused.items()}
-        crawler.summary.statuses.update(error.status for error in refused.values())
-        asyncio.run(crawler.run(lookup))
-    finally:
-        keeper.close()
-    return crawler.summary
-
-
 def judged(seeds: Sequence[str], settings: CrawlSettings) -> tuple[list[str], dict[str, Refused]]:
     """Seeds that may be crawled, each once, and those that may not. InputError if there is none that may."""
     seeds = [seed for seed in dict.fromkeys(seed.strip() for seed in seeds) if seed]
@@ -115,54 +84,12 @@ def judged(seeds: Sequence[str], settings: CrawlSettings) -> tuple[list[str], di
     return [seed for seed in seeds if seed not in refused], refused
 
 
-def information(settings: CrawlSettings) -> dict[str, str]:
-    """The fields of a warcinfo record: who crawls."""
-    return {"software": f"web2shards/{_version()}", "http-header-user-agent": settings.fetch.user_agent}
-
-
 def _refusal(url: str, settings: CrawlSettings) -> Refused | None:
     try:
         target_of(url, settings.fetch)
     except Refused as refused:
         return refused
     return None
-
-
-class _File:
-    """A WARC with its journal beside it; a line follows its record at once, so that nothing is ever due."""
-
-    due = False
-
-    def __init__(self, warc: Path, header: dict[str, Any], told: dict[str, str]) -> None:
-        self._journal = Journal(warc.with_name(f"{warc.name}.journal"), warc, header)
-        try:
-            self._writer = WarcWriter(warc, self._journal.end)
-            if not self._journal.end:
-                self._writer.information(told)
-        except BaseException:
-            self._journal.close()
-            raise
-
-    @property
-    def bytes(self) -> int:
-        return self._writer.offset
-
-    def entries(self) -> Iterable[Entry]:
-        return self._journal.entries
-
-    def response(self, outcome: Outcome) -> None:
-        self._writer.response(outcome)
-
-    def add(self, entry: Entry) -> None:
-        self._writer.flush()
-        self._journal.add(replace(entry, end=self._writer.offset))
-
-    def write(self, summary: Summary) -> None:
-        return
-
-    def close(self) -> None:
-        self._writer.close()
-        self._journal.close()
 
 
 class Crawler:
@@ -223,24 +150,29 @@ class Crawler:
         return not entry.retryable or 0 < self._run == entry.run
 
     def _replay(self, seeds: Sequence[str], mail: Iterable[Task]) -> None:
-        """Queues what is to be asked for, seeds and mail first; what was dealt with counts."""
+        """Queues what is to be asked for, what was dealt with counts. Mail comes last: what came since then may not take the
+        places in the bounds that others have had."""
         for seed in seeds:
             if self._frontier.elsewhere(seed) is None:
                 self._frontier.add(Task(seed, 0))
-        for task in mail:
-            self._frontier.add(task)
-        self.summary.left += self._frontier.left
+        seeds_left = self._frontier.left.copy()
         for entry in self._keeper.entries():
             if self._is_dealt(entry):
+                self._frontier.add(Task(entry.url, entry.depth, entry.kind))
                 self._count(entry)
                 self.summary.left.update(entry.left)
             if entry.kind == PAGE and not entry.retryable and _refusal(entry.url, self._settings) is None:
                 self._origins.add(target_of(entry.url, self._settings.fetch).origin)
             if entry.status == "ok" and entry.kind == PAGE:
                 self._written.add(key_of(entry.final_url or entry.url))
+        for entry in self._keeper.entries():
             for task in entry.led_to:
                 self._new(task)
-        self._frontier.left.clear()  # of links that entries tell of, or that were not followed then
+        self._frontier.left = seeds_left  # the others are of links that entries tell of
+        for task in mail:
+            self._frontier.add(task)
+        self.summary.left += self._frontier.left
+        self._frontier.left.clear()
         self.summary.bytes = self._keeper.bytes
 
     def _take(self, task: Task, outcome: Outcome) -> None:
@@ -313,10 +245,3 @@ class Crawler:
         self.summary.statuses[entry.status if entry.kind == PAGE else f"sitemap_{entry.status}"] += 1
         self.summary.records += entry.status == "ok" and entry.kind == PAGE
         self.summary.again += entry.retryable
-
-
-def _version() -> str:
-    try:
-        return importlib.metadata.version("web2shards")
-    except importlib.metadata.PackageNotFoundError:
-        return "0"

@@ -93,7 +93,9 @@ class Journal:
                 raise StorageError(what, "remove the journal and its WARC, or name another file", str(self.path)) from None
             if entry is None:
                 if value != wanted:
-                    what = f"{self.path} is of another crawl: its seeds, scope, depth or budget a host differ"
+                    then: dict[str, Any] = value if isinstance(value, dict) else {}
+                    changed = ", ".join(name for name in wanted if then.get(name) != wanted[name])
+                    what = f"{self.path} is of another crawl: it has another {changed or 'form'}"
                     raise StorageError(what, "repeat its settings, or name another file", str(self.path))
             elif entry.end > size:
                 break

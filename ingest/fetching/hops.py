@@ -84,10 +84,13 @@ class Hops:
     async def step(self, host: Host, hop: Hop, *, last: bool) -> Again | Ended:
         """One request to a host, and what it means; sets the host's pace and whether it is given up."""
         settings = self._settings
-        if settings.robots and self._robots.rules(hop.target.origin, time.time(), settings) is None:
-            return await self._ask_robots(host, hop)
-        if self._asks_reservations(host, origin := hop.target.origin):
-            await self._ask_reservations(host, origin)
+        origin = hop.target.origin
+        asks_robots = settings.robots and self._robots.rules(origin, time.time(), settings) is None
+        if asks_robots or self._asks_reservations(host, origin):
+            waits = host.asking.locked()  # for what another hop has asked: several come to a new origin by redirects
+            async with host.asking:
+                if not waits:
+                    await (self._ask_robots if asks_robots else self._ask_reservations)(host, origin)
             return Again(hop)
         hop.requests += 1
         try:
@@ -182,18 +185,15 @@ class Hops:
             host.given_up = ("host_busy", f"{host.busy} answers in a row, the last: http_{answer.status}")
         host.next_at = max(host.next_at, self._clock() + seconds)
 
-    def _retried(
-        self, hop: Hop, status: str, detail: str, answer: Answer | None = None, **values: object
-    ) -> Again | Ended:
+    def _retried(self, hop: Hop, status: str, detail: str, answer: Answer | None = None, **values: object) -> Again | Ended:
         """Another try, if this may pass and tries are left; a host that is given up is dealt with in its next turn."""
         if is_retryable(status, self._settings.retry_statuses) and hop.tries < self._settings.retries:
             hop.tries += 1
             return Again(hop, pause(hop.job.url, hop.tries, self._settings))
         return Ended(self.outcome(hop, status, detail, answer, **values))
 
-    async def _ask_robots(self, host: Host, hop: Hop) -> Again:
-        """Asks for the robots.txt of a hop's origin; the hop's own turn comes later, at the host's pace."""
-        origin = hop.target.origin
+    async def _ask_robots(self, host: Host, origin: str) -> None:
+        """Asks for the robots.txt of an origin; the turns of its hops come later, at the host's pace."""
         tries = host.robots_tries[origin] = host.robots_tries.get(origin, 0) + 1
         status, detail = "robots_unreachable", ""
         try:
@@ -209,7 +209,7 @@ class Hops:
             if isinstance(answer, RobotsRecord):
                 self._robots.put(answer)
                 host.answered = not self._asks_reservations(host, origin)  # one request at a time until that is known too
-                return Again(hop)
+                return
             detail = f"http_{answer.status}"
             if answer.status in BUSY:
                 self._hold(host, answer)
@@ -217,7 +217,6 @@ class Hops:
             host.closed[origin] = (status, f"robots.txt: {detail}"[:200])
         else:
             host.next_at = max(host.next_at, self._clock() + pause(origin, tries, self._settings))
-        return Again(hop)
 
     def _reservation(self, hop: Hop) -> Reservation:
         """What tdmrep.json says of a hop's URL, if it is known."""
@@ -237,7 +236,7 @@ class Hops:
     async def _ask_reservations(self, host: Host, origin: str) -> None:
         """Asks for the tdmrep.json of an origin. One that does not come reserves nothing: robots.txt has answered, and what is
         reserved has to be said."""
-        tries = host.robots_tries[origin + TDMREP] = host.robots_tries.get(origin + TDMREP, 0) + 1
+        tries = host.robots_tries.get(origin + TDMREP, 0) + 1
         try:
             answer = await self._file_of(origin, TDMREP, RESERVATIONS_BYTES)
         except (Refused, Failure) as error:
@@ -251,6 +250,7 @@ class Hops:
                 return
             if answer.status in BUSY:
                 self._hold(host, answer)
+        host.robots_tries[origin + TDMREP] = tries  # not before: until then others wait
         if tries < ROBOTS_TRIES:
             host.next_at = max(host.next_at, self._clock() + pause(origin, tries, self._settings))
 

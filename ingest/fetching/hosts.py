@@ -6,6 +6,7 @@ have begun come before new ones, so that connections are used again and few are 
 
 from __future__ import annotations
 
+import asyncio
 import heapq
 import itertools
 import math
@@ -56,6 +57,8 @@ class Host:
     #: The same for single origins.
     closed: dict[str, tuple[str, str]] = field(default_factory=dict[str, tuple[str, str]])
     robots_tries: dict[str, int] = field(default_factory=dict[str, int])
+    #: Held while it is asked for robots.txt or tdmrep.json.
+    asking: asyncio.Lock = field(default_factory=asyncio.Lock)
     #: The time for which it stands in a heap of turns; never, or -infinity while it waits for its address.
     offered_at: float = math.inf
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 from collections import Counter
 from collections.abc import Iterator
@@ -12,14 +13,16 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from typer.testing import CliRunner
 
-from core.errors import StorageError
+from core.errors import InputError, StorageError
 from pipelines import crawled_group
 from pipelines.preview import preview
 from pipelines.recipe import Recipe, load_recipe
 from pipelines.run_options import RunOptions
 from pipelines.status import status_of
 from tests.ingest.fetching.servers import Site, in_thread, serve
+from web2shards.cli import app
 
 from .runs import hashes, small_run
 
@@ -195,6 +198,40 @@ def test_bounds_are_counted(sites: Sites, tmp_path: Path) -> None:
     assert result.stats["crawl"]["left"]["hosts"] > 0
 
 
+def test_bounds_hold_over_rounds_and_runs(sites: Sites, tmp_path: Path) -> None:
+    """Hosts that have had their pages when others lead to them."""
+    made = recipe(sites, seeds=[sites.url(n, f"/{n % 2 * 2}") for n in range(8)], pages_per_host=2, depth=4, sitemaps=False)
+    sites.busy = {"1/3"}
+    for _ in range(2):
+        result = small_run(tmp_path / "out", made)
+        sites.busy.clear()
+    assert Counter(page.partition("/")[0] for page in sites.pages) == dict.fromkeys(HOSTS, 2)
+    assert f"{HOSTS[1]}/3" in sites.pages
+    assert result.stats["crawl"]["statuses"] == {"ok": 16}
+    assert result.stats["crawl"]["left"]["pages_per_host"] > 0
+
+
+def test_pages_of_a_run_are_a_bound_of_all_its_groups(sites: Sites, tmp_path: Path) -> None:
+    made = recipe(sites, seeds=[sites.url(n) for n in range(8)], scope="host", pages=2, depth=1, sitemaps=False)
+    before = -1
+    while before < (asked := sites.pages.total()):
+        before = asked
+        small_run(tmp_path / "out", made)
+        assert sites.pages.total() <= asked + 2
+    assert set(sites.pages) == {f"{host}/{n}" for host in HOSTS for n in range(2)}
+    assert set(sites.pages.values()) == {1}
+
+
+def test_a_seed_that_is_gone_leaves_nothing_to_do(sites: Sites, tmp_path: Path) -> None:
+    """What it led to is out of the scope now."""
+    out = tmp_path / "out"
+    given = [sites.url(n) for n in range(4)]
+    small_run(out, recipe(sites, seeds=given, scope="host", depth=2, sitemaps=False))
+    fewer = recipe(sites, seeds=[given[0], *given[2:]], scope="host", depth=2, sitemaps=False)
+    small_run(out, fewer)
+    assert preview(fewer, RunOptions(str(out))).nothing
+
+
 def test_pages_of_a_run_are_bounded_and_the_next_one_goes_on(sites: Sites, tmp_path: Path) -> None:
     made, out = recipe(sites, pages=4, depth=2, sitemaps=False), tmp_path / "out"
     small_run(out, made)
@@ -228,3 +265,22 @@ def test_without_a_network_a_run_ends_and_says_why(tmp_path: Path) -> None:
     assert result.stats["crawl"]["total"] == 3
     assert set(result.stats["crawl"]["statuses"]) <= {"robots_unreachable", "host_unreachable", "connect"}
     assert (result.stats["records"]["pages"], result.stats["tables"][0]["total"]) == (0, 0)
+
+
+def test_a_takedown_says_that_it_leaves_the_warcs_and_works_without_them(sites: Sites, tmp_path: Path) -> None:
+    made, out = recipe(sites, depth=1), tmp_path / "out"
+    small_run(out, made)
+    warcs = list((out / "input" / "warcs").iterdir())
+    given = ["remove", str(out), "--workers", "1"]
+    told = CliRunner().invoke(app, [*given, "--url", sites.url()])
+    assert told.exit_code == 0, told.output
+    assert f"{len(warcs)} WARCs that the run got" in " ".join(told.output.split())
+    assert any(b"127.0.7.1 /0 A page" in gzip.decompress(path.read_bytes()) for path in warcs)
+    for path in warcs:
+        path.unlink()
+    told = CliRunner().invoke(app, [*given, "--url", sites.url(1)])
+    assert told.exit_code == 0, told.output
+    assert "removed 1 document" in " ".join(told.output.split())
+    assert "WARC" not in told.output
+    with pytest.raises(InputError, match="cannot be read"):
+        small_run(out, made)

@@ -18,7 +18,10 @@ from aiohttp import web
 from fastwarc.warc import ArchiveIterator
 
 from core.errors import InputError, UnreachableError
-from ingest.crawling.common_crawl import CommonCrawl, copy_records, index_files, select, shares, slices, smallest
+from ingest.crawling import common_crawl
+from ingest.crawling import dump as dumps
+from ingest.crawling.common_crawl import copy_records, select, shares, slices, smallest
+from ingest.crawling.dump import CommonCrawl, index_files
 from ingest.crawling.http_file import HttpFile, HttpRanges
 from ingest.crawling.warc import WarcWriter
 from ingest.fetching import Outcome
@@ -248,6 +251,64 @@ def test_what_is_wrong_with_a_mirror_is_told(server: Running, tmp_path: Path, mo
     server.spoil = lambda _: None
     index_files(source)  # it answers again
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"warc_record_offset": -1}, {"warc_record_length": 0}, {"warc_record_length": -5}, {"warc_record_length": 1 << 33},
+        {"warc_record_offset": None}, {"warc_record_length": None}, {"warc_record_offset": 1 << 62},
+        {"warc_record_length": "many"}, {"fetch_status": "200"}, {"content_mime_detected": 5}, {"url": b"\xff"},
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("limit", [0, 1])
+def test_an_index_that_points_nowhere_is_told(
+    dump: tuple[Path, list[dict[str, Any]]], tmp_path: Path, change: dict[str, Any], limit: int
+) -> None:
+    pq.write_table(pa.Table.from_pylist([dump[1][0] | change]), tmp_path / "part.parquet")
+    with pytest.raises(InputError, match=r"part\.parquet"):
+        select(CommonCrawl(DUMP, limit=limit, base=str(tmp_path)), "part.parquet")
+
+
+def test_an_index_that_is_no_parquet_is_told(tmp_path: Path) -> None:
+    (tmp_path / "part.parquet").write_bytes(b"PAR1" + bytes(50) + b"PAR1")
+    with pytest.raises(InputError, match="no readable index"):
+        select(CommonCrawl(DUMP, base=str(tmp_path)), "part.parquet")
+
+
+def test_a_list_of_paths_is_read_within_bounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dumps, "PATHS_BYTES", 500)
+    path = tmp_path / f"crawl-data/{DUMP}/cc-index-table.paths.gz"
+    path.parent.mkdir(parents=True)
+    for data, why in ((gzip.compress(bytes(1000)), "damaged"), (bytes(1000), "more than 500"), (b"\x1f\x8bxx", "damaged")):
+        path.write_bytes(data)
+        with pytest.raises(InputError, match=why):
+            index_files(CommonCrawl(DUMP, base=str(tmp_path)))
+        with in_thread(Running(tmp_path).serving()) as server, pytest.raises(InputError, match=why):
+            index_files(CommonCrawl(DUMP, base=server.url))
+
+
+def test_a_file_that_was_read_is_closed(server: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sample has records in many thousand files."""
+    held: set[str] = set()
+    most: list[int] = []
+
+    class Counted(HttpRanges):
+        def __init__(self, url: str) -> None:
+            super().__init__(url)
+            held.add(url)
+            most.append(len(held))
+
+        def close(self) -> None:
+            held.discard(self.url)
+            super().close()
+
+    monkeypatch.setattr(common_crawl, "HttpRanges", Counted)
+    monkeypatch.setattr(common_crawl, "RANGES_HELD", 1)
+    source = CommonCrawl(DUMP, base=server.url)
+    copy_records(source, smallest(pa.concat_tables(selected(source)).unify_dictionaries(), 1 << 30), tmp_path / "a.warc.gz")
+    assert most == [1, 1]
+    assert not held
 
 
 def test_a_file_that_is_written_anew_is_told(tmp_path: Path) -> None:

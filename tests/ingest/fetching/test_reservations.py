@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from pathlib import Path
@@ -123,6 +124,31 @@ def test_what_robots_txt_forbids_is_not_asked_for_its_sake() -> None:
         async with serve(routes=reserving(rule("/")) | {"/robots.txt": forbid}) as site:
             assert [o.status for o in await got([site.url("/1")], quick(tdmrep=True, robots=True))] == ["robots"]
             assert site.paths == ["/robots.txt"]
+
+    run(test())
+
+
+def test_several_that_are_redirected_to_an_origin_wait_for_its_answer() -> None:
+    tries = 0
+
+    async def slow(_: web.Request) -> web.Response:
+        nonlocal tries
+        tries += 1
+        await asyncio.sleep(0.1)
+        return web.json_response([rule("/")]) if tries == 2 else web.Response(status=500)
+
+    async def test() -> None:
+        async with serve(routes={TDMREP: slow}) as there:
+
+            async def away(request: web.Request) -> web.Response:
+                raise web.HTTPFound(there.url(request.path))
+
+            async with serve(routes={f"/{n}": away for n in range(12)}) as site:
+                found = await got(
+                    [site.url(f"/{n}") for n in range(12)], quick(tdmrep=True, robots=True, per_host=6, first_pause_seconds=0.01)
+                )
+                assert {o.status for o in found} == {"opt_out"}
+                assert sorted(there.paths) == [TDMREP, TDMREP, "/robots.txt"]
 
     run(test())
 
