@@ -24,7 +24,8 @@ HANI, HIRA, KANA, JPAN = 1, 2, 3, 4  # numbers of scripts, as of language_labels
 Spans = npt.NDArray[np.int32]
 Marks = npt.NDArray[np.uint8]
 
-_OPENS, _INDENTED, _CLOSES = 1, 2, 4  # a piece stands at the start of its line; after white space; at its end
+#: A piece stands at the start of its line; after white space; at its end. Its line gives a key its value.
+_OPENS, _INDENTED, _CLOSES, _SETTING = 1, 2, 4, 8
 
 
 def sample_room(offsets: npt.NDArray[np.int32], characters: int) -> npt.NDArray[np.uint8]:
@@ -37,6 +38,44 @@ def sample_room(offsets: npt.NDArray[np.int32], characters: int) -> npt.NDArray[
 
 
 @helper
+def _names(byte: Int) -> bool:
+    """Whether a key is written with this byte: ASCII letters, digits, `_`, `-` and `.`."""
+    return 97 <= byte | 32 <= 122 or 48 <= byte <= 57 or byte == 95 or byte == 45 or byte == 46
+
+
+@helper
+def _is_setting(data: Bytes, start: Int, end: Int) -> bool:
+    """Whether a line is `key = value` or `key: value`, which may be quoted or in a list; `Note: …` begins a sentence."""
+    i = start
+    if end - i > 2 and data[i] == 45 and data[i + 1] == 32:
+        i += 2
+    if i < end and (data[i] == 34 or data[i] == 39):
+        i += 1
+    first = i
+    while i < end and _names(data[i]):
+        i += 1
+    if i == first or not 97 <= data[first] | 32 <= 122:
+        return False
+    if i < end and (data[i] == 34 or data[i] == 39):
+        i += 1
+    if i < end and data[i] == 58 and data[first] & 32:
+        return i + 1 == end or data[i + 1] == 32
+    while i < end and data[i] == 32:
+        i += 1
+    return i < end and data[i] == 61
+
+
+@helper
+def _is_markup(data: Bytes, start: Int, end: Int) -> bool:
+    """Whether a piece holds an end of an element, a comment or an attribute."""
+    for i in range(start, end - 1):
+        here, after = data[i], data[i + 1]
+        if (here == 60 and (after == 47 or after == 33)) or (here == 47 and after == 62) or (here == 61 and after == 34):
+            return True
+    return False
+
+
+@helper
 def _pieces(data: Bytes, start: Int, end: Int, classes: Classes, starts: Spans, ends: Spans, lengths: Spans, marks: Marks) -> Int:
     """Cuts the stripped lines of a text into pieces of PIECE code points (the last of a line may be shorter)."""
     n = 0
@@ -46,7 +85,8 @@ def _pieces(data: Bytes, start: Int, end: Int, classes: Classes, starts: Spans, 
         while line_end < end and data[line_end] != 10:
             line_end += 1
         i, stop = strip(data, line, line_end, classes)
-        mark = _OPENS + (_INDENTED if i - line >= 2 else 0)
+        of_line = _SETTING if _is_setting(data, i, stop) else 0
+        mark = of_line + _OPENS + (_INDENTED if i - line >= 2 else 0)
         while i < stop:
             starts[n] = i
             length = 0
@@ -59,7 +99,7 @@ def _pieces(data: Bytes, start: Int, end: Int, classes: Classes, starts: Spans, 
             ends[n] = i
             lengths[n] = length
             marks[n] = mark + (_CLOSES if i == stop else 0)
-            mark = 0
+            mark = of_line
             n += 1
         line = line_end + 1
     return n
@@ -118,8 +158,8 @@ def _measure(
             of_piece = np.int64(0)
             for j in range(found):
                 of_piece += np.int64(weights[np.int64(rows[j])])
-            if lengths[k] >= LINE and of_piece >= sure * np.sqrt(found):
-                surely += lengths[k]
+            if lengths[k] >= LINE and of_piece >= sure * np.sqrt(found) and not mark & _SETTING:
+                surely += 0 if _is_markup(data, np.int64(starts[k]), np.int64(ends[k])) else lengths[k]
             sum_ += of_piece
             count += found
             points += lengths[k]
