@@ -85,8 +85,8 @@ def _pieces(data: Bytes, start: Int, end: Int, classes: Classes, starts: Spans, 
         while line_end < end and data[line_end] != 10:
             line_end += 1
         i, stop = strip(data, line, line_end, classes)
-        of_line = _SETTING if _is_setting(data, i, stop) else 0
-        mark = of_line + _OPENS + (_INDENTED if i - line >= 2 else 0)
+        of_line = (_INDENTED if i - line >= 2 else 0) + (_SETTING if _is_setting(data, i, stop) else 0)
+        mark = of_line + _OPENS
         while i < stop:
             starts[n] = i
             length = 0
@@ -144,7 +144,7 @@ def _measure(
     weights: npt.NDArray[np.int8], sure: float, window: npt.NDArray[np.int64], rows: Spans,
 ) -> tuple[Int, Int, Int, Int]:  # fmt: skip
     """The sum of the weights of prose over INSPECTED pieces evenly spread, how many weights, how many code points, and
-    how many of these in long pieces that are prose for sure."""
+    how many of these in long pieces that are prose for sure (half as many of indented ones, as documentation in code is)."""
     total = np.int64(0)
     for k in range(n):
         total += lengths[k]
@@ -153,13 +153,14 @@ def _measure(
         after = before + lengths[k]
         if n <= INSPECTED or after * INSPECTED // total > before * INSPECTED // total:
             mark = marks[k]
-            opens = 2 if mark & _INDENTED else (1 if mark & _OPENS else 0)
+            opens = 0 if not mark & _OPENS else (2 if mark & _INDENTED else 1)
             found = prose_rows(data, np.int64(starts[k]), np.int64(ends[k]), opens, (mark & _CLOSES) != 0, characters, window, rows)
             of_piece = np.int64(0)
             for j in range(found):
                 of_piece += np.int64(weights[np.int64(rows[j])])
-            if lengths[k] >= LINE and of_piece >= sure * np.sqrt(found) and not mark & _SETTING:
-                surely += 0 if _is_markup(data, np.int64(starts[k]), np.int64(ends[k])) else lengths[k]
+            reads_so = lengths[k] >= LINE and of_piece >= sure * np.sqrt(found) and not mark & _SETTING
+            if reads_so and not _is_markup(data, np.int64(starts[k]), np.int64(ends[k])):
+                surely += lengths[k] // 2 if mark & _INDENTED else lengths[k]
             sum_ += of_piece
             count += found
             points += lengths[k]
