@@ -21,7 +21,7 @@ _STRICT = (-0.3, 0.0, 0.8, 0.9, 0.6)
 #: whose languages differ (Yiddish among Hebrew letters), and those that are not named.
 _BARS = dict.fromkeys(("Latn", "Grek", "Deva", "Armn", "Thai", "Hang", "Arab", "Telu", "Gujr", "Guru"), _STRICT) | {
     "Taml": (0.1, 0.3, 1.4, 1.2, 0.6),
-    "Beng": (-0.9, -0.9, -0.3, 0.0, 0.1), "Cyrl": (-0.9, -0.6, 0.1, 0.3, 0.1), "Geor": (-1.0, -1.0, -0.4, -0.1, 0.0),
+    "Beng": (-0.9, -0.9, -0.3, 0.0, 0.1), "Cyrl": (-0.8, -0.6, -0.2, 0.2, 0.1), "Geor": (-1.0, -1.0, -0.4, -0.1, 0.0),
     "Jpan": (-1.6, -1.6, -1.0, -0.7, -0.6), "Hani": (-1.0, -1.4, -1.2, -0.4, -0.6), "Hebr": (-2.0, -2.0, -1.7, -1.2, -1.0),
     "Laoo": (-3.4, -3.4, -2.8, -2.5, -2.4),
 }  # fmt: skip
