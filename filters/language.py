@@ -21,7 +21,7 @@ from core.hashing import digest
 from core.named_files import NamedFile, require_file
 from core.scorer import column
 from filters.fasttext_model import file_digest, find_model, load_labels, load_model
-from filters.language_bars import least_odds, misspelt_finals
+from filters.language_bars import least_odds, misspelt_finals, without_identifiers
 from filters.language_choice import CANDIDATES, UNKNOWN_SCRIPT, choose, densities
 from filters.language_labels import (
     FINEWEB2,
@@ -34,7 +34,7 @@ from filters.language_labels import (
     thresholds,
 )
 from filters.language_names import SCRIPT_CODE, code_of
-from filters.language_sample import blocks, sample, sample_room
+from filters.language_sample import PIECE, blocks, sample, sample_room
 from filters.letter_ngrams import characters, load_weights, measure_languages, weights_file_digest
 
 __all__ = ["Language", "language_code"]
@@ -197,15 +197,9 @@ class Language:
         path = find_model(self.model)
         status = path.stat()
         predict = load_model(str(path), file_digest(str(path), status.st_size, status.st_mtime_ns))
-        weights, (table, script_names), letters_of = load_weights(), scripts(), characters()
+        weights, (_, script_names), letters_of = load_weights(), scripts(), characters()
         n = len(offsets) - 1
-        out, out_offsets = sample_room(offsets, self.characters), np.zeros(n + 1, np.int64)
-        letters, measured = np.zeros((n, len(script_names)), np.int32), np.zeros((n, 4), np.int64)
-        sure = (_SURE - weights.prose_bias) * weights.prose_scale
-        sample(
-            offsets, data, CLASSES, table, letters_of, weights.prose, sure, self.characters, out_offsets, out, letters, measured
-        )
-        odds_of_prose = measured[:, 0] / (weights.prose_scale * np.sqrt(np.maximum(measured[:, 1], 1))) + weights.prose_bias
+        out, out_offsets, letters, measured, odds_of_prose = _measure(offsets, data, self.characters)
         reasons = np.zeros(n, np.int8)
         scripts_found = letters.argmax(1)
         few_sure = measured[:, 3] < np.minimum(_SURE_SHARE * measured[:, 2], np.maximum(_SURE_POINTS, 0.1 * measured[:, 2]))
@@ -214,6 +208,10 @@ class Language:
         shown = out.tobytes()
         for i in np.flatnonzero(self.und & few_sure & (reasons == 0) & (scripts_found == script_names.index("Hebr"))):
             reasons[i] = 2 if misspelt_finals(shown[out_offsets[i] : out_offsets[i + 1]].decode()) else 0
+        for i in np.flatnonzero((reasons == 2) & (measured[:, 2] <= PIECE)):
+            plain = without_identifiers(shown[out_offsets[i] : out_offsets[i + 1]].decode())
+            if plain and _reads_as_prose(plain):
+                reasons[i] = 0
         wanted = reasons == 0
         named, probabilities = np.full((n, CANDIDATES), -1, np.int32), np.zeros((n, CANDIDATES), np.float32)
         numbers = labels.numbers
@@ -288,6 +286,30 @@ def _model_labels(path: str, model_digest: str, ngrams: bool) -> tuple[Labels, b
     mixed = ngrams and Path(path).name.startswith("lid.176.")
     weights = load_weights()
     return make_labels(of_model, weights.languages if mixed else (UNDETERMINED,), weights.few), mixed
+
+
+def _measure(
+    offsets: npt.NDArray[np.int32], data: npt.NDArray[np.uint8], characters_shown: int
+) -> tuple[
+    npt.NDArray[np.uint8], npt.NDArray[np.int64], npt.NDArray[np.int32], npt.NDArray[np.int64], npt.NDArray[np.float64]
+]:  # fmt: skip
+    """What the model is shown of each text and where it starts, its letters by script, what `sample` measures, odds of prose."""
+    weights, (table, names) = load_weights(), scripts()
+    n = len(offsets) - 1
+    out, out_offsets = sample_room(offsets, characters_shown), np.zeros(n + 1, np.int64)
+    letters, measured = np.zeros((n, len(names)), np.int32), np.zeros((n, 4), np.int64)
+    sure = (_SURE - weights.prose_bias) * weights.prose_scale
+    sample(
+        offsets, data, CLASSES, table, characters(), weights.prose, sure, characters_shown, out_offsets, out, letters, measured
+    )
+    odds = measured[:, 0] / (weights.prose_scale * np.sqrt(np.maximum(measured[:, 1], 1))) + weights.prose_bias
+    return out, out_offsets, letters, measured, odds
+
+
+def _reads_as_prose(text: str) -> bool:
+    offsets, data = utf8_view(pa.array([text]))
+    _, _, letters, measured, odds = _measure(offsets, data, PIECE)
+    return bool(odds[0] >= least_odds(measured[:, 2], letters.argmax(1))[0])
 
 
 def _shares_with_nulls(shares: list[list[dict[str, object]]], text: pa.Array) -> pa.Array:

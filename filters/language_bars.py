@@ -1,4 +1,4 @@
-"""How much like language a text must read to be called so: bars by its length and script, and an orthographic rule of Hebrew.
+"""How much like language a text must read to be called so: bars by its length and script, a rule of Hebrew spelling, identifiers.
 
 Set with the half `choice` of benchmarks/make_language_set.py and random letters in view: as high as leaves 99 real texts of 100
 of each length and script.
@@ -16,7 +16,7 @@ from filters.language_labels import scripts
 
 #: Code points that were looked at: a bar holds for fewer than the first of these, than the next, …, and for all longer texts.
 _SIZES = (9, 16, 32, 64)
-_STRICT = (-0.3, 0.0, 0.8, 0.9, 0.6)
+_STRICT = (-0.3, 0.0, 0.6, 0.5, 0.6)
 #: Least log odds of prose by script: little text is given the benefit of the doubt, and so are scripts whose words are many or
 #: whose languages differ (Yiddish among Hebrew letters), and those that are not named.
 _BARS = dict.fromkeys(("Latn", "Grek", "Deva", "Armn", "Thai", "Hang", "Arab", "Telu", "Gujr", "Guru"), _STRICT) | {
@@ -44,3 +44,18 @@ def misspelt_finals(text: str) -> bool:
     """Whether Hebrew letters stand as no word has them: at least half of its final forms are followed by a letter."""
     within = len(_FINAL_WITHIN.findall(text))
     return within > 0 and 2 * within >= len(_FINAL_LETTER.findall(text))
+
+
+#: Of a word of a sentence what only identifiers, options, paths, versions and abbreviations have.
+_TECHNICAL = re.compile(r"[\d_`/\\()=<>{}\[\]$@#|+*&^~]|^-|\w\.\w|[a-z][A-Z]|^[A-Z]{2,}s?$")
+_QUOTED = re.compile(r"`[^`]+`")
+
+
+def without_identifiers(line: str) -> str:
+    """A sentence with its plain words alone: empty if it is no sentence, has no identifier or as many of these as of words."""
+    if not line[:1].isupper() or line[-1:] not in ".!?:":
+        return ""
+    words = [word.rstrip(",.;:!?") for word in _QUOTED.sub("_", line).split()]
+    plain = [word for word in words if word and not _TECHNICAL.search(word)]
+    identifiers = len(words) - len(plain)
+    return f"{' '.join(plain)}." if 0 < identifiers < len(plain) else ""
