@@ -40,7 +40,7 @@ def sample_room(offsets: npt.NDArray[np.int32], characters: int) -> npt.NDArray[
 @helper
 def _names(byte: Int) -> bool:
     """Whether a key is written with this byte: ASCII letters, digits, `_`, `-` and `.`."""
-    return 97 <= byte | 32 <= 122 or 48 <= byte <= 57 or byte == 95 or byte == 45 or byte == 46
+    return bool(97 <= byte | 32 <= 122 or 48 <= byte <= 57 or byte == 95 or byte == 45 or byte == 46)
 
 
 @helper
@@ -59,18 +59,18 @@ def _is_setting(data: Bytes, start: Int, end: Int) -> bool:
     if i < end and (data[i] == 34 or data[i] == 39):
         i += 1
     if i < end and data[i] == 58 and data[first] & 32:
-        return i + 1 == end or data[i + 1] == 32
+        return bool(i + 1 == end or data[i + 1] == 32)
     while i < end and data[i] == 32:
         i += 1
-    return i < end and data[i] == 61
+    return bool(i < end and data[i] == 61)
 
 
 @helper
 def _is_markup(data: Bytes, start: Int, end: Int) -> bool:
-    """Whether a piece holds an end of an element, a comment or an attribute."""
+    """Whether a piece holds a tag, a comment or an attribute."""
     for i in range(start, end - 1):
         here, after = data[i], data[i + 1]
-        if (here == 60 and (after == 47 or after == 33)) or (here == 47 and after == 62) or (here == 61 and after == 34):
+        if (here == 60 and (after == 47 or after == 33 or 97 <= after | 32 <= 122)) or (here == 47 and after == 62) or (here == 61 and after == 34):
             return True
     return False
 
