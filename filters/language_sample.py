@@ -70,7 +70,8 @@ def _is_markup(data: Bytes, start: Int, end: Int) -> bool:
     """Whether a piece holds a tag, a comment or an attribute."""
     for i in range(start, end - 1):
         here, after = data[i], data[i + 1]
-        if (here == 60 and (after == 47 or after == 33 or 97 <= after | 32 <= 122)) or (here == 47 and after == 62) or (here == 61 and after == 34):
+        tag = here == 60 and (after == 47 or after == 33 or 97 <= after | 32 <= 122)
+        if tag or (here == 47 and after == 62) or (here == 61 and after == 34):
             return True
     return False
 
