@@ -21,9 +21,9 @@ from core.hashing import digest
 from core.named_files import NamedFile, require_file
 from core.scorer import column
 from filters.fasttext_model import file_digest, find_model, load_labels, load_model
+from filters.language_bars import least_odds, misspelt_finals, without_identifiers
 from filters.language_choice import CANDIDATES, UNKNOWN_SCRIPT, choose, densities
 from filters.language_labels import (
-    COMMON,
     FINEWEB2,
     UNDETERMINED,
     Labels,
@@ -34,19 +34,11 @@ from filters.language_labels import (
     thresholds,
 )
 from filters.language_names import SCRIPT_CODE, code_of
-from filters.language_sample import blocks, sample, sample_room
+from filters.language_sample import PIECE, blocks, sample, sample_room
 from filters.letter_ngrams import characters, load_weights, measure_languages, weights_file_digest
 
 __all__ = ["Language", "language_code"]
 
-#: Least log odds of prose by how many code points were looked at: little text is given the benefit of the doubt. These and
-#: the next were set with the half `choice` of benchmarks/make_language_set.py and the kinds of benchmarks/not_text.py in view.
-_PROSE = ((16, -0.4), (32, 0.2), (64, 0.5), (1 << 60, 0.6))
-#: By how much that is less in scripts whose words are many or whose languages differ; in those that are not named by 2.
-_LENIENCY = dict.fromkeys(("Latn", "Grek", "Deva", "Armn", "Thai", "Hang", "Arab", "Taml", "Telu", "Gujr", "Guru"), 0.0) | {
-    "Beng": 0.5, "Cyrl": 0.5, "Geor": 0.6, "Jpan": 1.2, "Hani": 1.2, "Hebr": 1.6, "Laoo": 3.0,
-}  # fmt: skip
-_UNSEEN = 2.0
 #: A text with sentences is language, whatever stands between them: with this share of what was looked at in pieces whose
 #: odds are that high, or this many code points of them and a tenth of all. Set on half of the pages of a corpus of manuals.
 _SURE, _SURE_SHARE, _SURE_POINTS = 2.5, 0.25, 200
@@ -79,7 +71,7 @@ class Language:
     """
 
     name: ClassVar[str] = "language"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     costly: ClassVar[bool] = False
 
     model: str = "lid.176.ftz"
@@ -205,23 +197,23 @@ class Language:
         path = find_model(self.model)
         status = path.stat()
         predict = load_model(str(path), file_digest(str(path), status.st_size, status.st_mtime_ns))
-        weights, (table, script_names), letters_of = load_weights(), scripts(), characters()
+        weights, (_, script_names), letters_of = load_weights(), scripts(), characters()
         n = len(offsets) - 1
-        out, out_offsets = sample_room(offsets, self.characters), np.zeros(n + 1, np.int64)
-        letters, measured = np.zeros((n, len(script_names)), np.int32), np.zeros((n, 4), np.int64)
-        sure = (_SURE - weights.prose_bias) * weights.prose_scale
-        sample(
-            offsets, data, CLASSES, table, letters_of, weights.prose, sure, self.characters, out_offsets, out, letters, measured
-        )
-        odds_of_prose = measured[:, 0] / (weights.prose_scale * np.sqrt(np.maximum(measured[:, 1], 1))) + weights.prose_bias
+        out, out_offsets, letters, measured, odds_of_prose = _measure(offsets, data, self.characters)
         reasons = np.zeros(n, np.int8)
         scripts_found = letters.argmax(1)
         few_sure = measured[:, 3] < np.minimum(_SURE_SHARE * measured[:, 2], np.maximum(_SURE_POINTS, 0.1 * measured[:, 2]))
-        reasons[self.und & few_sure & (odds_of_prose < _least_odds(measured[:, 2]) - _leniency()[scripts_found])] = 2
+        reasons[self.und & few_sure & (odds_of_prose < least_odds(measured[:, 2], scripts_found))] = 2
         reasons[letters.max(1, initial=0) == 0] = 1
+        shown = out.tobytes()
+        for i in np.flatnonzero(self.und & few_sure & (reasons == 0) & (scripts_found == script_names.index("Hebr"))):
+            reasons[i] = 2 if misspelt_finals(shown[out_offsets[i] : out_offsets[i + 1]].decode()) else 0
+        for i in np.flatnonzero((reasons == 2) & (measured[:, 2] <= PIECE)):
+            plain = without_identifiers(shown[out_offsets[i] : out_offsets[i + 1]].decode())
+            if plain and _reads_as_prose(plain):
+                reasons[i] = 0
         wanted = reasons == 0
         named, probabilities = np.full((n, CANDIDATES), -1, np.int32), np.zeros((n, CANDIDATES), np.float32)
-        shown = out.tobytes()
         numbers = labels.numbers
         for i in np.flatnonzero(wanted):
             line = shown[out_offsets[i] : out_offsets[i + 1]].decode() + "\n"
@@ -296,14 +288,28 @@ def _model_labels(path: str, model_digest: str, ngrams: bool) -> tuple[Labels, b
     return make_labels(of_model, weights.languages if mixed else (UNDETERMINED,), weights.few), mixed
 
 
-def _least_odds(points: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    return np.array([odds for _, odds in _PROSE])[np.searchsorted([most for most, _ in _PROSE], points, side="right")]
+def _measure(
+    offsets: npt.NDArray[np.int32], data: npt.NDArray[np.uint8], characters_shown: int
+) -> tuple[
+    npt.NDArray[np.uint8], npt.NDArray[np.int64], npt.NDArray[np.int32], npt.NDArray[np.int64], npt.NDArray[np.float64]
+]:  # fmt: skip
+    """What the model is shown of each text and where it starts, its letters by script, what `sample` measures, odds of prose."""
+    weights, (table, names) = load_weights(), scripts()
+    n = len(offsets) - 1
+    out, out_offsets = sample_room(offsets, characters_shown), np.zeros(n + 1, np.int64)
+    letters, measured = np.zeros((n, len(names)), np.int32), np.zeros((n, 4), np.int64)
+    sure = (_SURE - weights.prose_bias) * weights.prose_scale
+    sample(
+        offsets, data, CLASSES, table, characters(), weights.prose, sure, characters_shown, out_offsets, out, letters, measured
+    )
+    odds = measured[:, 0] / (weights.prose_scale * np.sqrt(np.maximum(measured[:, 1], 1))) + weights.prose_bias
+    return out, out_offsets, letters, measured, odds
 
 
-@lru_cache(maxsize=1)
-def _leniency() -> npt.NDArray[np.float64]:
-    """By script."""
-    return np.array([0.0 if script == COMMON else _LENIENCY.get(script, _UNSEEN) for script in scripts()[1]])
+def _reads_as_prose(text: str) -> bool:
+    offsets, data = utf8_view(pa.array([text]))
+    _, _, letters, measured, odds = _measure(offsets, data, PIECE)
+    return bool(odds[0] >= least_odds(measured[:, 2], letters.argmax(1))[0])
 
 
 def _shares_with_nulls(shares: list[list[dict[str, object]]], text: pa.Array) -> pa.Array:

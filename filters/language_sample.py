@@ -24,7 +24,8 @@ HANI, HIRA, KANA, JPAN = 1, 2, 3, 4  # numbers of scripts, as of language_labels
 Spans = npt.NDArray[np.int32]
 Marks = npt.NDArray[np.uint8]
 
-_OPENS, _INDENTED, _CLOSES = 1, 2, 4  # a piece stands at the start of its line; after white space; at its end
+#: A piece stands at the start of its line; after white space; at its end. Its line gives a key its value.
+_OPENS, _INDENTED, _CLOSES, _SETTING = 1, 2, 4, 8
 
 
 def sample_room(offsets: npt.NDArray[np.int32], characters: int) -> npt.NDArray[np.uint8]:
@@ -37,6 +38,45 @@ def sample_room(offsets: npt.NDArray[np.int32], characters: int) -> npt.NDArray[
 
 
 @helper
+def _names(byte: Int) -> bool:
+    """Whether a key is written with this byte: ASCII letters, digits, `_`, `-` and `.`."""
+    return bool(97 <= byte | 32 <= 122 or 48 <= byte <= 57 or byte == 95 or byte == 45 or byte == 46)
+
+
+@helper
+def _is_setting(data: Bytes, start: Int, end: Int) -> bool:
+    """Whether a line is `key = value` or `key: value`, which may be quoted or in a list; `Note: …` begins a sentence."""
+    i = start
+    if end - i > 2 and data[i] == 45 and data[i + 1] == 32:
+        i += 2
+    if i < end and (data[i] == 34 or data[i] == 39):
+        i += 1
+    first = i
+    while i < end and _names(data[i]):
+        i += 1
+    if i == first or not 97 <= data[first] | 32 <= 122:
+        return False
+    if i < end and (data[i] == 34 or data[i] == 39):
+        i += 1
+    if i < end and data[i] == 58 and data[first] & 32:
+        return bool(i + 1 == end or data[i + 1] == 32)
+    while i < end and data[i] == 32:
+        i += 1
+    return bool(i < end and data[i] == 61)
+
+
+@helper
+def _is_markup(data: Bytes, start: Int, end: Int) -> bool:
+    """Whether a piece holds a tag, a comment or an attribute."""
+    for i in range(start, end - 1):
+        here, after = data[i], data[i + 1]
+        tag = here == 60 and (after == 47 or after == 33 or 97 <= after | 32 <= 122)
+        if tag or (here == 47 and after == 62) or (here == 61 and after == 34):
+            return True
+    return False
+
+
+@helper
 def _pieces(data: Bytes, start: Int, end: Int, classes: Classes, starts: Spans, ends: Spans, lengths: Spans, marks: Marks) -> Int:
     """Cuts the stripped lines of a text into pieces of PIECE code points (the last of a line may be shorter)."""
     n = 0
@@ -46,7 +86,8 @@ def _pieces(data: Bytes, start: Int, end: Int, classes: Classes, starts: Spans, 
         while line_end < end and data[line_end] != 10:
             line_end += 1
         i, stop = strip(data, line, line_end, classes)
-        mark = _OPENS + (_INDENTED if i - line >= 2 else 0)
+        of_line = (_INDENTED if i - line >= 2 else 0) + (_SETTING if _is_setting(data, i, stop) else 0)
+        mark = of_line + _OPENS
         while i < stop:
             starts[n] = i
             length = 0
@@ -59,7 +100,7 @@ def _pieces(data: Bytes, start: Int, end: Int, classes: Classes, starts: Spans, 
             ends[n] = i
             lengths[n] = length
             marks[n] = mark + (_CLOSES if i == stop else 0)
-            mark = 0
+            mark = of_line
             n += 1
         line = line_end + 1
     return n
@@ -104,7 +145,7 @@ def _measure(
     weights: npt.NDArray[np.int8], sure: float, window: npt.NDArray[np.int64], rows: Spans,
 ) -> tuple[Int, Int, Int, Int]:  # fmt: skip
     """The sum of the weights of prose over INSPECTED pieces evenly spread, how many weights, how many code points, and
-    how many of these in long pieces that are prose for sure."""
+    how many of these in long pieces that are prose for sure (half as many of indented ones, as documentation in code is)."""
     total = np.int64(0)
     for k in range(n):
         total += lengths[k]
@@ -113,13 +154,14 @@ def _measure(
         after = before + lengths[k]
         if n <= INSPECTED or after * INSPECTED // total > before * INSPECTED // total:
             mark = marks[k]
-            opens = 2 if mark & _INDENTED else (1 if mark & _OPENS else 0)
+            opens = 0 if not mark & _OPENS else (2 if mark & _INDENTED else 1)
             found = prose_rows(data, np.int64(starts[k]), np.int64(ends[k]), opens, (mark & _CLOSES) != 0, characters, window, rows)
             of_piece = np.int64(0)
             for j in range(found):
                 of_piece += np.int64(weights[np.int64(rows[j])])
-            if lengths[k] >= LINE and of_piece >= sure * np.sqrt(found):
-                surely += lengths[k]
+            reads_so = lengths[k] >= LINE and of_piece >= sure * np.sqrt(found) and not mark & _SETTING
+            if reads_so and not _is_markup(data, np.int64(starts[k]), np.int64(ends[k])):
+                surely += lengths[k] // 2 if mark & _INDENTED else lengths[k]
             sum_ += of_piece
             count += found
             points += lengths[k]

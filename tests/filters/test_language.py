@@ -18,6 +18,7 @@ from core.errors import ScorerError
 from filters import fasttext_model
 from filters.fasttext_model import check_installation, find_model
 from filters.language import Language, language_code
+from filters.language_bars import least_odds, misspelt_finals, without_identifiers
 from filters.language_labels import scripts, threshold, thresholds
 from filters.language_sample import PIECE, blocks, sample, sample_room
 from filters.letter_ngrams import characters as letter_bits
@@ -257,6 +258,13 @@ NOT_PROSE = {
     "perl": "sub new {\n    my ($class, %args) = @_;\n"
     "    my $self = bless {}, $class;\n    $self->{fh} = $args{fh} || \\*STDIN;\n}\n",
     "log": "Nov 23 08:15:15 db1 sshd[811]: Accepted publickey for root from 10.0.0.7 port 51122\n" * 3,
+    "random Hebrew": "קםזך ץגןב דףסת ךהצ",
+    "random Tamil": "ழணெ ஙறூ ளஞை",
+    "service": "[Unit]\nDescription=Clean up the old files of the users every morning\n"
+    "[Service]\nType=oneshot\nExecStart=/bin/x -q\n",
+    "playbook": "- name: Set up the repositories of the new release package\n  apt:\n    name: nginx\n    state: present\n",
+    "page": '<div id="a">\n<!-- Apply the attributes after the sidebar and the button are added -->\n'
+    '<ul class="b"><li></li></ul>\n</div>\n',
     "markup": '<div class="item-list"><ul id="nav"><li><a href="/x/7"></a></li><li><a href="/y/8"></a></li></ul></div>' * 2,
 }
 
@@ -270,6 +278,79 @@ def test_what_is_no_language_is_undetermined(kind: str) -> None:
     named = score([NOT_PROSE[kind]], Language(und=False))[0]
     assert (named["undetermined"], named["prose"]) == ("", row["prose"])
     assert named["label"] != "und"
+
+
+@needs_model
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Call foo_bar() first.",
+        "Check /var/log/syslog for errors.",
+        "Set the FOO_BAR environment variable to 1.",
+        "Run `pip install x` first.",
+        "Use the -v option.",
+        "The function returns NULL if it fails.",
+    ],
+)
+def test_a_sentence_with_identifiers_is_language(text: str) -> None:
+    assert score([text])[0]["label"] == "en"
+
+
+def test_identifiers_are_left_out_of_sentences_alone() -> None:
+    assert without_identifiers("Run `make all` or foo_bar() in /etc first.") == "Run or in first."
+    assert without_identifiers("Run it first.") == ""  # no identifier
+    assert without_identifiers("A1 B2 words.") == ""  # more of these than of words
+    assert without_identifiers("return foo_bar of it") == ""  # no sentence
+
+
+@needs_model
+def test_hebrew_finals_within_words_are_random_letters() -> None:
+    assert score(["שלום לכולם, זהו משפט קצר"])[0]["label"] == "he"
+    row = score(["שלום לכלםם, זהו משפט קצר ץא"])[0]
+    assert (row["label"], row["undetermined"]) == ("und", "not_prose")
+    assert score(["שלום לכלםם, זהו משפט קצר ץא"], Language(und=False))[0]["label"] == "he"
+    assert not misspelt_finals("שלום עולם")
+    assert misspelt_finals("שםלום")
+
+
+def test_bars_are_of_length_and_script() -> None:
+    names = scripts()[1]
+    latin, hebrew, odia = (names.index(name) for name in ("Latn", "Hebr", "Orya"))
+    found = least_odds(np.array([8, 9, 63, 64, 63, 63]), np.array([latin, latin, latin, latin, hebrew, odia]))
+    assert found.tolist() == [-0.3, 0.0, 0.5, 0.6, -1.2, -1.5]
+
+
+SENTENCE = "The repositories of the new release are set up by the package."
+
+
+def surely(line: str) -> int:
+    """Code points of a text that are prose for sure."""
+    offsets, data = utf8_view(pa.array([line]))
+    table, codes = scripts()
+    letters, prose = np.zeros((1, len(codes)), np.int32), np.zeros((1, 4), np.int64)
+    out, starts = sample_room(offsets, 400), np.zeros(2, np.int64)
+    sample(offsets, data, CLASSES, table, letter_bits(), load_weights().prose, 0.0, 400, starts, out, letters, prose)
+    return int(prose[0, 3])
+
+
+@pytest.mark.parametrize(
+    "start", ["name: ", "- name: ", "name=", "Description = ", '"name": ', "- 'a.b-c_d': ", "<!-- ", "<p></p>", '<a b="', "<br/>"]
+)
+def test_settings_and_markup_are_no_sentences_for_sure(start: str) -> None:
+    assert surely(SENTENCE) == len(SENTENCE)
+    assert surely(start + SENTENCE) == 0
+
+
+@pytest.mark.parametrize("start", ["Note: ", "name:of ", "a < b ", "the key = ", "- ", "= ", ": "])
+def test_sentences_that_look_like_settings(start: str) -> None:
+    line = start + SENTENCE
+    assert surely(line) == len(line.strip())
+
+
+def test_indented_lines_count_half() -> None:
+    assert surely("  " + SENTENCE) == len(SENTENCE) // 2
+    long = (SENTENCE + " ") * 4
+    assert surely("    " + long) < 0.6 * surely(long)
 
 
 @needs_model
