@@ -73,6 +73,7 @@ def compile_plan(recipe: Recipe, table: Table = DOCUMENTS) -> Plan:
         if isinstance(use.scorer, OVER_ALL):
             asked = [rule for at, rule in rules if at < position + 0.5]
             layers.append(_repeated(use.scorer, layers, asked, passes))
+    _require_edits_before_copies(layers, table)
     if table is IMAGES:
         _require_edits_first(layers, duplicates_at)
     steps = [Step(layer.position, f"error:{layer.name}", (f"{layer.name}.error",)) for layer in layers]
@@ -97,6 +98,18 @@ def _require_edits_first(layers: Sequence[Layer], duplicates_at: float) -> None:
             "dropped would go into shards without its edits",
             f"put `- {late.name}` before the scorers that find duplicates",
         )
+
+
+def _require_edits_before_copies(layers: Sequence[Layer], table: Table) -> None:
+    """RecipeError if a text is edited behind a scorer whose column has words of it, which would go into shards unedited."""
+    edit = next((layer for layer in reversed(layers) if layer.edits), None)
+    for layer in layers:
+        if edit is not None and layer.position < edit.position and any(b"copies" in (f.metadata or {}) for f in layer.scorer.schema):
+            raise RecipeError(
+                f"{table.name}.score: {edit.name} edits texts, and stands behind {layer.name}, which copies them: its words would go "
+                "into shards without these edits",
+                f"put `- {edit.name}` before `- {layer.name}`",
+            )
 
 
 def _references_method(recipe: Recipe, ingest_method: str) -> str:

@@ -15,7 +15,7 @@ from filters.overlaid_text import OverlaidText
 from models import centerface, packages, text_detection
 from models.canvas import SIDE, canvas
 from models.packages import PackagedFile
-from pipelines.plan import compile_plan
+from pipelines.compilation import compile_plan
 from pipelines.recipe import load_recipe
 from pipelines.tables import IMAGES
 
