@@ -102,14 +102,14 @@ def _require_edits_first(layers: Sequence[Layer], duplicates_at: float) -> None:
 
 def _require_edits_before_copies(layers: Sequence[Layer], table: Table) -> None:
     """RecipeError if a text is edited behind a scorer whose column has words of it, which would go into shards unedited."""
-    edit = next((layer for layer in reversed(layers) if layer.edits), None)
-    for layer in layers:
-        if edit is not None and layer.position < edit.position and any(b"copies" in (f.metadata or {}) for f in layer.scorer.schema):
-            raise RecipeError(
-                f"{table.name}.score: {edit.name} edits texts, and stands behind {layer.name}, which copies them: its words would go "
-                "into shards without these edits",
-                f"put `- {edit.name}` before `- {layer.name}`",
-            )
+    copied = next((layer for layer in layers if any(b"copies" in (f.metadata or {}) for f in layer.scorer.schema)), None)
+    late = next((layer for layer in layers if layer.edits and copied is not None and copied.position < layer.position), None)
+    if copied is not None and late is not None:
+        raise RecipeError(
+            f"{table.name}.score: {late.name} edits texts, and stands behind {copied.name}, which copies them: its words would "
+            "go into shards without these edits",
+            f"put `- {late.name}` before `- {copied.name}`",
+        )
 
 
 def _references_method(recipe: Recipe, ingest_method: str) -> str:

@@ -55,7 +55,7 @@ def test_what_is_short_stays_and_null_is_null() -> None:
 
 
 def test_a_block_is_a_run_and_each_place_is_as_frequent() -> None:
-    words = "a b c d e f".split()
+    words = ["a", "b", "c", "d", "e", "f"]
     runs = [" ".join(words[i : i + 3]) for i in range(4)]
     found = shortened(ShortCaption("block", 3), [" ".join(words)] * 4_000)
     assert set(found) == set(runs)
@@ -63,7 +63,7 @@ def test_a_block_is_a_run_and_each_place_is_as_frequent() -> None:
 
 
 def test_random_words_come_from_all_over_in_their_order() -> None:
-    words = "a b c d e".split()
+    words = ["a", "b", "c", "d", "e"]
     found = shortened(ShortCaption("random", 2), [" ".join(words)] * 5_000)
     pairs = [" ".join(pair) for pair in itertools.combinations(words, 2)]
     assert set(found) == set(pairs)
@@ -123,7 +123,7 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("parameters", ["how: middle", "{}", "how: block, tokens: 0", "how: block, tokens: 1025"])
 def test_wrong_parameters_are_named(parameters: str) -> None:
-    with pytest.raises(RecipeError, match="how|tokens"):
+    with pytest.raises(RecipeError, match=r"how|tokens"):
         load_recipe(f"name: a\ninput: {{images: a/*}}\nimages: {{score: [short_caption: {{{parameters.strip('{}')}}}]}}")
 
 
