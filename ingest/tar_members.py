@@ -23,7 +23,7 @@ _PACKED = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bzip2", b"
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A member: where its headers begin, where its bytes lie (`size` of them from `start`, which are there), and where the next begins.
+    """A member: where its headers begin, where its bytes lie (`size` of them from `start`, all there), and where the next begins.
 
     `name` is as stored. `is_file`: it is a plain file, no link, folder, device or sparse file. `is_cut`: the archive ends before.
     """

@@ -21,7 +21,8 @@ def test_nothing_is_found(seed: int, part_bytes: int) -> None:
         try:
             tars.check(tars.tar(Random(seed)), Path(folder), part_bytes)
         except InputError as error:
-            assert "is packed by" in error.message
+            if "is packed by" not in error.message:
+                raise
 
 
 def test_cases_reach_what_they_should(tmp_path: Path) -> None:
