@@ -16,7 +16,7 @@ RECIPES = Path(__file__).parents[2] / "recipes"
 #: What opens the fetcher to loopback.
 LOOPBACK = (
     "images.fetch.open_networks=127.0.0.0/8", "images.fetch.ports=[]", "images.fetch.host_interval_seconds=0",
-    "images.fetch.retries=0", "images.fetch.robots=false",
+    "images.fetch.retries=0", "images.fetch.robots=false", "images.fetch.tdmrep=false",
 )  # fmt: skip
 ENGLISH = "a small dog runs over the green grass of the park"
 

@@ -42,7 +42,7 @@ documents:
   score: [text]
   keep: ["text.characters >= 5", "table.similarity >= 0.3"]
 images:
-  fetch: {{retries: 0, host_interval_seconds: 0, open_networks: 127.0.0.0/8, ports: [], robots: false}}
+  fetch: {{retries: 0, host_interval_seconds: 0, open_networks: 127.0.0.0/8, ports: [], robots: false, tdmrep: false}}
 output:
   pairs: {{from: images, samples: 4, resize: {{size: 32}}}}
 """
