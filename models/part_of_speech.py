@@ -42,7 +42,7 @@ def word_class(word: str) -> int:
 
 def _parser() -> Any:
     try:
-        from textblob.en import parser
+        from textblob.en import parser  # pyright: ignore[reportMissingImports]
     except ImportError as error:
         raise MissingPackage("the package textblob is not installed", install(LEXICON.extra)) from error
     return parser
