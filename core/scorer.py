@@ -77,19 +77,22 @@ def edits_of_title(schema: pa.Schema) -> list[pa.Field]:
 
 def column(
     name: str, type: pa.DataType, doc: str, *, unit: str = "", low: float | None = None, high: float | None = None,
-    bounds: tuple[float, float] | None = None, quotes: bool = False,
+    bounds: tuple[float, float] | None = None, quotes: bool = False, copies: bool = False,
 ) -> pa.Field:  # fmt: skip
     """A column of a layer with what the report needs to know about it.
 
     `low` and `high` are the range that its histogram covers; values outside are counted at its ends. `bounds` are the
     same, and no value is outside: a rule whose number is, is a mistake. What `quotes` a text, or
-    an evaluation set, is told by layers and report, and by no sample.
+    an evaluation set, is told by layers and report, and by no sample. What `copies` words of `text.edited` goes into samples:
+    no edit may stand behind it.
     """
     metadata = {"doc": doc}
     if unit:
         metadata["unit"] = unit
     if quotes:
         metadata["quotes"] = "true"
+    if copies:
+        metadata["copies"] = "true"
     if bounds is not None:
         low, high = bounds
         metadata["bounded"] = "true"

@@ -67,26 +67,14 @@ class Tokens:
         ])  # fmt: skip
 
     def files(self) -> list[NamedFile]:
-        def check() -> None:
-            require_file(self.tokenizer, "the tokenizer", _MEND)
-
-        return [NamedFile(("tokenizer",), self.tokenizer, check)] if self.tokenizer else []
+        return named_tokenizer(self.tokenizer)
 
     def weights_digest(self) -> str:
-        """The digest of the tokenizer's file and the version of the library, whose code cuts texts too."""
-        if not self.tokenizer:
-            return ""
-        try:
-            status = Path(self.tokenizer).stat()
-        except OSError as error:
-            raise ScorerError(
-                f"the tokenizer {self.tokenizer} cannot be read: {error.strerror}", _MEND, self.tokenizer
-            ) from error
-        return f"{file_digest(self.tokenizer, status.st_size, status.st_mtime_ns)} tokenizers {_library().__version__}"
+        return tokenizer_digest(self.tokenizer)
 
     def open(self) -> None:
         if self.tokenizer:
-            _load(self.tokenizer, self.weights_digest())
+            load_tokenizer(self.tokenizer, tokenizer_digest(self.tokenizer))
 
     def score(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         text = batch.column(self.inputs[0])
@@ -100,7 +88,7 @@ class Tokens:
         return pa.RecordBatch.from_arrays(columns, schema=self.schema)
 
     def _counted(self, text: pa.Array, sizes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        tokenizer = _load(self.tokenizer, self.weights_digest())
+        tokenizer = load_tokenizer(self.tokenizer, tokenizer_digest(self.tokenizer))
         counts = np.zeros(len(text), np.int64)
         start = 0
         while start < len(text):
@@ -122,9 +110,29 @@ def _library() -> Any:
     return tokenizers
 
 
+def named_tokenizer(path: str) -> list[NamedFile]:
+    """The file that a scorer's parameter `tokenizer` names, if it names one."""
+
+    def check() -> None:
+        require_file(path, "the tokenizer", _MEND)
+
+    return [NamedFile(("tokenizer",), path, check)] if path else []
+
+
+def tokenizer_digest(path: str) -> str:
+    """The digest of the tokenizer's file and the version of the library, whose code cuts texts too; empty without a path."""
+    if not path:
+        return ""
+    try:
+        status = Path(path).stat()
+    except OSError as error:
+        raise ScorerError(f"the tokenizer {path} cannot be read: {error.strerror}", _MEND, path) from error
+    return f"{file_digest(path, status.st_size, status.st_mtime_ns)} tokenizers {_library().__version__}"
+
+
 @lru_cache(maxsize=4)
-def _load(path: str, key: str) -> Any:
-    """`key` is there for the cache. ScorerError for what is no tokenizer."""
+def load_tokenizer(path: str, key: str) -> Any:
+    """A tokenizer of Hugging Face's library; `key` is there for the cache. ScorerError for what is no tokenizer."""
     try:
         found: Any = _library().Tokenizer.from_file(path)
     except Exception as error:  # the library raises nothing narrower

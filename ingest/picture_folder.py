@@ -6,6 +6,7 @@ new file changes the run that it falls into and no other.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -53,19 +54,26 @@ def pictures(pattern: str, first: str = "") -> Iterator[Picture]:
     yield from _below(Pattern.of(pattern), "", tuple(first.split("/")) if first else ())
 
 
-def _below(pattern: Pattern, folder: str, first: tuple[str, ...]) -> Iterator[Picture]:
+def _below(
+    pattern: Pattern, folder: str, first: tuple[str, ...], above: frozenset[tuple[int, int]] = frozenset()
+) -> Iterator[Picture]:  # fmt: skip
+    """`above` are the folders on the way here: a link back to one of them is not followed, or two would never come to an end."""
+    if isinstance(pattern.store, pafs.LocalFileSystem) and (here := _identity(pattern, folder)) is not None:
+        if here in above:
+            return
+        above |= {here}
     depth = folder.count("/") + 1 if folder else 0
-    here = first[depth] if len(first) > depth else ""
+    begin = first[depth] if len(first) > depth else ""
     entries = _entries(pattern, folder)
     sizes = {name: (size, changed) for name, (is_folder, size, changed) in entries.items() if not is_folder}
     stems = {name.rpartition(".")[0] for name in sizes if _is_image(name)}
     for name, (is_folder, size, changed) in entries.items():
-        if name < here:
+        if name < begin:
             continue
         path = f"{folder}/{name}" if folder else name
         if is_folder:
             if pattern.may_hold(path):
-                yield from _below(pattern, path, first if name == here else ())
+                yield from _below(pattern, path, first if name == begin else (), above)
             continue
         stem, _, extension = name.rpartition(".")
         is_sidecar = extension in ("txt", "json")
@@ -76,6 +84,15 @@ def _below(pattern: Pattern, folder: str, first: tuple[str, ...]) -> Iterator[Pi
             yield Picture(path, size, changed, beside)
         else:
             yield Picture(path, size, changed, (), False, is_sidecar)
+
+
+def _identity(pattern: Pattern, folder: str) -> tuple[int, int] | None:
+    """Which folder of this machine it is, whatever links lead there; None if there is none."""
+    try:
+        status = os.stat(f"{pattern.root}/{folder}" if folder else pattern.root)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _entries(pattern: Pattern, folder: str) -> dict[str, tuple[bool, int, int]]:

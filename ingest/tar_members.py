@@ -23,7 +23,7 @@ _PACKED = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bzip2", b"
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A member: where its headers begin, where its bytes lie (`size` of them from `start`), and where the next begins.
+    """A member: where its headers begin, where its bytes lie (`size` of them from `start`, all there), and where the next begins.
 
     `name` is as stored. `is_file`: it is a plain file, no link, folder, device or sparse file. `is_cut`: the archive ends before.
     """
@@ -61,7 +61,8 @@ def tar_members(source: ByteSource, start: int, stop: int, uri: str) -> Iterator
         try:
             member = _member(source, at)
         except _Unreadable as error:
-            following = _next_header(source, at + BLOCK)
+            # Not behind `at`: what was read as further headers of one member is not read over again as those of the next.
+            following = _next_header(source, error.at + BLOCK)
             yield Damage(at, following, str(error))
             at = following
             continue
@@ -75,7 +76,9 @@ def tar_members(source: ByteSource, start: int, stop: int, uri: str) -> Iterator
 
 
 class _Unreadable(Exception):
-    """A header that is none."""
+    """A header that is none; it stands at `at`."""
+
+    at = 0
 
 
 def _require_plain(head: bytes, uri: str) -> None:
@@ -91,36 +94,41 @@ def _member(source: ByteSource, offset: int) -> Member | None:
     """The member whose first header stands at `offset`; None at the end of the archive."""
     at, name, size = offset, "", -1
     is_sparse = False
-    while True:
-        header = bytes(source.at(at, BLOCK))
-        if at == offset and (not header or header == _ZEROS):
-            return None
-        if len(header) < BLOCK:
-            raise _Unreadable("the archive ends in a header")
-        own = _check(header)
-        kind, start = header[156:157], at + BLOCK
-        if kind not in (b"L", b"K", b"x", b"g"):
-            length = own if size < 0 else size
-            is_file = kind in _FILES and not is_sparse
-            length = length if kind not in (b"1", b"2", b"3", b"4", b"5", b"6") else 0
-            told = name or _name(header)
-            if kind == b"5":
-                told = f"{told.rstrip('/')}/"
-            return Member(told, offset, start, length, is_file, start + length > source.size)
-        if own > _LONGEST or start + own > source.size:
-            raise _Unreadable("a name or its further headers are too long")
-        if start + own - offset > 4 * _LONGEST:
-            raise _Unreadable("there is no end of further headers")
-        data = bytes(source.at(start, own))
-        if kind == b"L":
-            name = data.split(b"\0", 1)[0].decode("utf-8", "replace")
-        elif kind == b"x":
-            told_by_pax = _pax(data)
-            name = told_by_pax.get("path", name)
-            is_sparse |= any(key.startswith("GNU.sparse.") for key in told_by_pax)
-            if "size" in told_by_pax:
-                size = _whole(told_by_pax["size"], 10)
-        at = start + -(-own // BLOCK) * BLOCK
+    try:
+        while True:
+            header = bytes(source.at(at, BLOCK))
+            if at == offset and (not header or header == _ZEROS):
+                return None
+            if len(header) < BLOCK:
+                raise _Unreadable("the archive ends in a header")
+            own = _check(header)
+            kind, start = header[156:157], at + BLOCK
+            if kind not in (b"L", b"K", b"x", b"g"):
+                length = own if size < 0 else size
+                is_file = kind in _FILES and not is_sparse
+                length = length if kind not in (b"1", b"2", b"3", b"4", b"5", b"6") else 0
+                told = name or _name(header)
+                if kind == b"5":
+                    told = f"{told.rstrip('/')}/"
+                there = max(0, source.size - start)
+                return Member(told, offset, start, min(length, there), is_file, length > there)
+            if own > _LONGEST or start + own > source.size:
+                raise _Unreadable("a name or its further headers are too long")
+            if start + own - offset > 4 * _LONGEST:
+                raise _Unreadable("there is no end of further headers")
+            data = bytes(source.at(start, own))
+            if kind == b"L":
+                name = data.split(b"\0", 1)[0].decode("utf-8", "replace")
+            elif kind == b"x":
+                told_by_pax = _pax(data)
+                name = told_by_pax.get("path", name)
+                is_sparse |= any(key.startswith("GNU.sparse.") for key in told_by_pax)
+                if "size" in told_by_pax:
+                    size = _whole(told_by_pax["size"], 10)
+            at = start + -(-own // BLOCK) * BLOCK
+    except _Unreadable as error:
+        error.at = at
+        raise
 
 
 def _check(header: bytes) -> int:

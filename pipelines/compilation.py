@@ -73,6 +73,7 @@ def compile_plan(recipe: Recipe, table: Table = DOCUMENTS) -> Plan:
         if isinstance(use.scorer, OVER_ALL):
             asked = [rule for at, rule in rules if at < position + 0.5]
             layers.append(_repeated(use.scorer, layers, asked, passes))
+    _require_edits_before_copies(layers, table)
     if table is IMAGES:
         _require_edits_first(layers, duplicates_at)
     steps = [Step(layer.position, f"error:{layer.name}", (f"{layer.name}.error",)) for layer in layers]
@@ -96,6 +97,18 @@ def _require_edits_first(layers: Sequence[Layer], duplicates_at: float) -> None:
             f"images.score: {late.name} edits captions, and stands behind what finds duplicates: those of the images that are "
             "dropped would go into shards without its edits",
             f"put `- {late.name}` before the scorers that find duplicates",
+        )
+
+
+def _require_edits_before_copies(layers: Sequence[Layer], table: Table) -> None:
+    """RecipeError if a text is edited behind a scorer whose column has words of it, which would go into shards unedited."""
+    copied = next((layer for layer in layers if any(b"copies" in (f.metadata or {}) for f in layer.scorer.schema)), None)
+    late = next((layer for layer in layers if layer.edits and copied is not None and copied.position < layer.position), None)
+    if copied is not None and late is not None:
+        raise RecipeError(
+            f"{table.name}.score: {late.name} edits texts, and stands behind {copied.name}, which copies them: its words would "
+            "go into shards without these edits",
+            f"put `- {late.name}` before `- {copied.name}`",
         )
 
 

@@ -32,6 +32,7 @@ from pipelines.recipe_yaml import read_yaml
 _EXAMPLES: Mapping[str, tuple[Any, ...]] = {
     "model": ("demo",), "models": ({"en": "en.arpa"},), "sets": ({"name": "set.jsonl"},),
     "lists": ({"any": "list.txt"}, ["list.txt"]), "columns": (["quality.score", "quality_2.score"],),
+    "how": ("block",),
 }  # fmt: skip
 
 

