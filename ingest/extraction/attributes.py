@@ -97,6 +97,27 @@ def _note_language(data: Bytes, i: Int, end: Int, e: Int, t: Tables) -> None:
 
 
 @helper
+def _add_note(attribute: Int, i: Int, end: Int, e: Int, t: Tables) -> None:
+    """Notes an attribute of what Markdown is made of: code, lists and cells."""
+    if t.state[at.N_NOTES] < len(t.notes):
+        note = t.notes[t.state[at.N_NOTES]]
+        note[at.S_ELEMENT], note[at.S_START], note[at.S_END], note[at.S_ATTRIBUTE] = e, i, end, attribute
+        t.state[at.N_NOTES] += 1
+
+
+@helper
+def _script_kind(data: Bytes, i: Int, end: Int) -> Int:
+    """What span a <script> of this type makes: MathJax's `math/tex`, and `math/tex; mode=display` (docs.mathjax.org 2.7)."""
+    kind = np.int64(0)
+    if end - i >= 8 and data[i] == 109 and data[i + 4] == 47 and data[i + 5] == 116 and data[i + 6] == 101 and data[i + 7] == 120:
+        kind = np.int64(at.SPAN_FORMULA)
+        for k in range(i + 8, min(end, i + 40) - 6):
+            if data[k] == 100 and data[k + 1] == 105 and data[k + 2] == 115 and data[k + 3] == 112:
+                kind = np.int64(at.SPAN_DISPLAY)
+    return kind
+
+
+@helper
 def _may_name_code(data: Bytes, i: Int, end: Int, name: Int) -> Truth:
     """Whether a class may name the language of code: any of <pre> and <code>, of a box one with `lang` or `light` in it."""
     if name == el.PRE or name == el.CODED:
@@ -141,17 +162,32 @@ def _add_attribute(data: Bytes, attribute: Int, i: Int, end: Int, e: Int, t: Tab
     elif attribute == el.STYLE:
         if _hides(data, i, end):
             row[at.E_MARKS] |= at.M_NOT_DISPLAYED
+    elif attribute == el.START or attribute == el.REVERSED:
+        if row[at.E_NAME] == el.OL:
+            _add_note(attribute, i, end, e, t)
+    elif attribute == el.VALUE:
+        if row[at.E_NAME] == el.LI:
+            _add_note(attribute, i, end, e, t)
+    elif attribute == el.ROWSPAN or attribute == el.COLSPAN:
+        if row[at.E_NAME] == el.TD or row[at.E_NAME] == el.TH:
+            _add_note(attribute, i, end, e, t)
+    elif attribute == el.ALTTEXT:
+        if row[at.E_NAME] == el.MATH:
+            t.state[at.ALTTEXT_START], t.state[at.ALTTEXT_END] = i, end
+    elif attribute == el.DISPLAY:
+        if row[at.E_NAME] == el.MATH and end > i and data[i] == 98:  # block
+            t.state[at.FORMULA] = at.SPAN_DISPLAY
     else:
+        if attribute == el.TYPE and row[at.E_NAME] == el.SCRIPT:
+            t.state[at.FORMULA] = _script_kind(data, i, end)
         if attribute == el.ITEMPROP:
             row[at.E_MARKS] |= at.M_ITEMPROP
         elif attribute == el.ROLE:
             row[at.E_MARKS] |= at.M_ROLE
         elif attribute == el.CLASS and row[at.E_NAME] != 0:
             t.classes[e] = add_bytes(FNV_OFFSET, data, i, min(end, i + at.MAX_CLASS_BYTES))
-            if _may_name_code(data, i, end, row[at.E_NAME]) and t.state[at.N_CODES] < len(t.codes):
-                code = t.codes[t.state[at.N_CODES]]
-                code[at.S_ELEMENT], code[at.S_START], code[at.S_END] = e, i, end
-                t.state[at.N_CODES] += 1
+            if _may_name_code(data, i, end, row[at.E_NAME]):
+                _add_note(attribute, i, end, e, t)
         whole = row[at.E_NAME] == el.BODY or row[at.E_NAME] == el.HTML
         _add_names(data, i, end, attribute, whole, t)
 

@@ -16,7 +16,6 @@ from ingest.extraction import layout as at
 from ingest.extraction.layout import TABLES_TYPE, Tables
 from ingest.extraction.names import BLOCK, FLAGS
 from ingest.extraction.pages import level_of
-from ingest.extraction.signs import P_END, P_START
 
 #: A page whose best block is less probable has no main text; WCXB has 21 such among 1,497.
 LEAST = 0.25
@@ -105,17 +104,3 @@ def drop_orphans(t: Tables, probability: npt.NDArray[np.float32], kept: npt.NDAr
         for i in range(n):
             if orphans[i]:
                 kept[i] = False
-
-
-@njit(types.int64(TABLES_TYPE, types.int32[:, ::1], types.uint8[::1]), cache=True, nogil=True, error_model="numpy")
-def write(t: Tables, pieces: npt.NDArray[np.int32], out: npt.NDArray[np.uint8]) -> int:
-    """Writes `pieces` (signs.pieces) into `out` (the text's bytes and one a piece), a line each; how many bytes."""
-    n = 0
-    for i in range(len(pieces)):
-        if i > 0:
-            out[n] = 10
-            n += 1
-        for k in range(pieces[i, P_START], pieces[i, P_END]):
-            out[n] = t.text[k]
-            n += 1
-    return n

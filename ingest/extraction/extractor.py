@@ -13,7 +13,7 @@ import numpy.typing as npt
 from core.characters import Bytes
 from ingest.extraction import layout as at
 from ingest.extraction.agreement import agree
-from ingest.extraction.choice import choose, drop_orphans, expected_f1, keep_headings, write
+from ingest.extraction.choice import choose, drop_orphans, expected_f1, keep_headings
 from ingest.extraction.context import N_CONTEXT, fill_context
 from ingest.extraction.features import N_FEATURES, fill_features, relations_of
 from ingest.extraction.languages import drop_languages
@@ -23,10 +23,11 @@ from ingest.extraction.markdown import markdown
 from ingest.extraction.measures import measure
 from ingest.extraction.model import Model, default_model
 from ingest.extraction.pages import survey
+from ingest.extraction.plain import plain
 from ingest.extraction.repeats import drop_copies, drop_repeats
 from ingest.extraction.scan import scan
 from ingest.extraction.signs import pieces
-from ingest.extraction.titles import keep_title
+from ingest.extraction.titles import drop_heading, keep_heading
 from ingest.extraction.trees import predict
 from ingest.references import unescape, with_letters
 
@@ -60,14 +61,9 @@ def extract(
     kept, confidence, probability = np.ones(count, np.bool_), None, np.zeros(count, np.float32)
     if main:
         probability = probabilities(tables, model or default_model(), fast=fast)
-        kept, confidence = select(tables, probability, title if structure else "")
+        kept, confidence = select(tables, probability, title, structure=structure)
     chosen = pieces(tables, kept)
-    if structure:
-        text = markdown(data, tables, chosen)
-    else:
-        out = np.empty(int(tables.state[at.N_TEXT]) + len(chosen), np.uint8)
-        text = out[: write(tables, chosen, out)].tobytes().decode("utf-8", "replace")
-        text = unescape(text) if "&" in text else text
+    text = markdown(data, tables, chosen) if structure else plain(tables, chosen)
     if main and int(tables.blocks[:count][kept, at.B_WORDS].sum()) < SHORT and b"ld+json" in (page := data.tobytes()):
         more = missing_text(page, text)
         if more:
@@ -76,15 +72,16 @@ def extract(
     return Extraction(title, text, confidence)
 
 
-def select(tables: Tables, probability: npt.NDArray[np.float32], title: str = "") -> tuple[npt.NDArray[np.bool_], float]:
-    """Which blocks are written (bool, (blocks,)), and the F1 that is expected of them, 0 to 1; with the <h1> that says the page's
-    `title`, if that is given."""
+def select(
+    tables: Tables, probability: npt.NDArray[np.float32], title: str, *, structure: bool = False
+) -> tuple[npt.NDArray[np.bool_], float]:
+    """Which blocks are written (bool, (blocks,)), and the F1 that is expected of them, 0 to 1. With `structure` the page's own
+    heading is among them, else it is not if `title`, the page's <title>, says it."""
     kept = np.zeros(len(probability), np.bool_)
     confidence = float(choose(tables, probability, kept))
     keep_headings(tables, probability, kept)
     drop_languages(tables, probability, kept)
-    if title:
-        keep_title(tables, title, kept)
+    (keep_heading if structure else drop_heading)(tables, title, kept)
     drop_repeats(tables, kept)
     drop_copies(tables, kept)
     drop_orphans(tables, probability, kept)

@@ -7,7 +7,7 @@ import numpy as np
 from core.characters import Bytes, Int, Truth, decode
 from core.kernels import helper
 from ingest.extraction import layout as at
-from ingest.extraction.blocks import end_word
+from ingest.extraction.blocks import end_word, forget_spans
 from ingest.extraction.characters import is_letter
 from ingest.extraction.layout import Tables
 from ingest.extraction.names import FNV_OFFSET, add_bytes, hash_table, look_up, name_hash
@@ -65,6 +65,7 @@ def _take(place: Int, t: Tables) -> None:
     if t.blocks[s[at.N_BLOCKS], at.B_START] < place:
         s[at.SPACE_DUE] |= t.text[place] == 32
         s[at.N_TEXT] = place
+        forget_spans(t)
     else:
         s[at.LEAD_END] = s[at.N_TEXT]
 
