@@ -14,6 +14,7 @@ from core.characters import Bytes
 from ingest.extraction import layout as at
 from ingest.extraction.agreement import agree
 from ingest.extraction.choice import choose, drop_orphans, expected_f1, keep_headings
+from ingest.extraction.contents import drop_contents
 from ingest.extraction.context import N_CONTEXT, fill_context
 from ingest.extraction.features import N_FEATURES, fill_features, relations_of
 from ingest.extraction.languages import drop_languages
@@ -81,6 +82,7 @@ def select(
     confidence = float(choose(tables, probability, kept))
     keep_headings(tables, probability, kept)
     drop_languages(tables, probability, kept)
+    drop_contents(tables, kept)
     (keep_heading if structure else drop_heading)(tables, title, kept)
     drop_repeats(tables, kept)
     drop_copies(tables, kept)
