@@ -11,8 +11,8 @@ from ingest.extraction import names as el
 from ingest.extraction.layout import TABLES_TYPE, Tables
 from ingest.extraction.signs import P_ELEMENT, P_WORDS
 
-#: A table is one of data if it has as many rows and columns, and no cell of more words.
-_ROWS, _COLUMNS, _CELL_WORDS = 2, 2, 60
+#: A table is one of data if it has as many rows and columns, and no cell of more words, or lines.
+_ROWS, _COLUMNS, _CELL_WORDS, _CELL_LINES = 2, 2, 60, 6
 #: Columns of what find_cells gives: the table, the row, the cell.
 C_TABLE, C_ROW, C_CELL = range(3)
 _PLACED = el.marked("li pre h1 h2 h3 h4 h5 h6")
@@ -44,15 +44,15 @@ def _find_cells(t: Tables, pieces: npt.NDArray[np.int32], cells: npt.NDArray[np.
             around[e, C_ROW] = e
         elif (name == el.TD or name == el.TH) and around[e, C_CELL] == 0:
             around[e, C_CELL] = e
-    # By table: its rows, and the most cells of one; the last row and its cells; whether it places things.
-    counts, last, spoiled = np.zeros((n, 2), np.int32), np.zeros((n, 3), np.int32), np.zeros(n, np.bool_)
+    # By table: its rows, and the most cells of one; the last row, its last cell, how many cells it has, and how many words and lines
+    # that cell; whether it places things.
+    counts, last, spoiled = np.zeros((n, 2), np.int32), np.zeros((n, 5), np.int32), np.zeros(n, np.bool_)
     for i in range(len(pieces)):
         e = pieces[i, P_ELEMENT]
         table, row, cell = around[e, C_TABLE], around[e, C_ROW], around[e, C_CELL]
         if table == 0:
             continue
-        if placed[e] or pieces[i, P_WORDS] > _CELL_WORDS:
-            spoiled[table] = True
+        spoiled[table] |= placed[e]
         outer = around[t.elements[table, at.E_PARENT], C_TABLE]
         while outer > 0 and not spoiled[outer]:
             spoiled[outer] = True
@@ -63,9 +63,12 @@ def _find_cells(t: Tables, pieces: npt.NDArray[np.int32], cells: npt.NDArray[np.
             counts[table, 0] += 1
             last[table, 0], last[table, 1], last[table, 2] = row, 0, 0
         if last[table, 1] != cell:
-            last[table, 1] = cell
+            last[table, 1], last[table, 3], last[table, 4] = cell, 0, 0
             last[table, 2] += 1
             counts[table, 1] = max(counts[table, 1], last[table, 2])
+        last[table, 3] += pieces[i, P_WORDS]
+        last[table, 4] += 1
+        spoiled[table] |= last[table, 3] > _CELL_WORDS or last[table, 4] > _CELL_LINES
     for i in range(len(pieces)):
         of = around[pieces[i, P_ELEMENT]]
         if of[C_TABLE] > 0 and not spoiled[of[C_TABLE]] and counts[of[C_TABLE], 0] >= _ROWS and counts[of[C_TABLE], 1] >= _COLUMNS:

@@ -33,6 +33,8 @@ LABELS = (
 )
 #: A list has as many links, and beside them so many words: a label; or one for so many in links.
 _LINKS, _BESIDE, _SHARE = 3, 6, 10
+#: Bytes of a word and what parts it from the next in rows of letters (`A | B`), which are those of an index.
+_LETTER = 4
 #: A longer block is no label.
 _LABEL_WORDS = 8
 #: Columns of what is counted over a subtree: links into the page, their words, and words that are none of theirs.
@@ -81,7 +83,8 @@ def _find_contents(t: Tables, kept: npt.NDArray[np.bool_], listed: npt.NDArray[n
     for i in range(len(kept)):
         b = t.blocks[i]
         own = counts[b[at.B_ELEMENT]]
-        if b[at.B_INNER] == 0 or heading_level(i, t) > 0:  # a heading may be a link to itself
+        letters = b[at.B_END] - b[at.B_START] <= _LETTER * b[at.B_WORDS]
+        if b[at.B_INNER] == 0 or letters or heading_level(i, t) > 0:  # a heading may be a link to itself
             own[_OTHER] += b[at.B_WORDS]
         else:
             own[_ITEMS] += b[at.B_LINKS] if b[at.B_INNER] == b[at.B_LINKED] else 1

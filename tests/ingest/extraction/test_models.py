@@ -18,6 +18,7 @@ from ingest.extraction.context import CONTEXT, N_CONTEXT, fill_context
 from ingest.extraction.layout import Tables, new_tables
 from ingest.extraction.lookup import make_scores
 from ingest.extraction.measures import measure
+from ingest.extraction.plain import plain
 from ingest.extraction.repeats import drop_copies, drop_repeats
 from ingest.extraction.scan import scan
 from ingest.extraction.signs import pieces
