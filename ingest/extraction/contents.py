@@ -83,7 +83,7 @@ def _find_contents(t: Tables, kept: npt.NDArray[np.bool_], listed: npt.NDArray[n
     for i in range(len(kept)):
         b = t.blocks[i]
         own = counts[b[at.B_ELEMENT]]
-        letters = b[at.B_END] - b[at.B_START] <= _LETTER * b[at.B_WORDS]
+        letters = b[at.B_LINKS] == b[at.B_WORDS] and b[at.B_END] - b[at.B_START] <= _LETTER * b[at.B_WORDS]
         if b[at.B_INNER] == 0 or letters or heading_level(i, t) > 0:  # a heading may be a link to itself
             own[_OTHER] += b[at.B_WORDS]
         else:

@@ -11,6 +11,7 @@ from ingest.extraction.inline import Attributes
 #: A cell spans so many rows and columns at most; and the cells of a table as many places beside their own, for each of them.
 _MOST, _SHARE = 64, 4
 
+_GROUPS = (el.TABLE, el.THEAD, el.NUMBER["tbody"], el.TFOOT)
 #: By row, by cell: its texts.
 Rows = Mapping[int, Mapping[int, Sequence[str]]]
 
@@ -41,10 +42,10 @@ def _places(
     while end < len(parents) and parents[end] >= last:
         end += 1
     above: dict[int, int] = {}  # by column, how many rows a cell from above has left there
-    table, current, column, budget = parents[first], 0, 0, _SHARE * (end - first)
+    current, column, budget = 0, 0, _SHARE * (end - first)
     for e in range(first, end):
         row = parents[e]
-        if names[e] == el.TR and (row == table or names[row] in (el.THEAD, el.TBODY, el.TFOOT, el.TABLE)):
+        if names[e] == el.TR and names[row] in _GROUPS:
             above = {place: left - 1 for place, left in above.items() if left > 1}
             current, column = e, 0
             continue

@@ -177,14 +177,13 @@ class _Writer:
             if self.names[e] == el.NUMBER["blockquote"]:
                 prefix, first = prefix + "> ", first + "> "
             elif self.names[e] == el.LI or self.names[e] == el.DD:
-                mark = self.begun.get(e)
-                if mark is None:
-                    mark = self.begun[e] = self.mark(e)
-                    first += mark
-                else:
-                    first += " " * len(mark)
-                if self.names[e] == el.LI or all(self.names[x] != el.DD for x in holders):  # four spaces are code to most readers
-                    prefix += " " * len(mark)
+                new = e not in self.begun
+                mark = self.mark(e) if new else self.begun[e]
+                self.begun[e] = mark
+                # A definition in another is no further in: four spaces begin code to those who know no definitions.
+                inner = self.names[e] == el.DD and any(self.names[x] == el.DD for x in holders)
+                blank = "" if inner else " " * len(mark)
+                prefix, first = prefix + blank, first + (mark if new else blank)
             elif self.names[e] != el.DT:
                 continue
             holders.append(e)

@@ -49,7 +49,7 @@ def page_heading(tables: Tables, title: str, kept: npt.NDArray[np.bool_]) -> tup
     places = np.zeros(len(kept), np.uint8)
     count = int(_find_headings(tables, kept, places))
     wanted = _WORD.findall(title[:_LONGEST].casefold())
-    best, found, told = (0, False, 0, False), -1, False
+    best, found, told = (False, False, 0, False), -1, False
     own = lower = list[str]()
     for i in np.flatnonzero(places)[:_MOST].tolist():
         row, place = tables.blocks[i], int(places[i])
@@ -63,12 +63,11 @@ def page_heading(tables: Tables, title: str, kept: npt.NDArray[np.bool_]) -> tup
         says = bool(words) and _is_title(words, wanted, alone=count == 1 and not linked, linked=linked)
         if not says and (linked or place == _AMONG or (place != _OF_MAIN and (count > 1 or place == _OF_SITE))):
             continue
-        first, main = says and wanted[: len(words)] == words, place == _OF_MAIN
-        rank = 2 * first + says + 2 * main, main, len(words) if says else 0, place != _AMONG
+        rank = place == _OF_MAIN, says, len(words) if says else 0, place != _AMONG
         if rank >= best:
             best, found, own = rank, i, words
             told = says or _TOLD * (Counter(words) & Counter(wanted)).total() >= max(len(words), 1)
-    if lower and not best[1] and lower + own == wanted:  # <title> has the site's name behind the page's
+    if lower and not best[0] and lower + own == wanted:  # <title> has the site's name behind the page's
         return -1, False
     return found, told
 

@@ -75,7 +75,7 @@ def links(texts: tuple[str, ...], *, marked: bool) -> list[str]:
         f"<div><p>Languages:</p><ul><li>{'<li>'.join(links(CODES, marked=False))}</ul></div>",
         f"<p>Langues : {' | '.join(links(('en', 'fr'), marked=False))}</p>",
         "<p><a href=x hreflang=de>Allemand</a>, <a href=y hreflang=it>Italien</a>, <a href=z>Fran\u00e7ais</a></p>",
-        "<p>Available Languages: en | fr | ja | ko</p>",  # too deep for links
+        "<p>Available Languages: en | fr | ja | ko</p><p><a href=/></a></p>",  # too deep for links
         "<p>Sprachen: <a href=x title=English>en</a> | <a href=y hreflang=fr>fr</a></p>",
         f"<p>Available Languages: {' | '.join(links(('de', 'en', 'es', 'fr', 'ja', 'ko', 'pt-br', 'tr'), marked=False))}</p>",
         f"<div><h2>Choose your language</h2><ul><li>{'<li>'.join(links(('it', 'es', 'no', 'id'), marked=False))}</ul></div>",
@@ -84,7 +84,7 @@ def links(texts: tuple[str, ...], *, marked: bool) -> list[str]:
     ],
 )
 def test_rows_that_name_languages_are_left_out(row: str) -> None:
-    page = f"<html><body><main><h1>A bridge</h1>{row}<p>{SENTENCES}</p>{row}<p>{SENTENCES}</p></main>"
+    page = f"<html><head><title>A bridge</title></head><body><main><h1>A bridge</h1>{row}<p>{SENTENCES}</p>{row}<p>{SENTENCES}</p></main>"
     assert extract_text(page) == f"{SENTENCES}\n{SENTENCES}"
 
 
@@ -134,8 +134,8 @@ ENTRIES = "".join(f"<li><a href=#s{i}>{i}. What is said of part {i}</a>" for i i
     ],
 )
 def test_lists_of_contents_are_left_out(contents: str) -> None:
-    html = f"<div>{contents}<h2>One part</h2><p>{SENTENCES}</p></div>"
-    assert kept_texts(html) == ["One part", SENTENCES]
+    html = f"<div>{contents}<h2>One part</h2><p>{SENTENCES}</p><p>{SENTENCES}</p></div>"
+    assert kept_texts(html) == ["One part", SENTENCES, SENTENCES]
 
 
 @pytest.mark.parametrize(
