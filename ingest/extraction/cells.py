@@ -1,4 +1,4 @@
-"""Which of the tables that hold what is written are tables of data, in rows and columns, and do not just place things on the page."""
+"""Which tables hold data in rows and columns, and do not just place things on the page."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _PLACED = el.marked("li pre h1 h2 h3 h4 h5 h6")
 
 
 def find_cells(tables: Tables, pieces: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
-    """Of each piece (signs.pieces) the innermost table, if that is one of data, and its row and cell there, int32 of shape (n, 3): 0
-    for what is in none."""
+    """Of each piece (signs.pieces) the innermost table, if that is one of data, and its row and cell there, int32 of shape (n, 3);
+    0 for what is in none."""
     cells = np.zeros((len(pieces), 3), np.int32)
     if (tables.elements[: int(tables.state[at.N_ELEMENTS]), at.E_NAME] == el.TABLE).any():
         _find_cells(tables, pieces, cells)
@@ -44,8 +44,8 @@ def _find_cells(t: Tables, pieces: npt.NDArray[np.int32], cells: npt.NDArray[np.
             around[e, C_ROW] = e
         elif (name == el.TD or name == el.TH) and around[e, C_CELL] == 0:
             around[e, C_CELL] = e
-    # By table: its rows, and the most cells of one; the last row, its last cell, how many cells it has, and how many words and lines
-    # that cell; whether it places things.
+    # By table: its rows, and the most cells of one; the last row, its last cell, how many cells it has, and how many words and
+    # lines that cell; whether it places things.
     counts, last, spoiled = np.zeros((n, 2), np.int32), np.zeros((n, 5), np.int32), np.zeros(n, np.bool_)
     for i in range(len(pieces)):
         e = pieces[i, P_ELEMENT]

@@ -21,15 +21,17 @@ from ingest.extraction.scan import scan
 
 #: What such a list is called where it is not in one box with it.
 LABELS = (
-    "contents|table of contents|page contents|contents of this page|on this page|on this page:|in this article|in this section|"
-    "in this guide|in this document|in this topic|jump to|jump to section|quick links|toc|inhalt|inhaltsverzeichnis|auf dieser seite|"
-    "in diesem artikel|sommaire|table des matières|sur cette page|dans cet article|contenido|contenidos|tabla de contenido|"
-    "tabla de contenidos|índice|índice de contenidos|en esta página|en este artículo|indice|sommario|contenuti|in questa pagina|"
-    "conteúdo|sumário|nesta página|neste artigo|inhoud|inhoudsopgave|op deze pagina|innehåll|innehållsförteckning|på denna sida|"
-    "indhold|indholdsfortegnelse|innhold|innholdsfortegnelse|sisällys|sisällysluettelo|spis treści|na tej stronie|obsah|"
-    "na této stránce|tartalom|tartalomjegyzék|cuprins|содержание|оглавление|на этой странице|в этой статье|зміст|на цій сторінці|"
-    "съдържание|садржај|içindekiler|bu sayfada|περιεχόμενα|المحتويات|في هذه الصفحة|فهرست|תוכן עניינים|विषय सूची|สารบัญ|mục lục|"
-    "trên trang này|daftar isi|di halaman ini|目次|このページの内容|この記事の内容|目录|目錄|本页内容|本頁內容|本文内容|목차|이 페이지의 내용"
+    "contents|table of contents|page contents|contents of this page|on this page|in this article|"
+    "in this section|in this guide|in this document|in this topic|jump to|jump to section|quick links|toc|inhalt|"
+    "inhaltsverzeichnis|auf dieser seite|in diesem artikel|sommaire|table des matières|sur cette page|dans cet article|"
+    "contenido|contenidos|tabla de contenido|tabla de contenidos|índice|índice de contenidos|en esta página|"
+    "en este artículo|indice|sommario|contenuti|in questa pagina|conteúdo|sumário|nesta página|neste artigo|inhoud|"
+    "inhoudsopgave|op deze pagina|innehåll|innehållsförteckning|på denna sida|indhold|indholdsfortegnelse|innhold|"
+    "innholdsfortegnelse|sisällys|sisällysluettelo|spis treści|na tej stronie|obsah|na této stránce|tartalom|"
+    "tartalomjegyzék|cuprins|содержание|оглавление|на этой странице|в этой статье|зміст|на цій сторінці|съдържание|садржај|"
+    "içindekiler|bu sayfada|περιεχόμενα|المحتويات|في هذه الصفحة|فهرست|תוכן עניינים|विषय सूची|สารบัญ|mục lục|trên trang này|"
+    "daftar isi|di halaman ini|目次|このページの内容|この記事の内容|目录|目錄|本页内容|本頁內容|本文内容|목차|"
+    "이 페이지의 내용"
 )
 #: A list has as many links, and beside them so many words: a label; or one for so many in links.
 _LINKS, _BESIDE, _SHARE = 3, 6, 10

@@ -1,4 +1,4 @@
-"""Formulas as TeX, where a page has that beside what it draws: `alttext` and annotations of MathML, scripts of MathJax; and of other
+"""Formulas as TeX, where a page has that beside what it draws: `alttext` and annotations of MathML, scripts of MathJax; of other
 MathML the text that it shows.
 
 MathML Core (w3.org/TR/mathml-core), §2.1 and §5.2.1 of MathML 3 for `alttext` and <annotation>; docs.mathjax.org 2.7 for scripts.

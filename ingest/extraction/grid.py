@@ -35,7 +35,8 @@ def grid(rows: Rows, names: Sequence[int], parents: Sequence[int], attributes: A
 def _places(
     rows: Rows, names: Sequence[int], parents: Sequence[int], attributes: Attributes
 ) -> tuple[dict[int, dict[int, int]], dict[int, int]]:
-    """Of each cell that is kept, by row, its column: empty cells and those left out keep theirs; and how many columns each row has."""
+    """Of each cell that is kept, by row, its column: empty cells and those left out keep theirs; and how many columns each row
+    has."""
     places: dict[int, dict[int, int]] = {row: {} for row in rows}
     lengths = dict.fromkeys(rows, 0)
     first, last, end = min(rows), max(rows), max(cell for cells in rows.values() for cell in cells) + 1

@@ -47,10 +47,10 @@ SPAN_CODE, SPAN_FORMULA, SPAN_DISPLAY = 1, 2, 3
 #: Where the scanner is: how much of each table is filled, the block and the word that it is in, the page's title, its <base>,
 #: the address of the image that it is shared with (og:image), whether the last tag ended with `/>`, where the text stood when
 #: the last link and the last aside began and in which block that was (`blocks.block_here`), rows of signs and notes,
-#: how far a block begins with what is no text of it, a hash of the last hreflang, how many blocks have begun, dropped ones too,
-#: the tags since the last block that part blocks (1 for one <br>, more for others), rows of spans, how deep the open one stands (0:
-#: none is open), where its text stands and in which block that began; where the alttext of the last <math> stands, and ends, what span the last <math> or <script> makes,
-#: and where the text stood behind the last formula.
+#: how far a block begins with what is no text of it, a hash of the last hreflang, how many blocks have begun, dropped ones too;
+#: the tags since the last block that part blocks (1 for one <br>, more for others); rows of spans, how deep the element of the open
+#: one stands (0: none is open), where its text stands and in which block that began; where the alttext of the last <math> stands,
+#: and ends, which span the last <math> or <script> makes, and where the text stood behind the last formula.
 (
     N_ELEMENTS, N_BLOCKS, N_TEXT, N_WORDS, N_NAMES, DEPTH, OPEN_LINKS, IMAGES, IN_BLOCK, SPACE_DUE, IN_WORD, WORD_HASH,
     WORD_BYTES, WORD_LINKED, WORD_DIGIT, WORD_UPPER, TITLE_START, TITLE_END, META_KIND, META_START, META_END, N_TITLE,

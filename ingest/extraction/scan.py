@@ -68,7 +68,7 @@ def _end_reading(name_hash: Int, t: Tables) -> None:
     """What of ruby a start tag ends that has no end tag."""
     if _is_reading(name_hash) or name_hash == el.RUBY_BASE:
         top = t.state[at.DEPTH] - 1
-        if t.stack[top, 1] == 0 and _is_reading(t.classes[t.stack[top, 0]]):
+        if t.stack[top, 1] == 0 and _is_reading(np.int64(t.classes[t.stack[top, 0]])):
             close(np.int64(0), np.int64(t.classes[t.stack[top, 0]]), FLAGS, t)
 
 

@@ -84,7 +84,7 @@ def links(texts: tuple[str, ...], *, marked: bool) -> list[str]:
     ],
 )
 def test_rows_that_name_languages_are_left_out(row: str) -> None:
-    page = f"<html><head><title>A bridge</title></head><body><main><h1>A bridge</h1>{row}<p>{SENTENCES}</p>{row}<p>{SENTENCES}</p></main>"
+    page = f"<title>A bridge</title><body><main><h1>A bridge</h1>{row}<p>{SENTENCES}</p>{row}<p>{SENTENCES}</p></main>"
     assert extract_text(page) == f"{SENTENCES}\n{SENTENCES}"
 
 
@@ -142,7 +142,7 @@ def test_lists_of_contents_are_left_out(contents: str) -> None:
     "html",
     [
         f"<ul>{ENTRIES}</ul><p>as short as this",  # it is most of the page
-        f"<dl>{ENTRIES.replace('<li>', '<dt>').replace('</a>', '</a><dd>and what it means to those who use it')}</dl><p>{SENTENCES}",
+        f"<dl>{ENTRIES.replace('<li>', '<dt>').replace('</a>', '</a><dd>and what it means to those who use')}</dl><p>{SENTENCES}",
         f"<ol>{ENTRIES.replace('</a>', ' as the council has it</a> said in a note below <a href=#b>back</a>')}</ol><p>{SENTENCES}",
         f"<p><a href=#A>A</a> | <a href=#B>B</a> | <a href=#C>C</a> | <a href=#D>D</a></p><p>{SENTENCES}",
         f"<ul>{ENTRIES.replace('#', '/')}</ul><p>{SENTENCES}",  # of other pages
