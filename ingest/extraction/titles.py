@@ -67,8 +67,9 @@ def page_heading(tables: Tables, title: str, kept: npt.NDArray[np.bool_]) -> tup
         if rank >= best:
             best, found, own = rank, i, words
             told = says or _TOLD * (Counter(words) & Counter(wanted)).total() >= max(len(words), 1)
-    if lower and not best[0] and lower + own == wanted:  # <title> has the site's name behind the page's
-        return -1, False
+    page = wanted[: len(wanted) - len(own)]
+    if page and not best[0] and page + own == wanted and 2 * (Counter(lower) & Counter(page)).total() >= len(page):
+        return -1, False  # <title> has the site's name behind the page's, which another heading says
     return found, told
 
 
@@ -97,6 +98,8 @@ def _is_title(words: list[str], wanted: list[str], *, alone: bool, linked: bool)
     if linked and 2 * n <= m:
         return False
     in_row = [k for k in range(m - n + 1) if wanted[k : k + n] == words]
+    if m and words[:m] == wanted:  # with a version behind it
+        return True
     if in_row:
         return in_row[0] == 0 or 3 * n >= m or (alone and in_row[-1] + n < m)
     return alone and 2 * (Counter(words) & Counter(wanted)).total() >= max(n, 4)
