@@ -28,6 +28,7 @@ from ingest.extraction.scan import scan
 from ingest.extraction.signs import pieces
 from ingest.extraction.titles import keep_title
 from ingest.extraction.trees import predict
+from ingest.extraction.unseen import hide
 from ingest.references import unescape, with_letters
 
 #: Blocks whose features are in memory at once: 2 MB, which most pages do not fill.
@@ -106,6 +107,7 @@ def probabilities(tables: Tables, model: Model, *, fast: bool = False) -> npt.ND
         predict(rows, len(part), model.fast if fast else model.first, part)
     if fast:
         agree(tables, measures, result)
+        hide(tables, measures, result)
         return result
     context = np.empty((count, N_CONTEXT), np.float32)
     fill_context(tables, measures, result, context)
@@ -116,6 +118,7 @@ def probabilities(tables: Tables, model: Model, *, fast: bool = False) -> npt.ND
         rows[: len(part), N_FEATURES:] = context[first : first + _SLAB]
         predict(rows, len(part), model.second, part)
     agree(tables, measures, result)
+    hide(tables, measures, result)
     return result
 
 

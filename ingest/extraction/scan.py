@@ -39,14 +39,15 @@ def _open(name: Int, name_hash: Int, t: Tables) -> Int:
     row[at.E_PARENT] = t.stack[s[at.DEPTH] - 1, 0]
     row[at.E_DEPTH] = s[at.DEPTH]
     row[at.E_WORDS] = s[at.N_NAMES]
-    row[at.E_MARKS] = 0
+    row[at.E_MARKS] = at.M_UNSEEN if name == el.DIALOG else 0  # one that is not open
     t.classes[e] = name_hash if name == 0 else 0
     s[at.N_ELEMENTS] = e + 1
     return e
 
 
 @helper
-def _push(name: Int, e: Int, t: Tables) -> None:
+def _push(name: Int, e: Int, cuts: Truth, t: Tables) -> None:
+    """Opens an element, one that cuts text or not. Text of a line that is not shown is an aside."""
     s = t.state
     if e < 0 or s[at.DEPTH] >= len(t.stack):
         return
@@ -61,7 +62,8 @@ def _push(name: Int, e: Int, t: Tables) -> None:
     elif name == el.PRE:
         s[at.OPEN_PRES] += 1
         s[at.INDENT] = 0
-    elif name != 0 and (t.classes[e] == el.ASIDES[0] or t.classes[e] == el.ASIDES[1]):
+    unseen = not cuts and t.elements[e, at.E_MARKS] & at.M_UNSEEN
+    if s[at.ASIDE_DEPTH] == 0 and (unseen or (name != 0 and (t.classes[e] == el.ASIDES[0] or t.classes[e] == el.ASIDES[1]))):
         s[at.ASIDE_DEPTH], s[at.ASIDE_TEXT], s[at.ASIDE_BLOCK] = s[at.DEPTH], s[at.N_TEXT], block_here(t)
 
 
@@ -99,7 +101,8 @@ def _tag(data: Bytes, i: Int, flags: npt.NDArray[np.int32], t: Tables) -> Int:
     length = i - start
     name = element_number(name_hash)
     own = flags[name]
-    if own & el.CUTS and (name != 0 or not is_inline(name_hash)):
+    cuts = own & el.CUTS and (name != 0 or not is_inline(name_hash))
+    if cuts:
         end_block(t)
     if closing:
         if name == el.A and t.state[at.INNER_LINK] != 0:
@@ -141,7 +144,7 @@ def _tag(data: Bytes, i: Int, flags: npt.NDArray[np.int32], t: Tables) -> Int:
                 t.state[at.TITLE_START], t.state[at.TITLE_END] = content, end
                 add_hints(data, content, end, at.TITLE_HINT, t)
             return after
-    _push(name, e, t)
+    _push(name, e, cuts, t)
     return i
 
 
