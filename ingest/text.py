@@ -42,7 +42,7 @@ class Text:
     max_html: int = MAX_HTML
 
     name: ClassVar[str] = "text"
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     costly: ClassVar[bool] = False
 
     def __post_init__(self) -> None:

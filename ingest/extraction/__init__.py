@@ -1,8 +1,8 @@
 """Main text of HTML pages without a tree: one pass to blocks, features, boosted trees, a choice by expected F1.
 
 `scan` (with tags, attributes, marks, blocks, characters, hints over the tables of layout) → `measures`, `pages`, `relations`,
-`centre` → `features` → `trees` → `context` → `trees` → `agreement` → `choice` → `languages`, `titles` → `repeats` → `signs` → text,
-or `markdown`; with `linked_data` where a page says more to machines. `images` are of the same scan.
+`centre` → `features` → `trees` → `context` → `trees` → `agreement` → `unseen` → `choice` → `examples` → `languages`, `titles` →
+`repeats` → `signs` → text, or `markdown`; with `linked_data` where a page says more to machines. `images` are of the same scan.
 Weights and their card are in data/.
 """
 

@@ -15,6 +15,7 @@ from ingest.extraction import layout as at
 from ingest.extraction.agreement import agree
 from ingest.extraction.choice import choose, drop_orphans, expected_f1, keep_headings, write
 from ingest.extraction.context import N_CONTEXT, fill_context
+from ingest.extraction.examples import keep_code
 from ingest.extraction.features import N_FEATURES, fill_features, relations_of
 from ingest.extraction.languages import drop_languages
 from ingest.extraction.layout import Tables
@@ -82,6 +83,7 @@ def select(tables: Tables, probability: npt.NDArray[np.float32], title: str = ""
     `title`, if that is given."""
     kept = np.zeros(len(probability), np.bool_)
     confidence = float(choose(tables, probability, kept))
+    keep_code(tables, probability, kept)
     keep_headings(tables, probability, kept)
     drop_languages(tables, probability, kept)
     if title:

@@ -125,6 +125,8 @@ _PIECES = st.lists(
                 "word", " ", "\n   ",
                 "<a href=#x>", "<a hreflang=de>", "<code class=language-c>", "</code>", "<img src=a>", "<figure>",
                 "<source srcset=b>",
+                "<span hidden>", "<dialog>", "<dialog open>", "</dialog>", "<div id=a hidden>", "some words of prose",
+                "<p style='visibility:hidden'>", "<pre class=code>",
             ]
         ),
         st.text(max_size=4),
