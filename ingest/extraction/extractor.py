@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from core.characters import Bytes
 from ingest.extraction import layout as at
-from ingest.extraction.agreement import agree
+from ingest.extraction.agreement import agree, drop_few
 from ingest.extraction.choice import choose, drop_orphans, expected_f1, keep_headings, write
 from ingest.extraction.context import N_CONTEXT, fill_context
 from ingest.extraction.examples import keep_code
@@ -90,6 +90,7 @@ def select(tables: Tables, probability: npt.NDArray[np.float32], title: str = ""
         keep_title(tables, title, kept)
     drop_repeats(tables, kept)
     drop_copies(tables, kept)
+    drop_few(tables, kept)
     drop_orphans(tables, probability, kept)
     return kept, confidence
 
