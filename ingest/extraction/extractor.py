@@ -13,7 +13,7 @@ import numpy.typing as npt
 from core.characters import Bytes
 from ingest.extraction import layout as at
 from ingest.extraction.agreement import agree, drop_few
-from ingest.extraction.choice import choose, drop_orphans, expected_f1, keep_headings, write
+from ingest.extraction.choice import LEAST, LEAST_FAST, choose, drop_orphans, expected_f1, keep_headings, write
 from ingest.extraction.context import N_CONTEXT, fill_context
 from ingest.extraction.examples import keep_code
 from ingest.extraction.features import N_FEATURES, fill_features, relations_of
@@ -62,7 +62,7 @@ def extract(
     kept, confidence, probability = np.ones(count, np.bool_), None, np.zeros(count, np.float32)
     if main:
         probability = probabilities(tables, model or default_model(), fast=fast)
-        kept, confidence = select(tables, probability, title if structure else "")
+        kept, confidence = select(tables, probability, title if structure else "", fast=fast)
     chosen = pieces(tables, kept)
     if structure:
         text = markdown(data, tables, chosen)
@@ -78,11 +78,13 @@ def extract(
     return Extraction(title, text, confidence)
 
 
-def select(tables: Tables, probability: npt.NDArray[np.float32], title: str = "") -> tuple[npt.NDArray[np.bool_], float]:
+def select(
+    tables: Tables, probability: npt.NDArray[np.float32], title: str = "", *, fast: bool = False
+) -> tuple[npt.NDArray[np.bool_], float]:
     """Which blocks are written (bool, (blocks,)), and the F1 that is expected of them, 0 to 1; with the <h1> that says the page's
-    `title`, if that is given."""
+    `title`, if that is given. `fast`: the probabilities are those of the small model."""
     kept = np.zeros(len(probability), np.bool_)
-    confidence = float(choose(tables, probability, kept))
+    confidence = float(choose(tables, probability, LEAST_FAST if fast else LEAST, kept))
     keep_code(tables, probability, kept)
     keep_headings(tables, probability, kept)
     drop_languages(tables, probability, kept)
