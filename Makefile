@@ -17,7 +17,7 @@ BENCH_PEERS = $(if $(BENCH),$(sort $(if $(filter peers dev all minhash filters q
 	$(if $(filter minhash,$(BENCH)),minhash) $(if $(filter filters pii,$(BENCH)),datajuicer) \
 	$(if $(filter fetching,$(BENCH)),img2dataset)),datatrove minhash datajuicer img2dataset)
 
-.PHONY: demo test test-engines test-storage engines check bench bench-engines lock clean
+.PHONY: demo test test-engines test-loaders test-storage engines check bench bench-engines lock clean
 
 demo: $(VENV)/base.done
 	$(BIN)/web2shards run recipes/demo.yaml --out out/demo
@@ -40,6 +40,11 @@ test-storage: $(VENV)/dev.done $(if $(WEB2SHARDS_VERSITYGW),,tests/storage/.bin/
 tests/storage/.bin/versitygw:
 	@echo "building versitygw, the S3 server of the tests (two minutes, once)"
 	GOBIN=$(abspath tests/storage/.bin) go install github.com/versity/versitygw/cmd/versitygw@v1.8.0
+
+# Image–text shards in open_clip and clip-retrieval, which it installs with torch (6 GB, once).
+test-loaders: $(VENV)/dev.done
+	PYTHON=$(abspath $(BIN))/python tests/sharding/loaders/install.sh
+	$(BIN)/python -m pytest tests/sharding/loaders $(ARGS)
 
 # Lint and types.
 check: $(VENV)/dev.done

@@ -1,4 +1,4 @@
-"""All benchmarks against peers, one after the other, and the README's tables made from them: what `make bench` runs.
+"""All benchmarks against peers, one after the other, and the tables made from them: what `make bench` runs.
 
 `python benchmarks/bench.py [inputs|long|peers|dev|all|minhash|scale|filters|quality|pii|paragraphs|near|fetching|table]…`: all,
 or the steps named. Each writes its raw figures to results/, and waits before that until the machine is idle, two minutes at most

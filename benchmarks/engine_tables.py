@@ -1,4 +1,4 @@
-"""The README's tables of Flink and Spark, out of results/engines.json and results/faults.json."""
+"""RESULTS.md's tables of Flink and Spark, out of results/engines.json and results/faults.json."""
 
 from __future__ import annotations
 

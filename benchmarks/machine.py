@@ -20,6 +20,8 @@ import psutil
 
 RESULTS = Path(__file__).resolve().parent / "results"
 ROOT = RESULTS.parent.parent
+#: What benchmarks write themselves.
+WRITTEN = ("benchmarks/results", "benchmarks/RESULTS.md", "README.md")
 #: Share of the cores that others may keep busy, by the load average of the last minute, and how long it is waited for, seconds.
 QUIET, PATIENCE, PAUSE = 0.5, 120.0, 5.0
 #: What makes two machines one, for figures to stand in one table.
@@ -77,10 +79,10 @@ def begin(wait: bool = True) -> Row:
 
 
 def commit() -> str:
-    """The short hash of the checkout, with + if its files are others, the results and the README that they go into aside."""
+    """The short hash of the checkout, with + if its files are others, the results and the pages that they go into aside."""
     try:
         found = _git("rev-parse", "--short", "HEAD")
-        changed = _git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!benchmarks/results", ":!README.md")
+        changed = _git("status", "--porcelain", "--untracked-files=no", "--", ".", *(f":!{path}" for path in WRITTEN))
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
     return found + ("+" if changed else "")

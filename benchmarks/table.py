@@ -1,4 +1,5 @@
-"""Writes the README's tables of the benchmark from results/*.json, between two markers. `--check` tells whether they are.
+"""Writes the tables of the benchmark from results/*.json, between two markers: all of them into RESULTS.md, the short one and the
+goals that were missed into the README. `--check` tells whether they are.
 
 Each table is of one machine, which is named; figures of two in one table are an error. Results that tell of none have no caption.
 """
@@ -18,13 +19,15 @@ import curation_tables
 import engine_tables
 import extraction_tables
 import goals
+import headlines
 import image_tables
 import language_tables
 from goals import Goal, extrapolated, pass_seconds, value_at
 from machine import identity, load
 from shares import Share
 
-README = Path(__file__).resolve().parent.parent / "README.md"
+HERE = Path(__file__).resolve().parent
+README, RESULTS = HERE.parent / "README.md", HERE / "RESULTS.md"
 BEGIN, END = "<!-- benchmark: written by benchmarks/table.py -->", "<!-- end of benchmark -->"
 EXTRACTORS = ("trafilatura", "resiliparse")
 CRASHED, NONE = "crashed", "–"
@@ -161,15 +164,22 @@ def near(result: Row) -> list[str]:
     return lines_of(["Near copies found, by true Jaccard", *SHOWN, "edges under the threshold", "cluster pairs under .5"], rows)
 
 
+def wanted(goal: Goal) -> str:
+    """A goal's limit."""
+    limit = f"{goal.limit:,.0f}" if goal.limit == int(goal.limit) else str(goal.limit)
+    return f"{'≥' if goal.least else '≤'} {limit}{goal.unit}"
+
+
+def reached(goal: Goal) -> str:
+    """What was measured of a goal."""
+    return NONE if goal.value is None else (number(goal.value) if goal.limit else f"{goal.value:,.0f}") + goal.unit
+
+
 def aims(found: Sequence[tuple[Goal, str]], letters: Mapping[Machine, str]) -> list[str]:
     """Goals, each with the letter of the machine that it was measured on."""
     rows: list[list[str]] = []
     for goal, letter in found:
-        measured = NONE
-        if goal.value is not None:
-            measured = (number(goal.value) if goal.limit else f"{goal.value:,.0f}") + goal.unit
-        limit = f"{goal.limit:,.0f}" if goal.limit == int(goal.limit) else str(goal.limit)
-        row = [goal.name, f"{'≥' if goal.least else '≤'} {limit}{goal.unit}", measured, goal.verdict]
+        row = [goal.name, wanted(goal), reached(goal), goal.verdict]
         rows.append([*row, letter] if len(letters) > 1 else row)
     return lines_of(["Goal", "limit", "measured", "", *(["machine"] if len(letters) > 1 else [])], rows)
 
@@ -287,8 +297,25 @@ def with_peers(name: str) -> Row | None:
     return next((entry for entry in load(name) or [] if "peers" in entry), None)
 
 
+def short() -> str:
+    """The README's text between the markers: a line a job beside its peer, and what the project aimed at and missed."""
+    blocks: list[Sequence[str]] = [lines_of(headlines.HEADER, headlines.lines(measured))]
+    aimed = [goal for section in sections() for goal in section.goals]
+    missed = [f"{goal.name} ({wanted(goal)}): {reached(goal)}" for goal in aimed if goal.verdict.startswith("missed")]
+    if missed:
+        blocks.append([f"Goals met: {sum(goal.verdict.startswith('met') for goal in aimed)} of {len(aimed)}. Missed:", ""])
+        blocks[-1] = [*blocks[-1], *(f"- {line}" for line in missed)]
+    return "\n\n".join("\n".join(block) for block in blocks)
+
+
+def measured(name: str) -> Row | None:
+    """What a file of results tells; of those by texts, what was measured beside others."""
+    found = load(name)
+    return with_peers(name) if isinstance(found, list) else found
+
+
 def rendered() -> str:
-    """The text between the markers; a part whose results are not there is left out. SystemExit if machines are mixed."""
+    """RESULTS.md's text between the markers; a part whose results are not there is left out. SystemExit if machines are mixed."""
     found, faults = sections(), load("faults") or {}
     letters = machines(found)
     blocks: list[Sequence[str]] = [[head(found, letters)]] if letters else []
@@ -313,15 +340,15 @@ def replaced(text: str, table: str) -> str:
 
 
 def main() -> None:
-    text = README.read_text(encoding="utf-8")
-    wanted = replaced(text, rendered())
+    written = [(path, path.read_text(encoding="utf-8"), table()) for path, table in ((RESULTS, rendered), (README, short))]
     if "--check" in sys.argv[1:]:
-        raise SystemExit(
-            0 if wanted == text else "README.md: the tables are not those of benchmarks/results: run benchmarks/table.py"
-        )
-    unfinished = README.with_name(f".{README.name}.part")
-    unfinished.write_text(wanted, encoding="utf-8")
-    os.replace(unfinished, README)
+        stale = [path.name for path, text, table in written if replaced(text, table) != text]
+        told = f"{', '.join(stale)}: the tables are not those of benchmarks/results: run benchmarks/table.py"
+        raise SystemExit(told if stale else 0)
+    for path, text, table in written:
+        unfinished = path.with_name(f".{path.name}.part")
+        unfinished.write_text(replaced(text, table), encoding="utf-8")
+        os.replace(unfinished, path)
 
 
 if __name__ == "__main__":

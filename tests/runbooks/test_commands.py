@@ -151,7 +151,7 @@ def test_recipes_of_pages_can_be_run(page: str, tmp_path: Path) -> None:
 
 def test_every_link_leads_somewhere() -> None:
     broken: list[str] = []
-    for page in [*RUNBOOKS.glob("*.md"), ROOT / "README.md", ROOT / "docs" / "design.md"]:
+    for page in [*RUNBOOKS.glob("*.md"), ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "benchmarks").glob("*.md")]:
         for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
             if "://" not in target and not (page.parent / target).exists():
                 broken.append(f"{page.name}: {target}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import re
 import tarfile
@@ -175,25 +174,6 @@ def test_open_clip_is_told_how_many_samples_there_are(
     run("open_clip")
     assert sum(json.loads((pairs / "sizes.json").read_text()).values()) == 65
     assert "train-{000000..000006}.tar" in capsys.readouterr().out
-
-
-@pytest.mark.models
-def test_open_clip_loads_pairs(pairs: Path, write_pairs: WriteOutput, capsys: pytest.CaptureFixture[str]) -> None:
-    """With open_clip's own loader, in an environment that has torch: `pip install open-clip-torch torchvision`."""
-    data = pytest.importorskip("open_clip_train.data")
-    import numpy as np
-
-    write_pairs(pairs)
-    run("open_clip")
-    urls = capsys.readouterr().out.split()[1]
-    assert data.get_dataset_size(urls) == (65, 7)
-    told = argparse.Namespace(
-        train_data=urls, train_data_upsampling_factors=None, train_num_samples=65, val_data=None, val_num_samples=None,
-        dataset_resampled=False, seed=0, batch_size=5, workers=1, world_size=1,
-    )  # fmt: skip
-    loader = data.get_wds_dataset(told, np.asarray, True, tokenizer=lambda caption: int(caption.removeprefix("image ")))
-    seen = [int(number) for _, numbers in loader.dataloader for number in numbers]
-    assert sorted(set(seen)) == list(range(65))
 
 
 def test_features_name_types_as_the_json_has_them() -> None:
