@@ -1,9 +1,9 @@
 """Main text of HTML pages without a tree: one pass to blocks, features, boosted trees, a choice by expected F1.
 
 `scan` (with tags, attributes, marks, formulas, blocks, characters, hints over the tables of layout) → `measures`, `pages`,
-`relations`, `centre` → `features` → `trees` → `context` → `trees` → `agreement` → `choice` → `languages`, `contents`, `titles` →
-`repeats` → `signs` → `plain`, or `markdown` (with inline, grid), both with `cells`; with `linked_data` where a page says more to
-machines. `images` are of the same scan.
+`relations`, `centre` → `features` → `trees` → `context` → `trees` → `agreement` → `unseen` → `choice` → `examples` → `languages`,
+`contents`, `titles` → `repeats` → `signs` → `plain`, or `markdown` (with inline, grid), both with `cells`; with `linked_data` where
+a page says more to machines. `images` are of the same scan.
 Weights and their card are in data/.
 """
 

@@ -187,6 +187,17 @@ def end_block(t: Tables) -> None:
 
 
 @helper
+def _shown(e: Int, t: Tables) -> Int:
+    """What a line stands in whose first words, of element `e`, are not shown."""
+    up = e
+    while up > 0 and FLAGS[t.elements[up, at.E_NAME]] & BLOCK == 0:
+        if t.elements[up, at.E_MARKS] & at.M_UNSEEN:
+            e = np.int64(t.elements[up, at.E_PARENT])
+        up = np.int64(t.elements[up, at.E_PARENT])
+    return e
+
+
+@helper
 def _keep_block(n: Int, t: Tables) -> None:
     s = t.state
     row = t.blocks[n]
@@ -206,6 +217,7 @@ def _keep_block(n: Int, t: Tables) -> None:
                 lead += 1
             if lead < s[at.N_TEXT]:
                 row[at.B_START] = lead
+                row[at.B_ELEMENT] = _shown(np.int64(row[at.B_ELEMENT]), t)
     elif s[at.N_SIGNS] < len(t.signs) and may_say(row[at.B_ELEMENT], t):
         while t.text[s[at.N_TEXT] - 1] <= 32 and s[at.N_TEXT] - 1 > row[at.B_START]:
             s[at.N_TEXT] -= 1

@@ -108,9 +108,13 @@ def add_formula(data: Bytes, i: Int, end: Int, script: Truth, t: Tables) -> None
     end_word(t)
     if s[at.IN_BLOCK] == 0:
         return
-    if new:  # it stands in what holds the line, not in what may hide it from those who see what is drawn
+    if s[at.ASIDE_DEPTH] > 0 and s[at.ASIDE_TEXT] + 1 >= text and s[at.ASIDE_BLOCK] == s[at.BEGUN]:
+        s[at.ASIDE_TEXT] = s[at.N_TEXT]  # hidden from those who see what is drawn
+    if new:  # it stands in what holds the line, and is hidden with that alone
         row = t.blocks[s[at.N_BLOCKS]]
         e = np.int64(row[at.B_ELEMENT])
+        if FLAGS[t.elements[e, at.E_NAME]] & BLOCK and t.elements[e, at.E_MARKS] & at.M_UNSEEN:
+            e = np.int64(t.elements[e, at.E_PARENT])
         while e > 0 and FLAGS[t.elements[e, at.E_NAME]] & BLOCK == 0:
             e = np.int64(t.elements[e, at.E_PARENT])
         row[at.B_ELEMENT] = e

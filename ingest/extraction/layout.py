@@ -18,8 +18,9 @@ E_NAME, E_PARENT, E_DEPTH, E_WORDS, E_MARKS = range(5)
 ELEMENT_COLUMNS = 5
 #: Marks of an element, by its attributes.
 M_HIDDEN, M_ARIA_HIDDEN, M_NOT_DISPLAYED, M_ITEMPROP, M_ROLE = 1, 2, 4, 8, 16
-#: A link to what is in another language than the last that said so (hreflang).
-M_LANGUAGE = 32
+#: A link to what is in another language than the last that said so (hreflang); what a browser does not show until a script does;
+#: an id, a class, a role: what scripts find an element by.
+M_LANGUAGE, M_UNSEEN, M_FOUND = 32, 64, 128
 
 #: Columns of `blocks`: its element; its text from, to; its words from, to; how many words it has, of them in links, with
 #: a digit, with an upper-case letter, all in upper case, function words; its links, and words of links into this page;
@@ -46,7 +47,7 @@ SPAN_CODE, SPAN_FORMULA, SPAN_DISPLAY = 1, 2, 3
 
 #: Where the scanner is: how much of each table is filled, the block and the word that it is in, the page's title, its <base>,
 #: the address of the image that it is shared with (og:image), whether the last tag ended with `/>`, where the text stood when
-#: the last link and the last aside began and in which block that was (`blocks.block_here`), rows of signs and notes,
+#: the last link and the last aside of a line began and in which block that was (`blocks.block_here`), rows of signs and notes,
 #: how far a block begins with what is no text of it, a hash of the last hreflang, how many blocks have begun, dropped ones too;
 #: the tags since the last block that part blocks (1 for one <br>, more for others); rows of spans, how deep the element of the open
 #: one stands (0: none is open), where its text stands and in which block that began; where the alttext of the last <math> stands,

@@ -1,4 +1,5 @@
-"""What a page puts into a heading that is no text of it: permalinks such as `¶`, and MediaWiki's links to edit a section."""
+"""What a page puts into a line that is no text of it: permalinks such as `¶`, MediaWiki's links to edit a section, and what is not
+shown."""
 
 from __future__ import annotations
 
@@ -98,7 +99,7 @@ def drop_mark(t: Tables) -> None:
 
 @helper
 def drop_aside(t: Tables) -> None:
-    """At the end of an aside of a heading: takes it back, if it stands in one block. Its words are counted still."""
+    """At the end of an aside of a line: takes it back, if it stands in one block. Its words are counted still."""
     s = t.state
     if s[at.ASIDE_BLOCK] == s[at.BEGUN]:
         _take(s[at.ASIDE_TEXT], t)

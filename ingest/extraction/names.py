@@ -83,7 +83,7 @@ TABLE, THEAD, TFOOT, TR, TD, TH = (NUMBER[name] for name in ("table", "thead", "
 HTML, BODY, TITLE, IMG, MENU, META, BASE, SOURCE = (
     NUMBER[name] for name in ("html", "body", "title", "img", "menu", "meta", "base", "source")
 )
-BUTTON, BR, MATH, SCRIPT = (NUMBER[name] for name in ("button", "br", "math", "script"))
+BUTTON, BR, MATH, SCRIPT, DIALOG = (NUMBER[name] for name in ("button", "br", "math", "script", "dialog"))
 H1, H2, H6, ARTICLE, MAIN, FORM, FIGURE, PRE, CODED = (
     NUMBER[name] for name in ("h1", "h2", "h6", "article", "main", "form", "figure", "pre", "code")
 )
@@ -99,14 +99,14 @@ def marked(names: str) -> npt.NDArray[np.bool_]:
 #: Attributes whose value is read.
 (
     CLASS, ID, ROLE, ITEMPROP, ITEMTYPE, NAME, STYLE, HIDDEN, ARIA_HIDDEN, CONTENT, PROPERTY, TYPE, ARIA_LABEL, HREF, SRC, LAZY,
-    SRCSET, ALT, TITLED, MEDIA, HREFLANG, ALTTEXT, DISPLAY, START, REVERSED, VALUE, ROWSPAN, COLSPAN,
-) = range(1, 29)  # fmt: skip
+    SRCSET, ALT, TITLED, MEDIA, HREFLANG, ALTTEXT, DISPLAY, START, REVERSED, VALUE, ROWSPAN, COLSPAN, OPEN,
+) = range(1, 30)  # fmt: skip
 _ATTRIBUTES = {
     "class": CLASS, "id": ID, "role": ROLE, "itemprop": ITEMPROP, "itemtype": ITEMTYPE, "style": STYLE, "hidden": HIDDEN,
     "aria-hidden": ARIA_HIDDEN, "type": TYPE, "aria-label": ARIA_LABEL, "name": NAME, "content": CONTENT, "property": PROPERTY,
     "href": HREF, "src": SRC, "srcset": SRCSET, "alt": ALT, "title": TITLED, "media": MEDIA,
     "hreflang": HREFLANG, "alttext": ALTTEXT, "display": DISPLAY, "start": START, "reversed": REVERSED, "value": VALUE,
-    "rowspan": ROWSPAN, "colspan": COLSPAN,
+    "rowspan": ROWSPAN, "colspan": COLSPAN, "open": OPEN,
     **dict.fromkeys(("data-srcset", "data-lazy-srcset", "data-original-set"), SRCSET),
     **dict.fromkeys(  # scripts that load images late; the list of OBELICS (dom_tree_simplificator.py) and what is common beside it
         ("data-src", "data-lazy-src", "data-original", "data-lazy", "data-src-fg", "data-scroll-image", "data-lateloadsrc",

@@ -42,7 +42,7 @@ def _open(name: Int, name_hash: Int, t: Tables) -> Int:
     row[at.E_PARENT] = t.stack[s[at.DEPTH] - 1, 0]
     row[at.E_DEPTH] = s[at.DEPTH]
     row[at.E_WORDS] = s[at.N_NAMES]
-    row[at.E_MARKS] = 0
+    row[at.E_MARKS] = at.M_UNSEEN if name == el.DIALOG else 0  # one that is not open
     t.classes[e] = name_hash if name == 0 else 0
     s[at.N_ELEMENTS] = e + 1
     return e
@@ -86,7 +86,8 @@ def _end_inner(t: Tables) -> None:
 
 
 @helper
-def _push(name: Int, e: Int, t: Tables) -> None:
+def _push(name: Int, e: Int, cuts: Truth, t: Tables) -> None:
+    """Opens an element, one that cuts text or not. Text of a line that is not shown is an aside."""
     s = t.state
     if e < 0 or s[at.DEPTH] >= len(t.stack):
         return
@@ -101,10 +102,10 @@ def _push(name: Int, e: Int, t: Tables) -> None:
     elif name == el.PRE:
         s[at.OPEN_PRES] += 1
         s[at.INDENT] = 0
-    elif _CODE[name]:
-        if s[at.SPAN_DEPTH] == 0 and s[at.OPEN_PRES] == 0:
-            s[at.SPAN_DEPTH], s[at.SPAN_TEXT], s[at.SPAN_BLOCK] = s[at.DEPTH], s[at.N_TEXT], block_here(t)
-    elif s[at.ASIDE_DEPTH] == 0 and _is_aside(name, t.classes[e], t):
+    elif _CODE[name] and s[at.SPAN_DEPTH] == 0 and s[at.OPEN_PRES] == 0:
+        s[at.SPAN_DEPTH], s[at.SPAN_TEXT], s[at.SPAN_BLOCK] = s[at.DEPTH], s[at.N_TEXT], block_here(t)
+    unseen = not cuts and t.elements[e, at.E_MARKS] & at.M_UNSEEN
+    if s[at.ASIDE_DEPTH] == 0 and (unseen or _is_aside(name, t.classes[e], t)):
         s[at.ASIDE_DEPTH], s[at.ASIDE_TEXT], s[at.ASIDE_BLOCK] = s[at.DEPTH], s[at.N_TEXT], block_here(t)
 
 
@@ -142,7 +143,8 @@ def _tag(data: Bytes, i: Int, flags: npt.NDArray[np.int32], t: Tables) -> Int:
     length = i - start
     name = element_number(name_hash)
     own = flags[name]
-    if own & el.CUTS and (name != 0 or not is_inline(name_hash)):
+    cuts = own & el.CUTS and (name != 0 or not is_inline(name_hash))
+    if cuts:
         end_block(t)
         t.state[at.BREAKS] += 1 if name == el.BR else 2
     if closing:
@@ -189,7 +191,7 @@ def _tag(data: Bytes, i: Int, flags: npt.NDArray[np.int32], t: Tables) -> Int:
             elif name == el.MATH or (name == el.SCRIPT and t.state[at.FORMULA] > 0):
                 add_formula(data, content, end, name == el.SCRIPT, t)
             return after
-    _push(name, e, t)
+    _push(name, e, cuts, t)
     return i
 
 

@@ -134,6 +134,8 @@ _PIECES = st.lists(
                 "</annotation>", "<script type=math/tex>", "<span class=katex-html>", "<rt>", "<rp>", "<rb>", "<ruby>", "</ruby>",
                 "<kbd>", "</kbd>", "<tt>", "<br>", "<ol start=9 reversed>", "<li value=3>", "<td rowspan=9 colspan=9>", "<dl>",
                 "<dt>", "<dd>", "</dl>",
+                "<span hidden>", "<dialog>", "<dialog open>", "</dialog>", "<div id=a hidden>", "some words of prose",
+                "<p style='visibility:hidden'>", "<pre class=code>",
             ]
         ),
         st.text(max_size=4),
