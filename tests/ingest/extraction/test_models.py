@@ -208,6 +208,9 @@ QUOTE = "I would buy it again, and so would all my friends who saw how well it k
         ("<div><p>Weight: 5 kg<p>One</div><div><p>Weight: 5 kg<p>Two</div>", []),  # a field of cards
         (f"<ul><li><a href=#a>{QUOTE}</a></ul><div><h2>{QUOTE}</h2></div>", []),  # a table of contents
         (f"<div><h2>Say</h2><p>{QUOTE}</div><div><h2>Say</h2><p>{QUOTE}</div>", [2, 3]),
+        (f"<dl><dt>get()<dd><p>{QUOTE}<dt>take()<dd><p>{QUOTE}</dl>", []),  # the same of two functions
+        (f"<section><h3>get</h3><div>{QUOTE}</div></section><section><h3>take</h3><div>{QUOTE}</div></section>", []),
+        (f"<section><h3>get</h3><div>{QUOTE * 9}</div></section><section><h3>take</h3><div>{QUOTE * 9}</div></section>", [3]),
     ],
 )
 def test_copies(html: str, dropped: list[int]) -> None:
