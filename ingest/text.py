@@ -32,10 +32,11 @@ class Text:
     """Title and main text of a page.
 
     `engine`: who extracts; web2shards is better, and web2shards-fast faster, than resiliparse; trafilatura and rs-trafilatura
-    are installed apart. `format`: plain text, a line a block, or Markdown with headings, lists, tables and code, which resiliparse
-    does not make. `main`: only the main content, without navigation and footers; trafilatura and rs-trafilatura know no other.
-    `max_html`: characters of HTML that are read; a longer page is cut there, before a tag that is not whole, and `cut` says so. A
-    row of a text table or a WET file, and a caption, is passed through.
+    are installed apart. `format`: plain text, a line a block or a row of a table, or Markdown with headings, lists, tables and
+    code, which resiliparse does not make. `main`: only the main content, without navigation and footers; trafilatura and
+    rs-trafilatura know no other. `max_html`: characters of HTML that are read; a longer page is cut there, before a tag that is
+    not whole, and `cut` says so. A row of a text table or a WET file, and a caption, is
+    passed through.
     """
 
     engine: Literal["web2shards", "web2shards-fast", "resiliparse", "trafilatura", "rs-trafilatura"] = "web2shards"

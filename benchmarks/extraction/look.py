@@ -37,7 +37,7 @@ def look(html: bytes, model: Model, *, fast: bool = False, width: int = 160) -> 
     data = np.frombuffer(with_letters(html), np.uint8)
     tables = scan(data)
     probability = probabilities(tables, model, fast=fast)
-    kept, confidence = select(tables, probability)
+    kept, confidence = select(tables, probability, title(data), fast=fast)
     lines = [f"# {title(data)}  ({len(kept)} blocks, confidence {confidence:.3f})"]
     for i, (keep, p) in enumerate(zip(kept, probability, strict=True)):
         row = tables.blocks[i]

@@ -1,8 +1,9 @@
 """Main text of HTML pages without a tree: one pass to blocks, features, boosted trees, a choice by expected F1.
 
-`scan` (with tags, attributes, marks, blocks, characters, hints over the tables of layout) → `measures`, `pages`, `relations`,
-`centre` → `features` → `trees` → `context` → `trees` → `agreement` → `choice` → `languages`, `titles` → `repeats` → `signs` → text,
-or `markdown`; with `linked_data` where a page says more to machines. `images` are of the same scan.
+`scan` (with tags, attributes, marks, formulas, blocks, characters, hints over the tables of layout) → `measures`, `pages`,
+`relations`, `centre` → `features` → `trees` → `context` → `trees` → `agreement` → `unseen` → `choice` → `examples` → `languages`,
+`contents`, `titles` → `repeats` → `signs` → `plain`, or `markdown` (with inline, grid), both with `cells`; with `linked_data` where
+a page says more to machines. `images` are of the same scan.
 Weights and their card are in data/.
 """
 
@@ -22,7 +23,8 @@ __all__ = ["extract_images", "extract_text"]
 def extract_text(
     html: str, *, engine: Literal["web2shards", "web2shards-fast"] = "web2shards", format: Literal["text", "markdown"] = "text"
 ) -> str:
-    """The main text of a page, empty if there is none: a line a block, or Markdown with headings, lists, tables and code.
+    """The main text of a page, empty if there is none: a line a block or a row of a table, or Markdown with headings, lists,
+    tables and code.
 
     It never raises on what a page may hold; TypeError for what is no str, ValueError for an engine or a format that is not there.
     """

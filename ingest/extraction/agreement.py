@@ -12,6 +12,7 @@ from numba import njit, types
 
 from ingest.extraction import layout as at
 from ingest.extraction import names as el
+from ingest.extraction.counting import path_key, slot_of
 from ingest.extraction.layout import TABLES_TYPE, Tables
 from ingest.extraction.measures import MEASURES_TYPE, Measures
 
@@ -19,6 +20,8 @@ from ingest.extraction.measures import MEASURES_TYPE, Measures
 #: and all blocks of a list or a table. In cross-validation on WCXB F1 stays (.8755, .8760), half-kept lists fall from 1,390 to 438.
 PATH_DEVIATION, PATH_WORDS, PATH_BLOCKS = 0.08, 15, 3
 LIST_DEVIATION = 0.15
+#: Short links of one path, in so many blocks at least, of at most so many words, most of them in links.
+_LINKS, _LINK_WORDS, _LINKED = 3, 15, 0.9
 #: Past so many words a block has no more say.
 _MOST_WORDS = 20
 
@@ -51,3 +54,23 @@ def agree(t: Tables, m: Measures, probability: npt.NDArray[np.float32]) -> None:
             mean = sums[g, 1] / sums[g, 0]
             if sums[g, 2] / sums[g, 0] - mean * mean <= deviation * deviation:
                 probability[i] = np.float32(mean)
+
+
+@njit(types.void(TABLES_TYPE, types.boolean[::1]), cache=True, nogil=True, error_model="numpy")
+def drop_few(t: Tables, kept: npt.NDArray[np.bool_]) -> None:
+    """Unmarks in `kept` (m,) short links of one path of which fewer than half are kept: titles of other pages, whose words are
+    likely on one card and unlikely on the next (older pages: .081 of what should not be kept is left, .080 with it)."""
+    n, slots = len(kept), 16
+    while slots < 2 * n + 2:
+        slots *= 2
+    keys, counts, slot = np.zeros(slots, np.int64), np.zeros((slots, 2), np.int32), np.full(n, -1, np.int32)
+    for i in range(n):
+        b = t.blocks[i]
+        if b[at.B_WORDS] <= _LINK_WORDS and b[at.B_LINKED] >= _LINKED * b[at.B_WORDS]:
+            k = slot_of(path_key(b[at.B_ELEMENT], t.elements, t.classes), keys)
+            slot[i] = k
+            counts[k, 0] += 1
+            counts[k, 1] += kept[i]
+    for i in range(n):
+        if slot[i] >= 0 and counts[slot[i], 0] >= _LINKS and 2 * counts[slot[i], 1] < counts[slot[i], 0]:
+            kept[i] = False

@@ -18,6 +18,9 @@ from ingest.extraction.names import FNV_OFFSET, add_byte, add_bytes, attribute_n
 
 #: What the words of <body> and <html> are told by.
 _OF_PAGE = 255
+#: What hides an element: names and values of its style, and of `hidden` the value that lets a search find it (§6.1).
+_DISPLAY, _NONE, _VISIBILITY, _HIDDEN = (np.frombuffer(word, np.uint8) for word in (b"display", b"none", b"visibility", b"hidden"))
+_UNTIL_FOUND = np.frombuffer(b"until-found", np.uint8)
 #: Bytes of a language tag that are read (RFC 5646, §4.4.1).
 _LONGEST_LANGUAGE = 35
 
@@ -71,18 +74,36 @@ def _add_name(name: Int, t: Tables) -> None:
 
 
 @helper
-def _hides(data: Bytes, i: Int, end: Int) -> bool:
-    """Whether a style has `display: none`, in its first 200 bytes."""
+def _says(data: Bytes, i: Int, end: Int, word: Bytes) -> Truth:
+    """Whether `word`, in lower case, stands at `i`."""
+    if i + len(word) > end:
+        return False
+    for k in range(len(word)):
+        if data[i + k] | 32 != word[k]:
+            return False
+    return True
+
+
+@helper
+def _hides(data: Bytes, i: Int, end: Int) -> Int:
+    """The marks of a style by its first 200 bytes: of `display: none`, and of `visibility: hidden`."""
+    marks = 0
     end = min(end, i + 211)
+    start = i
     while i + 11 < end + 1:
-        if data[i] == 100 and data[i + 1] == 105 and data[i + 2] == 115 and data[i + 3] == 112:
-            k = i + 7
-            while k < end and (data[k] == 58 or data[k] == 32):
-                k += 1
-            if k + 2 < end and data[k] == 110 and data[k + 1] == 111:
-                return True
+        c = data[i] | 32
+        if (c == 100 or c == 118) and (i == start or data[i - 1] != 45):  # backface-visibility hides nothing
+            displayed = _says(data, i, end, _DISPLAY)
+            if displayed or _says(data, i, end, _VISIBILITY):
+                k = i + (len(_DISPLAY) if displayed else len(_VISIBILITY))
+                while k < end and (data[k] == 58 or data[k] == 32):
+                    k += 1
+                if displayed and _says(data, k, end, _NONE):
+                    marks |= at.M_NOT_DISPLAYED | at.M_UNSEEN
+                elif not displayed and _says(data, k, end, _HIDDEN):
+                    marks |= at.M_UNSEEN
         i += 1
-    return False
+    return marks
 
 
 @helper
@@ -94,6 +115,27 @@ def _note_language(data: Bytes, i: Int, end: Int, e: Int, t: Tables) -> None:
     if end > i and language != t.state[at.LAST_LANGUAGE]:
         t.elements[e, at.E_MARKS] |= at.M_LANGUAGE
         t.state[at.LAST_LANGUAGE] = language
+
+
+@helper
+def _add_note(attribute: Int, i: Int, end: Int, e: Int, t: Tables) -> None:
+    """Notes an attribute of what Markdown is made of: code, lists and cells."""
+    if t.state[at.N_NOTES] < len(t.notes):
+        note = t.notes[t.state[at.N_NOTES]]
+        note[at.S_ELEMENT], note[at.S_START], note[at.S_END], note[at.S_ATTRIBUTE] = e, i, end, attribute
+        t.state[at.N_NOTES] += 1
+
+
+@helper
+def _script_kind(data: Bytes, i: Int, end: Int) -> Int:
+    """What span a <script> of this type makes: MathJax's `math/tex`, and `math/tex; mode=display` (docs.mathjax.org 2.7)."""
+    kind = np.int64(0)
+    if end - i >= 8 and data[i] == 109 and data[i + 4] == 47 and data[i + 5] == 116 and data[i + 6] == 101 and data[i + 7] == 120:
+        kind = np.int64(at.SPAN_FORMULA)
+        for k in range(i + 8, min(end, i + 40) - 6):
+            if data[k] == 100 and data[k + 1] == 105 and data[k + 2] == 115 and data[k + 3] == 112:
+                kind = np.int64(at.SPAN_DISPLAY)
+    return kind
 
 
 @helper
@@ -121,6 +163,11 @@ def _add_attribute(data: Bytes, attribute: Int, i: Int, end: Int, e: Int, t: Tab
             note_meta(data, attribute, i, end, t)
     elif attribute == el.HIDDEN:
         row[at.E_MARKS] |= at.M_HIDDEN
+        if not _says(data, i, end, _UNTIL_FOUND):
+            row[at.E_MARKS] |= at.M_UNSEEN
+    elif attribute == el.OPEN:
+        if row[at.E_NAME] == el.DIALOG:
+            row[at.E_MARKS] &= ~at.M_UNSEEN
     elif attribute == el.ARIA_HIDDEN:
         if end - i == 4:  # true
             row[at.E_MARKS] |= at.M_ARIA_HIDDEN
@@ -139,19 +186,35 @@ def _add_attribute(data: Bytes, attribute: Int, i: Int, end: Int, e: Int, t: Tab
         if row[at.E_NAME] == el.A:
             _note_language(data, i, end, e, t)
     elif attribute == el.STYLE:
-        if _hides(data, i, end):
-            row[at.E_MARKS] |= at.M_NOT_DISPLAYED
+        row[at.E_MARKS] |= _hides(data, i, end)
+    elif attribute == el.START or attribute == el.REVERSED:
+        if row[at.E_NAME] == el.OL:
+            _add_note(attribute, i, end, e, t)
+    elif attribute == el.VALUE:
+        if row[at.E_NAME] == el.LI:
+            _add_note(attribute, i, end, e, t)
+    elif attribute == el.ROWSPAN or attribute == el.COLSPAN:
+        if row[at.E_NAME] == el.TD or row[at.E_NAME] == el.TH:
+            _add_note(attribute, i, end, e, t)
+    elif attribute == el.ALTTEXT:
+        if row[at.E_NAME] == el.MATH:
+            t.state[at.ALTTEXT_START], t.state[at.ALTTEXT_END] = i, end
+    elif attribute == el.DISPLAY:
+        if row[at.E_NAME] == el.MATH and end > i and data[i] == 98:  # block
+            t.state[at.FORMULA] = at.SPAN_DISPLAY
     else:
+        if end > i and (attribute == el.CLASS or attribute == el.ID or attribute == el.ROLE):
+            row[at.E_MARKS] |= at.M_FOUND
+        if attribute == el.TYPE and row[at.E_NAME] == el.SCRIPT:
+            t.state[at.FORMULA] = _script_kind(data, i, end)
         if attribute == el.ITEMPROP:
             row[at.E_MARKS] |= at.M_ITEMPROP
         elif attribute == el.ROLE:
             row[at.E_MARKS] |= at.M_ROLE
         elif attribute == el.CLASS and row[at.E_NAME] != 0:
             t.classes[e] = add_bytes(FNV_OFFSET, data, i, min(end, i + at.MAX_CLASS_BYTES))
-            if _may_name_code(data, i, end, row[at.E_NAME]) and t.state[at.N_CODES] < len(t.codes):
-                code = t.codes[t.state[at.N_CODES]]
-                code[at.S_ELEMENT], code[at.S_START], code[at.S_END] = e, i, end
-                t.state[at.N_CODES] += 1
+            if _may_name_code(data, i, end, row[at.E_NAME]):
+                _add_note(attribute, i, end, e, t)
         whole = row[at.E_NAME] == el.BODY or row[at.E_NAME] == el.HTML
         _add_names(data, i, end, attribute, whole, t)
 

@@ -12,7 +12,7 @@ from core.characters import Bytes, Int, Truth
 from core.kernels import helper
 from ingest.extraction import layout as at
 from ingest.extraction import names as el
-from ingest.extraction.characters import ascii_of, is_letter, unspaced_word
+from ingest.extraction.characters import LETTER, SIGN, SPACE, ascii_of, is_letter, is_space, kind_of, unspaced_word
 from ingest.extraction.layout import Tables
 from ingest.extraction.names import BLOCK, FLAGS, FNV_OFFSET, add_byte, add_bytes, is_function_word
 
@@ -34,6 +34,8 @@ def begin_block(first: Int, t: Tables) -> None:
         row[at.B_FIRST] = first
         row[at.B_IMAGES] = s[at.IMAGES]
         row[at.B_LINKS] = s[at.OPEN_LINKS] > 0
+        row[at.B_BROKEN] = s[at.BREAKS] == 1
+        s[at.BREAKS] = 0
         s[at.IN_BLOCK] = 1
         s[at.BEGUN] += 1
         s[at.LEAD_END] = 0
@@ -109,6 +111,66 @@ def may_say(e: Int, t: Tables) -> Truth:
 
 
 @helper
+def forget_spans(t: Tables) -> None:
+    """Forgets the spans of text that was taken back."""
+    s = t.state
+    while s[at.N_SPANS] > 0 and t.spans[s[at.N_SPANS] - 1, at.S_END] > s[at.N_TEXT]:
+        s[at.N_SPANS] -= 1
+
+
+@helper
+def add_span(kind: Int, start: Int, t: Tables) -> None:
+    """Adds the text from `start` on as a span, in place of those in it."""
+    s = t.state
+    while s[at.N_SPANS] > 0 and t.spans[s[at.N_SPANS] - 1, at.S_END] > start:
+        s[at.N_SPANS] -= 1
+    if s[at.N_TEXT] > start and s[at.N_SPANS] < len(t.spans):
+        span = t.spans[s[at.N_SPANS]]
+        span[at.S_ELEMENT], span[at.S_START], span[at.S_END] = kind, start, s[at.N_TEXT]
+        s[at.N_SPANS] += 1
+
+
+@helper
+def add_reference(data: Bytes, i: Int, t: Tables) -> Int:
+    """What begins with the `&` at `i`; where the text goes on. A no-break space is a space."""
+    n = len(data)
+    j = i + 1
+    while j < n and j < i + 10 and (is_letter(data[j]) or data[j] == 35):
+        j += 1
+    if j >= n or data[j] != 59:
+        return add_sign(data, i, np.int64(1), t)
+    if (j - i == 5 and data[i + 1] == 110 and data[i + 2] == 98 and data[i + 3] == 115 and data[i + 4] == 112) or (
+        j - i == 5 and data[i + 1] == 35 and data[i + 2] == 49 and data[i + 3] == 54 and data[i + 4] == 48
+    ):
+        add_space(np.int64(32), t)
+        return j + 1
+    return add_sign(data, i, j + 1 - i, t)
+
+
+@helper
+def add_any(data: Bytes, i: Int, t: Tables) -> Int:
+    """Adds the character at `i`, or the run of ASCII letters or the reference that begins there; where that ends."""
+    c = np.int64(data[i])
+    if is_letter(c):
+        return add_ascii(data, i, t)
+    if c == 38:
+        return add_reference(data, i, t)
+    if c == 0:
+        return i + 1
+    kind, width = np.int64(SIGN), np.int64(1)
+    if is_space(c):
+        kind = np.int64(SPACE)
+    elif c > 127:
+        kind, width = kind_of(data, i)
+    if kind == LETTER:
+        return add_character(data, i, width, t)
+    if kind == SIGN:
+        return add_sign(data, i, width, t)
+    add_space(c, t)
+    return i + width
+
+
+@helper
 def end_block(t: Tables) -> None:
     """Ends the open block, if there is one; one without a word is dropped, or a sign. Past MAX_BLOCKS it goes on after a space."""
     end_word(t)
@@ -122,6 +184,17 @@ def end_block(t: Tables) -> None:
     s[at.IN_BLOCK] = 0
     s[at.SPACE_DUE] = 0
     _keep_block(n, t)
+
+
+@helper
+def _shown(e: Int, t: Tables) -> Int:
+    """What a line stands in whose first words, of element `e`, are not shown."""
+    up = e
+    while up > 0 and FLAGS[t.elements[up, at.E_NAME]] & BLOCK == 0:
+        if t.elements[up, at.E_MARKS] & at.M_UNSEEN:
+            e = np.int64(t.elements[up, at.E_PARENT])
+        up = np.int64(t.elements[up, at.E_PARENT])
+    return e
 
 
 @helper
@@ -144,14 +217,18 @@ def _keep_block(n: Int, t: Tables) -> None:
                 lead += 1
             if lead < s[at.N_TEXT]:
                 row[at.B_START] = lead
+                row[at.B_ELEMENT] = _shown(np.int64(row[at.B_ELEMENT]), t)
     elif s[at.N_SIGNS] < len(t.signs) and may_say(row[at.B_ELEMENT], t):
         while t.text[s[at.N_TEXT] - 1] <= 32 and s[at.N_TEXT] - 1 > row[at.B_START]:
             s[at.N_TEXT] -= 1
         sign = t.signs[s[at.N_SIGNS]]
         sign[at.S_ELEMENT], sign[at.S_START], sign[at.S_END] = row[at.B_ELEMENT], row[at.B_START], s[at.N_TEXT]
         s[at.N_SIGNS] += 1
+        s[at.BREAKS] = 2
     else:
         s[at.N_TEXT] = row[at.B_START]
+        s[at.BREAKS] = 2
+        forget_spans(t)
 
 
 @helper

@@ -38,7 +38,10 @@ def kind_of(data: Bytes, i: Int) -> tuple[Int, Int]:
         d = data[i + 1]
         return SPACE if d == 0xA0 else SIGN if d < 0xB5 and d != 0xAA else LETTER, 2
     if c == 0xE2 and 0x80 <= data[i + 1] <= 0xAF:
-        return SPACE if data[i + 1] == 0x80 and data[i + 2] <= 0x8D else SIGN, 3
+        # Joiners and non-joiners stand within words of Persian, and in emoji.
+        return SPACE if data[i + 1] == 0x80 and data[i + 2] <= 0x8B else SIGN, 3
+    if c == 0xEF and data[i + 1] == 0xBB and data[i + 2] == 0xBF:  # the byte order mark
+        return SPACE, 3
     if c == 0xE3 and data[i + 1] == 0x80:
         return SPACE if data[i + 2] == 0x80 else SIGN, 3
     return SIGN if ascii_of(data, i, width) > 0 else LETTER, width

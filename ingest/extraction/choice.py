@@ -16,10 +16,10 @@ from ingest.extraction import layout as at
 from ingest.extraction.layout import TABLES_TYPE, Tables
 from ingest.extraction.names import BLOCK, FLAGS
 from ingest.extraction.pages import level_of
-from ingest.extraction.signs import P_END, P_START
 
-#: A page whose best block is less probable has no main text; WCXB has 21 such among 1,497.
-LEAST = 0.25
+#: A page whose best block is less probable has no main text; WCXB has 21 such among 1,497. With two models
+#: four of the five pages between the bounds have none, of the small one's two of nine.
+LEAST, LEAST_FAST = 0.4, 0.25
 #: Probabilities are taken to this power first: where models are less sure, they are too sure (WCXB, +.001).
 SHARPENED = 1.15
 #: A text reads better with its headings, and one that is so probable costs no F1: half of them belong to it.
@@ -30,9 +30,12 @@ ORPHANS, ORPHAN = 0.2, 0.8
 LINKED = 0.9
 
 
-@njit(types.float64(TABLES_TYPE, types.float32[::1], types.boolean[::1]), cache=True, nogil=True, error_model="numpy")
-def choose(t: Tables, probability: npt.NDArray[np.float32], kept: npt.NDArray[np.bool_]) -> float:
-    """Marks the blocks to keep in `kept` (m,), by `probability` (m,); the expected F1 of the choice, 0 to 1."""
+@njit(
+    types.float64(TABLES_TYPE, types.float32[::1], types.float64, types.boolean[::1]), cache=True, nogil=True, error_model="numpy"
+)
+def choose(t: Tables, probability: npt.NDArray[np.float32], least: float, kept: npt.NDArray[np.bool_]) -> float:
+    """Marks the blocks to keep in `kept` (m,), by `probability` (m,), none if all are below `least`; the expected F1 of the choice,
+    0 to 1."""
     n = len(probability)
     order = np.argsort(-probability, kind="mergesort")
     sharp = np.empty(n)
@@ -41,7 +44,7 @@ def choose(t: Tables, probability: npt.NDArray[np.float32], kept: npt.NDArray[np
         kept[i] = False
         sharp[i] = np.float64(probability[i]) ** SHARPENED
         expected += sharp[i] * t.blocks[i, at.B_WORDS]
-    if n == 0 or probability[order[0]] < LEAST:
+    if n == 0 or probability[order[0]] < least:
         return 0.0
     shared = words = best = 0.0
     last = 0
@@ -105,17 +108,3 @@ def drop_orphans(t: Tables, probability: npt.NDArray[np.float32], kept: npt.NDAr
         for i in range(n):
             if orphans[i]:
                 kept[i] = False
-
-
-@njit(types.int64(TABLES_TYPE, types.int32[:, ::1], types.uint8[::1]), cache=True, nogil=True, error_model="numpy")
-def write(t: Tables, pieces: npt.NDArray[np.int32], out: npt.NDArray[np.uint8]) -> int:
-    """Writes `pieces` (signs.pieces) into `out` (the text's bytes and one a piece), a line each; how many bytes."""
-    n = 0
-    for i in range(len(pieces)):
-        if i > 0:
-            out[n] = 10
-            n += 1
-        for k in range(pieces[i, P_START], pieces[i, P_END]):
-            out[n] = t.text[k]
-            n += 1
-    return n

@@ -12,9 +12,11 @@ import numpy.typing as npt
 
 from core.characters import Bytes
 from ingest.extraction import layout as at
-from ingest.extraction.agreement import agree
-from ingest.extraction.choice import choose, drop_orphans, expected_f1, keep_headings, write
+from ingest.extraction.agreement import agree, drop_few
+from ingest.extraction.choice import LEAST, LEAST_FAST, choose, drop_orphans, expected_f1, keep_headings
+from ingest.extraction.contents import drop_contents
 from ingest.extraction.context import N_CONTEXT, fill_context
+from ingest.extraction.examples import keep_code
 from ingest.extraction.features import N_FEATURES, fill_features, relations_of
 from ingest.extraction.languages import drop_languages
 from ingest.extraction.layout import Tables
@@ -23,11 +25,13 @@ from ingest.extraction.markdown import markdown
 from ingest.extraction.measures import measure
 from ingest.extraction.model import Model, default_model
 from ingest.extraction.pages import survey
+from ingest.extraction.plain import plain
 from ingest.extraction.repeats import drop_copies, drop_repeats
 from ingest.extraction.scan import scan
 from ingest.extraction.signs import pieces
-from ingest.extraction.titles import keep_title
+from ingest.extraction.titles import drop_heading, keep_heading
 from ingest.extraction.trees import predict
+from ingest.extraction.unseen import hide
 from ingest.references import unescape, with_letters
 
 #: Blocks whose features are in memory at once: 2 MB, which most pages do not fill.
@@ -60,14 +64,9 @@ def extract(
     kept, confidence, probability = np.ones(count, np.bool_), None, np.zeros(count, np.float32)
     if main:
         probability = probabilities(tables, model or default_model(), fast=fast)
-        kept, confidence = select(tables, probability, title if structure else "")
+        kept, confidence = select(tables, probability, title, structure=structure, fast=fast)
     chosen = pieces(tables, kept)
-    if structure:
-        text = markdown(data, tables, chosen)
-    else:
-        out = np.empty(int(tables.state[at.N_TEXT]) + len(chosen), np.uint8)
-        text = out[: write(tables, chosen, out)].tobytes().decode("utf-8", "replace")
-        text = unescape(text) if "&" in text else text
+    text = markdown(data, tables, chosen) if structure else plain(tables, chosen)
     if main and int(tables.blocks[:count][kept, at.B_WORDS].sum()) < SHORT and b"ld+json" in (page := data.tobytes()):
         more = missing_text(page, text)
         if more:
@@ -76,17 +75,22 @@ def extract(
     return Extraction(title, text, confidence)
 
 
-def select(tables: Tables, probability: npt.NDArray[np.float32], title: str = "") -> tuple[npt.NDArray[np.bool_], float]:
-    """Which blocks are written (bool, (blocks,)), and the F1 that is expected of them, 0 to 1; with the <h1> that says the page's
-    `title`, if that is given."""
+def select(
+    tables: Tables, probability: npt.NDArray[np.float32], title: str = "", *, structure: bool = False, fast: bool = False
+) -> tuple[npt.NDArray[np.bool_], float]:
+    """Which blocks are written (bool, (blocks,)), and the F1 that is expected of them, 0 to 1. With `structure` the page's own
+    heading is among them, else it is not if `title`, the page's <title>, says it. `fast`: the probabilities are those of the small
+    model."""
     kept = np.zeros(len(probability), np.bool_)
-    confidence = float(choose(tables, probability, kept))
+    confidence = float(choose(tables, probability, LEAST_FAST if fast else LEAST, kept))
+    keep_code(tables, probability, kept)
     keep_headings(tables, probability, kept)
     drop_languages(tables, probability, kept)
-    if title:
-        keep_title(tables, title, kept)
+    drop_contents(tables, kept)
+    (keep_heading if structure else drop_heading)(tables, title, kept)
     drop_repeats(tables, kept)
     drop_copies(tables, kept)
+    drop_few(tables, kept)
     drop_orphans(tables, probability, kept)
     return kept, confidence
 
@@ -106,6 +110,7 @@ def probabilities(tables: Tables, model: Model, *, fast: bool = False) -> npt.ND
         predict(rows, len(part), model.fast if fast else model.first, part)
     if fast:
         agree(tables, measures, result)
+        hide(tables, measures, result)
         return result
     context = np.empty((count, N_CONTEXT), np.float32)
     fill_context(tables, measures, result, context)
@@ -116,6 +121,7 @@ def probabilities(tables: Tables, model: Model, *, fast: bool = False) -> npt.ND
         rows[: len(part), N_FEATURES:] = context[first : first + _SLAB]
         predict(rows, len(part), model.second, part)
     agree(tables, measures, result)
+    hide(tables, measures, result)
     return result
 
 

@@ -49,8 +49,8 @@ LABELS = (
 )
 #: Words beside the links of a row, words of a link, and words of a label.
 _MOST_BESIDE, _LINK_WORDS, _LABEL_WORDS = 6, 4, 3
-#: Links that a label tells, and names alone.
-_LABEL_LINKS, _NAME_LINKS = 2, 3
+#: Links that a label tells, and names alone; and codes that a label tells where the page stands too deep for links.
+_LABEL_LINKS, _NAME_LINKS, _LABEL_CODES = 2, 3, 3
 #: A row is not told by names alone if a block of it is more probable to be main text.
 _SURE = np.float32(0.8)
 #: A block of more words is no row.
@@ -95,8 +95,8 @@ def _is_row(counts: npt.NDArray[np.int32]) -> Truth:
 
 
 @helper
-def _count(i: Int, t: Tables, words: Scores, counts: npt.NDArray[np.int32]) -> None:
-    """Adds what block `i` says to the `counts` of its element."""
+def _count(i: Int, t: Tables, words: Scores, counts: npt.NDArray[np.int32]) -> Truth:
+    """Adds what block `i` says to the `counts` of its element; whether it is a row by its words alone."""
     b = t.blocks[i]
     named = own = unknown = first = labels = 0  # `first`: words before the first that is known
     if b[at.B_WORDS] <= _LONGEST:
@@ -114,6 +114,7 @@ def _count(i: Int, t: Tables, words: Scores, counts: npt.NDArray[np.int32]) -> N
     linked = np.int64(b[at.B_LINKED])
     beside = np.int64(b[at.B_WORDS]) - linked
     label = labels > 0 and first == unknown and unknown <= _LABEL_WORDS
+    alone = label and own == 0 and linked == 0 and named >= _LABEL_CODES
     if heading_level(i, t) > 0 or b[at.B_WORDS] > _LONGEST:  # a heading stands for what is under it
         beside = np.int64(0) if labels > 0 and b[at.B_WORDS] <= _MOST_BESIDE else np.int64(_TOO_MANY)
     elif linked == 0 and unknown == b[at.B_WORDS] and labels == 0 and b[at.B_LAST] != 58:
@@ -125,6 +126,7 @@ def _count(i: Int, t: Tables, words: Scores, counts: npt.NDArray[np.int32]) -> N
     counts[_LABELLED] += label
     counts[_BESIDE] = min(counts[_BESIDE] + beside, _TOO_MANY)
     counts[_STRAY] = min(counts[_STRAY] + (np.int64(0) if label else unknown), _TOO_MANY)
+    return alone
 
 
 @njit(
@@ -143,7 +145,8 @@ def _drop_languages(t: Tables, words: Scores, probability: npt.NDArray[np.float3
         return
     for i in range(len(kept)):
         own = counts[t.blocks[i, at.B_ELEMENT]]
-        _count(i, t, words, own)
+        if _count(i, t, words, own):
+            kept[i] = False
         own[_LIKELY] += probability[i] > _SURE
     for e in range(n - 1, 0, -1):
         up = t.elements[e, at.E_PARENT]

@@ -18,18 +18,19 @@ E_NAME, E_PARENT, E_DEPTH, E_WORDS, E_MARKS = range(5)
 ELEMENT_COLUMNS = 5
 #: Marks of an element, by its attributes.
 M_HIDDEN, M_ARIA_HIDDEN, M_NOT_DISPLAYED, M_ITEMPROP, M_ROLE = 1, 2, 4, 8, 16
-#: A link to what is in another language than the last that said so (hreflang).
-M_LANGUAGE = 32
+#: A link to what is in another language than the last that said so (hreflang); what a browser does not show until a script does;
+#: an id, a class, a role: what scripts find an element by.
+M_LANGUAGE, M_UNSEEN, M_FOUND = 32, 64, 128
 
 #: Columns of `blocks`: its element; its text from, to; its words from, to; how many words it has, of them in links, with
 #: a digit, with an upper-case letter, all in upper case, function words; its links, and words of links into this page;
 #: commas, ends of sentences, other punctuation, currency signs, character references, bytes past ASCII; its first byte and
-#: last; images before it.
+#: last; images before it; whether one <br> alone parts it from the text before.
 (
     B_ELEMENT, B_START, B_END, B_WORD, B_WORD_END, B_WORDS, B_LINKED, B_DIGITS, B_UPPER, B_CAPITALS, B_FUNCTION, B_LINKS, B_INNER,
-    B_COMMAS, B_STOPS, B_SIGNS, B_CURRENCY, B_REFERENCES, B_FOREIGN, B_FIRST, B_LAST, B_IMAGES,
-) = range(22)  # fmt: skip
-BLOCK_COLUMNS = 22
+    B_COMMAS, B_STOPS, B_SIGNS, B_CURRENCY, B_REFERENCES, B_FOREIGN, B_FIRST, B_LAST, B_IMAGES, B_BROKEN,
+) = range(23)  # fmt: skip
+BLOCK_COLUMNS = 23
 
 #: Columns of `images`, which has <img> and <source>: its element, the bytes of text before it; where its address stands in the
 #: page, and ends; the same of the address that scripts put in its place, of its list of addresses by size, of its alternative text,
@@ -38,20 +39,27 @@ I_ELEMENT, I_TEXT, I_SRC, I_LAZY, I_SRCSET, I_ALT, I_TITLE, I_MEDIA = 0, 1, 2, 4
 IMAGE_COLUMNS = 14
 
 #: Columns of `signs`, text without a word where that may say something, in a cell, an item or code: its element; its text from, to.
-#: Of `codes`, classes that may name the language of code: its element; where the class stands in the page, and ends.
-S_ELEMENT, S_START, S_END = range(3)
+#: Of `notes`, attributes that Markdown is made of: classes that may name the language of code, numbers of lists, and what a cell
+#: spans: the element; where the value stands in the page, and ends; which attribute.
+#: Of `spans`, what is no prose within a line, in order and apart: SPAN_CODE, SPAN_FORMULA or SPAN_DISPLAY; its text from, to.
+S_ELEMENT, S_START, S_END, S_ATTRIBUTE = range(4)
+SPAN_CODE, SPAN_FORMULA, SPAN_DISPLAY = 1, 2, 3
 
 #: Where the scanner is: how much of each table is filled, the block and the word that it is in, the page's title, its <base>,
 #: the address of the image that it is shared with (og:image), whether the last tag ended with `/>`, where the text stood when
-#: the last link and the last aside of a heading began and in which block that was (`blocks.block_here`), rows of signs and codes,
-#: how far a block begins with what is no text of it, a hash of the last hreflang, and how many blocks have begun, dropped ones too.
+#: the last link and the last aside of a line began and in which block that was (`blocks.block_here`), rows of signs and notes,
+#: how far a block begins with what is no text of it, a hash of the last hreflang, how many blocks have begun, dropped ones too;
+#: the tags since the last block that part blocks (1 for one <br>, more for others); rows of spans, how deep the element of the open
+#: one stands (0: none is open), where its text stands and in which block that began; where the alttext of the last <math> stands,
+#: and ends, which span the last <math> or <script> makes, and where the text stood behind the last formula.
 (
     N_ELEMENTS, N_BLOCKS, N_TEXT, N_WORDS, N_NAMES, DEPTH, OPEN_LINKS, IMAGES, IN_BLOCK, SPACE_DUE, IN_WORD, WORD_HASH,
     WORD_BYTES, WORD_LINKED, WORD_DIGIT, WORD_UPPER, TITLE_START, TITLE_END, META_KIND, META_START, META_END, N_TITLE,
     N_DESCRIPTION, INNER_LINK, OPEN_PRES, INDENT, BASE_START, BASE_END, IMAGE_ROWS, SHARED_START, SHARED_END,
-    SELF_CLOSED, LINK_TEXT, LINK_BLOCK, ASIDE_DEPTH, ASIDE_TEXT, ASIDE_BLOCK, N_SIGNS, N_CODES, LEAD_END, LAST_LANGUAGE, BEGUN,
-) = range(42)  # fmt: skip
-STATE_SIZE = 42
+    SELF_CLOSED, LINK_TEXT, LINK_BLOCK, ASIDE_DEPTH, ASIDE_TEXT, ASIDE_BLOCK, N_SIGNS, N_NOTES, LEAD_END, LAST_LANGUAGE, BEGUN,
+    BREAKS, N_SPANS, SPAN_DEPTH, SPAN_TEXT, SPAN_BLOCK, ALTTEXT_START, ALTTEXT_END, FORMULA, FORMULA_TEXT,
+) = range(51)  # fmt: skip
+STATE_SIZE = 51
 
 #: Browsers stop nesting at 512 elements (Blink, WebKit); past MAX_ELEMENTS and MAX_BLOCKS the text goes on in the last;
 #: images past MAX_IMAGES rows are counted and not described.
@@ -59,9 +67,10 @@ MAX_DEPTH = 512
 MAX_ELEMENTS = 1 << 19
 MAX_BLOCKS = 1 << 17
 MAX_IMAGES = 1 << 15
-#: Rows of signs and of codes; what is past them is left out.
+#: Rows of signs, of notes and of spans; what is past them is left out.
 MAX_SIGNS = 1 << 16
-MAX_CODES = 1 << 15
+MAX_NOTES = 1 << 16
+MAX_SPANS = 1 << 16
 #: Words that are read of one attribute, and bytes of a class that tell its elements from others.
 MAX_ATTRIBUTE_WORDS = 24
 MAX_CLASS_BYTES = 60
@@ -85,14 +94,15 @@ class Tables(NamedTuple):
     hints: npt.NDArray[np.uint32]  # (2, MAX_HINTS): hashes of the words of titles and of descriptions
     images: npt.NDArray[np.int32]  # (n, IMAGE_COLUMNS)
     signs: npt.NDArray[np.int32]  # (n, 3)
-    codes: npt.NDArray[np.int32]  # (n, 3)
+    notes: npt.NDArray[np.int32]  # (n, 4)
+    spans: npt.NDArray[np.int32]  # (n, 3)
 
 
 TABLES_TYPE = types.NamedTuple(
     (
         types.int64[::1], types.uint8[::1], types.int32[:, ::1], types.int64[::1], types.int32[:, ::1], types.uint32[::1],
         types.uint32[::1], types.int32[:, ::1], types.uint8[::1], types.uint32[:, ::1], types.int32[:, ::1], types.int32[:, ::1],
-        types.int32[:, ::1],
+        types.int32[:, ::1], types.int32[:, ::1],
     ),
     Tables,
 )  # fmt: skip
@@ -121,5 +131,6 @@ def new_tables(size: int, names: int) -> Tables:
         hints=np.empty((2, MAX_HINTS), np.uint32),
         images=np.empty((min(size // 4 + 1, MAX_IMAGES), IMAGE_COLUMNS), np.int32),
         signs=np.empty((min(size // 4 + 2, MAX_SIGNS), 3), np.int32),
-        codes=np.empty((min(size // 8 + 1, MAX_CODES), 3), np.int32),
+        notes=np.empty((min(size // 8 + 1, MAX_NOTES), 4), np.int32),
+        spans=np.empty((min(size // 4 + 1, MAX_SPANS), 3), np.int32),
     )

@@ -1,7 +1,8 @@
-"""The kept blocks of a page as Markdown: headings, lists, tables, quotations and code; links are left as their text.
+"""The kept blocks of a page as Markdown: headings, lists, tables, quotations, formulas and code; links are left as their text.
 
-CommonMark (spec.commonmark.org 0.31) and GitHub's tables (github.github.com/gfm). A table that only places things on the
-page is written as what stands in it.
+CommonMark (spec.commonmark.org 0.31), GitHub's tables and formulas (github.github.com/gfm), and definitions as PHP Markdown Extra
+has them: `: ` after the line of the term. A table that only places things on the page is written as what stands in it. A <br> is
+the end of a line without a mark, since rules on lines ask how they end.
 """
 
 from __future__ import annotations
@@ -15,24 +16,23 @@ import numpy.typing as npt
 from core.characters import Bytes
 from ingest.extraction import layout as at
 from ingest.extraction import names as el
+from ingest.extraction.cells import C_TABLE, find_cells
+from ingest.extraction.grid import grid
+from ingest.extraction.inline import Attributes, Lines
 from ingest.extraction.layout import Tables
 from ingest.extraction.pages import level_of
-from ingest.extraction.signs import P_ELEMENT, P_END, P_START, P_WORDS
-from ingest.references import unescape
+from ingest.extraction.signs import P_BROKEN, P_ELEMENT
 
-#: What would begin a heading, a list, a quotation, a rule or code at the beginning of a line.
-_MARKUP = re.compile(r"^(?=#{1,6}(?:\s|$)|[-+*](?:\s|$)|>|```|~~~|(?:[-*_]\s*){3,}$|=+$)", re.MULTILINE)
-_NUMBER = re.compile(r"^(\d{1,9})([.)])(?=\s|$)", re.MULTILINE)
-#: A table is one of data if it has as many rows and columns, and no cell of more words.
-_ROWS, _COLUMNS, _CELL_WORDS = 2, 2, 60
 #: Marks of list items and quotations that a line begins with at most, as it would grow with the depth of the page.
 _MOST_MARKS = 8
 #: What Markdown is made of, and how many of them around a block count.
-_LISTS = (el.UL, el.OL, el.MENU)
+_LISTS = (el.UL, el.OL, el.MENU, el.DL)
 _HOLDERS = frozenset(
-    (el.LI, el.PRE, el.CODED, el.TABLE, el.TR, el.TD, el.TH, el.NUMBER["blockquote"], *range(el.H1, el.H6 + 1))
+    (el.LI, el.DT, el.DD, el.PRE, el.CODED, el.TABLE, el.NUMBER["blockquote"], *range(el.H1, el.H6 + 1))
 )
 _DEEPEST = 48
+#: The largest number of an item (CommonMark, §5.2).
+_LAST = 999_999_999
 #: How classes name the language of code, on <pre> and <code> and on a box around: highlight.js and Prism, Prettify, GitHub, Sphinx,
 #: SyntaxHighlighter, Pandoc. `lang-` on a box may be that of the text.
 _LANGUAGE = r"(?:{}|highlight-source|highlight)-|brush:\s*"
@@ -47,9 +47,10 @@ class _Writer:
     """Writes the blocks of a page one after the other."""
 
     def __init__(self, page: Bytes, tables: Tables, pieces: npt.NDArray[np.int32]) -> None:
-        self.page = page
-        self.tables = tables
+        self.lines = Lines(tables, pieces)
+        self.attributes = Attributes(page, tables)
         self.pieces: list[list[int]] = pieces.tolist()
+        self.cells: list[list[int]] = find_cells(tables, pieces).tolist()
         self.names: list[int] = tables.elements[: int(tables.state[at.N_ELEMENTS]), at.E_NAME].tolist()
         self.parents: list[int] = tables.elements[: len(self.names), at.E_PARENT].tolist()
         self.around: list[int] = [0] * len(self.names)  # the nearest of _HOLDERS that an element stands in, itself included
@@ -60,12 +61,9 @@ class _Writer:
             self.lists[e] = e if name in _LISTS else self.lists[parent]
         self.out: list[str] = []
         self.last: tuple[int, ...] = ()  # what the last block stood in that joins blocks: list items, quotations, code
-        self.begun: set[int] = set()  # list items whose mark is written
-        self.numbers: dict[int, int] = {}  # by list, how many of its items are written
-
-    def text(self, i: int) -> str:
-        row = self.pieces[i]
-        return unescape(self.tables.text[row[P_START] : row[P_END]].tobytes().decode("utf-8", "replace"))
+        self.begun: dict[int, str] = {}  # list items whose mark is written, with it
+        self.counts: Counter[int] | None = None
+        self.numbers: dict[int, int] = {}  # by list, the number of its next item
 
     def chain(self, i: int) -> list[int]:
         """Of the elements that a block stands in those that its Markdown follows from, from itself out."""
@@ -77,23 +75,25 @@ class _Writer:
 
     def write(self) -> str:
         chains = [self.chain(i) for i in range(len(self.pieces))]
-        data = self.data_tables(chains)
         codes = self.codes(chains)
         k = 0
         while k < len(chains):
-            chain = chains[k]
-            of = next((e for e in chain if e in data), 0)
-            whole = of or next((e for e in reversed(chain) if e in codes), 0)
+            chain, of = chains[k], self.cells[k][C_TABLE]
+            whole = 0 if of else next((e for e in reversed(chain) if e in codes), 0)
             end = k + 1
-            while whole and end < len(chains) and whole in chains[end]:
+            while end < len(chains) and (
+                self.cells[end][C_TABLE] == of if of
+                else whole in chains[end] if whole
+                else self.pieces[end][P_BROKEN] and chains[end] == chain and not self.cells[end][C_TABLE]
+            ):  # fmt: skip
                 end += 1
             if of:
-                self.add(self.table(of, range(k, end), chains), chain[chain.index(of) + 1 :])
+                self.add(self.table(range(k, end)), chain[chain.index(of) + 1 :] if of in chain else chain)
             elif whole:
-                code = "\n".join(self.text(j) for j in range(k, end))
+                code = "\n".join(self.lines.text(j) for j in range(k, end))
                 self.add(_fenced(code, codes[whole]), chain[chain.index(whole) + 1 :])
             else:
-                self.add(self.paragraph(k, chain), chain)
+                self.add(self.paragraph(range(k, end), chain), chain)
             k = end
         return "\n".join(self.out)
 
@@ -102,8 +102,7 @@ class _Writer:
         lines = Counter(e for chain in chains for e in chain if self.names[e] == el.CODED)
         found = dict.fromkeys((e for chain in chains for e in chain if self.names[e] == el.PRE or lines[e] > 1), "")
         if found:
-            rows = self.tables.codes[: int(self.tables.state[at.N_CODES])]
-            classes = {e: self.page[start:end].tobytes().decode("utf-8", "replace") for e, start, end in rows.tolist()}
+            classes = {e: value for (e, attribute), value in self.attributes.values.items() if attribute == el.CLASS}
             first: dict[int, int] = {}  # <code> with a class, by what it stands in
             for e in classes:
                 if self.names[e] == el.CODED:
@@ -126,10 +125,48 @@ class _Writer:
                 return name
         return ""
 
-    def paragraph(self, i: int, chain: list[int]) -> str:
-        text = " ".join(self.text(i).split())
+    def paragraph(self, kept: range, chain: list[int]) -> str:
         level = next((level for e in chain if (level := level_of(self.names[e])) > 0), 0)
-        return f"{'#' * level} {text}" if level else _escaped(text)
+        if level:
+            return f"{'#' * level} {' '.join(self.lines.line(i, escape=False) for i in kept)}"
+        return "\n".join(self.lines.line(i, escape=True) for i in kept)
+
+    def table(self, kept: range) -> str:
+        rows: dict[int, dict[int, list[str]]] = {}
+        before: list[str] = []
+        for i in kept:
+            _, row, cell = self.cells[i]
+            if row:
+                rows.setdefault(row, {}).setdefault(cell, []).append(self.lines.line(i, escape=False).replace("|", "\\|"))
+            else:
+                before.append(self.lines.line(i, escape=True))
+        return "\n".join([*(line for text in before for line in (text, "")), grid(rows, self.names, self.parents, self.attributes)])
+
+    def number(self, item: int, of: int) -> int:
+        """The number of an item that is written next in its list."""
+        numbers, backwards = self.attributes, (of, el.REVERSED) in self.attributes.values
+        if of not in self.numbers:
+            first = numbers.number(of, el.START)
+            if first is None:
+                first = self.items()[of] if backwards else 1
+            self.numbers[of] = first
+        value = numbers.number(item, el.VALUE)
+        value = self.numbers[of] if value is None else value
+        self.numbers[of] = value + (-1 if backwards else 1)
+        return min(max(value, 0), _LAST)
+
+    def items(self) -> Counter[int]:
+        """By list, how many items it has."""
+        if self.counts is None:
+            self.counts = Counter(self.lists[e] for e, name in enumerate(self.names) if name == el.LI)
+        return self.counts
+
+    def mark(self, item: int) -> str:
+        """What the text of an item begins with: that of a definition follows a term."""
+        of = self.lists[item]
+        if self.names[item] == el.LI:
+            return f"{self.number(item, of)}. " if of and self.names[of] == el.OL else "- "
+        return ": " if of and any(self.lists[e] == of for e in self.last) else ""
 
     def add(self, text: str, chain: list[int]) -> None:
         """Adds a text, with the marks of the list items and quotations of its chain."""
@@ -139,95 +176,25 @@ class _Writer:
                 break
             if self.names[e] == el.NUMBER["blockquote"]:
                 prefix, first = prefix + "> ", first + "> "
-            elif self.names[e] == el.LI:
-                mark, of = "- ", self.lists[e]
-                if of and self.names[of] == el.OL:
-                    if e not in self.begun:
-                        self.numbers[of] = self.numbers.get(of, 0) + 1
-                    mark = f"{self.numbers[of]}. "
-                first = prefix + (mark if e not in self.begun else " " * len(mark))
-                prefix += " " * len(mark)
-                self.begun.add(e)
-            else:
+            elif self.names[e] == el.LI or self.names[e] == el.DD:
+                new = e not in self.begun
+                mark = self.mark(e) if new else self.begun[e]
+                self.begun[e] = mark
+                # A definition in another is no further in: four spaces begin code to those who know no definitions.
+                inner = self.names[e] == el.DD and any(self.names[x] == el.DD for x in holders)
+                blank = "" if inner else " " * len(mark)
+                prefix, first = prefix + blank, first + (mark if new else blank)
+            elif self.names[e] != el.DT:
                 continue
             holders.append(e)
         lines = text.split("\n")
         joined = bool(holders and self.last) and self.lists[holders[0]] == self.lists[self.last[0]]
-        if self.out and not (joined and first != prefix):
+        terms = joined and holders[-1] != self.last[-1] and self.names[holders[-1]] == self.names[self.last[-1]] == el.DT
+        if self.out and not (joined and (first != prefix or terms)):
             self.out.append(prefix.rstrip() if prefix.strip() and joined else "")
         self.out.append((first + lines[0]).rstrip())
         self.out.extend((prefix + line).rstrip() for line in lines[1:])
         self.last = tuple(holders)
-
-    def data_tables(self, chains: list[list[int]]) -> set[int]:
-        """The innermost tables that hold data in rows and columns."""
-        rows: dict[int, dict[int, set[int]]] = {}
-        spoiled: set[int] = set()
-        for i, chain in enumerate(chains):
-            found = [e for e in chain if self.names[e] == el.TABLE]
-            spoiled.update(found[1:])
-            if found:
-                inside = chain[: chain.index(found[0])]
-                cell = next((e for e in reversed(inside) if self.names[e] in (el.TD, el.TH)), 0)
-                row = next((e for e in reversed(inside) if self.names[e] == el.TR), 0)
-                names = {self.names[e] for e in inside}
-                if (el.LI in names or el.PRE in names or any(level_of(name) for name in names)
-                        or self.pieces[i][P_WORDS] > _CELL_WORDS):  # fmt: skip
-                    spoiled.add(found[0])
-                if cell and row:
-                    rows.setdefault(found[0], {}).setdefault(row, set()).add(cell)
-        return {
-            table for table, cells in rows.items()
-            if table not in spoiled and len(cells) >= _ROWS and max(map(len, cells.values())) >= _COLUMNS
-        }  # fmt: skip
-
-    def table(self, table: int, kept: range, chains: list[list[int]]) -> str:
-        rows: dict[int, dict[int, list[str]]] = {}
-        before: list[str] = []
-        for i in kept:
-            inside = chains[i][: chains[i].index(table)]
-            cell = next((e for e in reversed(inside) if self.names[e] in (el.TD, el.TH)), 0)
-            row = next((e for e in reversed(inside) if self.names[e] == el.TR), 0)
-            text = " ".join(self.text(i).split())
-            if cell and row:
-                rows.setdefault(row, {}).setdefault(cell, []).append(text.replace("|", "\\|"))
-            else:
-                before.append(_escaped(text))
-        places, counts = self.columns(rows)
-        width = max(place for row in places.values() for place in row.values()) + 1
-        lines: list[str] = []
-        for row, cells in rows.items():
-            own = max(counts[row], max(places[row].values()) + 1)
-            line = [""] * (min(own, width) if lines else width)  # rows as long as the longest would be rows times columns
-            for cell, texts in cells.items():
-                line[places[row][cell]] = " ".join(texts)
-            lines.append("| " + " | ".join(line) + " |")
-            if len(lines) == 1:
-                lines.append("|" + " --- |" * width)
-        return "\n".join([*(line for text in before for line in (text, "")), *lines])
-
-    def columns(self, rows: dict[int, dict[int, list[str]]]) -> tuple[dict[int, dict[int, int]], dict[int, int]]:
-        """Of each cell that is kept, by row, its place among the row's cells: empty cells and those left out keep theirs; and
-        how many cells each row has."""
-        places: dict[int, dict[int, int]] = {row: {} for row in rows}
-        counts = dict.fromkeys(rows, 0)
-        last, end = max(rows), max(cell for cells in rows.values() for cell in cells) + 1
-        while end < len(self.parents) and self.parents[end] >= last:
-            end += 1
-        for e in range(min(rows), end):
-            row = self.parents[e]
-            if row in counts and self.names[e] in (el.TD, el.TH):
-                if e in rows[row]:
-                    places[row][e] = counts[row]
-                counts[row] += 1
-        for row, cells in rows.items():  # a cell that does not stand in its row directly
-            for cell in cells:
-                places[row].setdefault(cell, len(places[row]))
-        return places, counts
-
-
-def _escaped(text: str) -> str:
-    return _NUMBER.sub(r"\1\\\2", _MARKUP.sub(r"\\", text))
 
 
 def _fenced(code: str, language: str) -> str:

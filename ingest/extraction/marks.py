@@ -1,4 +1,5 @@
-"""What a page puts into a heading that is no text of it: permalinks such as `¶`, and MediaWiki's links to edit a section."""
+"""What a page puts into a line that is no text of it: permalinks such as `¶`, MediaWiki's links to edit a section, and what is not
+shown."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ import numpy as np
 from core.characters import Bytes, Int, Truth, decode
 from core.kernels import helper
 from ingest.extraction import layout as at
-from ingest.extraction.blocks import end_word
+from ingest.extraction.blocks import end_word, forget_spans
 from ingest.extraction.characters import is_letter
 from ingest.extraction.layout import Tables
 from ingest.extraction.names import FNV_OFFSET, add_bytes, hash_table, look_up, name_hash
@@ -65,6 +66,7 @@ def _take(place: Int, t: Tables) -> None:
     if t.blocks[s[at.N_BLOCKS], at.B_START] < place:
         s[at.SPACE_DUE] |= t.text[place] == 32
         s[at.N_TEXT] = place
+        forget_spans(t)
     else:
         s[at.LEAD_END] = s[at.N_TEXT]
 
@@ -97,7 +99,7 @@ def drop_mark(t: Tables) -> None:
 
 @helper
 def drop_aside(t: Tables) -> None:
-    """At the end of an aside of a heading: takes it back, if it stands in one block. Its words are counted still."""
+    """At the end of an aside of a line: takes it back, if it stands in one block. Its words are counted still."""
     s = t.state
     if s[at.ASIDE_BLOCK] == s[at.BEGUN]:
         _take(s[at.ASIDE_TEXT], t)

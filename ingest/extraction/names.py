@@ -83,7 +83,7 @@ TABLE, THEAD, TFOOT, TR, TD, TH = (NUMBER[name] for name in ("table", "thead", "
 HTML, BODY, TITLE, IMG, MENU, META, BASE, SOURCE = (
     NUMBER[name] for name in ("html", "body", "title", "img", "menu", "meta", "base", "source")
 )
-BUTTON = NUMBER["button"]
+BUTTON, BR, MATH, SCRIPT, DIALOG = (NUMBER[name] for name in ("button", "br", "math", "script", "dialog"))
 H1, H2, H6, ARTICLE, MAIN, FORM, FIGURE, PRE, CODED = (
     NUMBER[name] for name in ("h1", "h2", "h6", "article", "main", "form", "figure", "pre", "code")
 )
@@ -99,13 +99,14 @@ def marked(names: str) -> npt.NDArray[np.bool_]:
 #: Attributes whose value is read.
 (
     CLASS, ID, ROLE, ITEMPROP, ITEMTYPE, NAME, STYLE, HIDDEN, ARIA_HIDDEN, CONTENT, PROPERTY, TYPE, ARIA_LABEL, HREF, SRC, LAZY,
-    SRCSET, ALT, TITLED, MEDIA, HREFLANG,
-) = range(1, 22)  # fmt: skip
+    SRCSET, ALT, TITLED, MEDIA, HREFLANG, ALTTEXT, DISPLAY, START, REVERSED, VALUE, ROWSPAN, COLSPAN, OPEN,
+) = range(1, 30)  # fmt: skip
 _ATTRIBUTES = {
     "class": CLASS, "id": ID, "role": ROLE, "itemprop": ITEMPROP, "itemtype": ITEMTYPE, "style": STYLE, "hidden": HIDDEN,
     "aria-hidden": ARIA_HIDDEN, "type": TYPE, "aria-label": ARIA_LABEL, "name": NAME, "content": CONTENT, "property": PROPERTY,
     "href": HREF, "src": SRC, "srcset": SRCSET, "alt": ALT, "title": TITLED, "media": MEDIA,
-    "hreflang": HREFLANG,
+    "hreflang": HREFLANG, "alttext": ALTTEXT, "display": DISPLAY, "start": START, "reversed": REVERSED, "value": VALUE,
+    "rowspan": ROWSPAN, "colspan": COLSPAN, "open": OPEN,
     **dict.fromkeys(("data-srcset", "data-lazy-srcset", "data-original-set"), SRCSET),
     **dict.fromkeys(  # scripts that load images late; the list of OBELICS (dom_tree_simplificator.py) and what is common beside it
         ("data-src", "data-lazy-src", "data-original", "data-lazy", "data-src-fg", "data-scroll-image", "data-lateloadsrc",
@@ -130,8 +131,12 @@ def name_hash(name: str) -> int:
     return value
 
 
-#: Classes of MediaWiki's links for who would edit a section, which stand in its heading; before 2013 and since.
+#: Classes of MediaWiki's links for who would edit a section, which stand in its heading; before 2013 and since. That of what KaTeX
+#: draws beside the formula that it says. The readings of ruby, and what stands around them where ruby is not known.
 ASIDES = name_hash("editsection"), name_hash("mw-editsection")
+DRAWN = name_hash("katex-html")
+READINGS = name_hash("rt"), name_hash("rp"), name_hash("rtc")
+RUBY_BASE = name_hash("rb")
 
 
 def hash_table(hashes: Iterable[int], numbers: Sequence[int], bits: int) -> npt.NDArray[np.int64]:

@@ -21,6 +21,11 @@ from ingest.extraction.pages import level_of
 
 #: A card whose every kept block stands elsewhere is a copy if it has so many words: fields that cards share have fewer.
 COPIED_WORDS = 12
+#: Of fewer words in a row, what stands beside other text is part of that: what a reference says of two functions under their names.
+#: On WCXB such copies are as often main text as not, those that stand apart seldom.
+BESIDE_WORDS = 60
+#: Text is beside a line if it is in the element so many above the line's own.
+_BESIDE = 2
 #: Elements that hold a line and no card: a paragraph that stands twice is not enough, all that is beside it must.
 _LINES = el.marked("p li dt dd h1 h2 h3 h4 h5 h6 figcaption caption center")
 
@@ -83,11 +88,11 @@ def _may_be_copy(i: Int, j: Int, t: Tables) -> Truth:
 
 @helper
 def _find_copies(
-    blocks: npt.NDArray[np.int64], copied: npt.NDArray[np.bool_], keys: npt.NDArray[np.int64], firsts: npt.NDArray[np.int64],
+    blocks: npt.NDArray[np.int64], originals: npt.NDArray[np.int64], keys: npt.NDArray[np.int64], firsts: npt.NDArray[np.int64],
     t: Tables,
 ) -> Int:  # fmt: skip
-    """Marks in `copied`, by place in `blocks`, those that an earlier one may be the original of; how many. `keys` are zeros, by
-    slot, and `firsts` -1."""
+    """Notes in `originals` (-1: none), by place in `blocks`, the earlier block that each may be a copy of; how many may be one.
+    `keys` are zeros, by slot, and `firsts` -1."""
     count = np.int64(0)
     for x in range(len(blocks)):
         i = np.int64(blocks[x])
@@ -98,27 +103,47 @@ def _find_copies(
         if firsts[k] < 0:
             firsts[k] = i
         elif _same(i, firsts[k], t) and _may_be_copy(i, firsts[k], t):
-            copied[x] = True
+            originals[x] = firsts[k]
             count += 1
     return count
 
 
+@helper
+def _is_beside(i: Int, j: Int, original: Int, t: Tables) -> Truth:
+    """Whether a line stands beside the block before it, and nearer to it than to its original, or as a <dd> to its <dt>."""
+    e, f = _holder(i, t), _holder(j, t)
+    own, other = np.int64(-1), np.int64(-1)  # below what holds both
+    for _ in range(_BESIDE + 1):
+        while f > e:
+            other, f = f, np.int64(t.elements[f, at.E_PARENT])
+        if f == e:
+            break
+        own, e = e, max(np.int64(t.elements[e, at.E_PARENT]), np.int64(0))
+    if f != e:
+        return False
+    first = np.int64(t.blocks[original, at.B_ELEMENT])
+    while first > e:
+        first = np.int64(t.elements[first, at.E_PARENT])
+    return first != e or (own >= 0 and other >= 0 and t.elements[own, at.E_NAME] != t.elements[other, at.E_NAME])
+
+
 @njit(types.void(TABLES_TYPE, types.boolean[::1]), cache=True, nogil=True, error_model="numpy")
 def drop_copies(t: Tables, kept: npt.NDArray[np.bool_]) -> None:
-    """Unmarks in `kept` (m,) the blocks of each card that says again, in COPIED_WORDS words or more, what stands before it."""
+    """Unmarks in `kept` (m,) the blocks of each card that says again, in COPIED_WORDS words or more, what stands before it; those
+    that stand beside other text if they are BESIDE_WORDS in a row."""
     blocks = np.flatnonzero(kept).astype(np.int64)
-    copied = np.zeros(len(blocks), np.bool_)
+    originals = np.full(len(blocks), -1, np.int64)
     slots = 16
     while slots < 2 * len(blocks) + 2:
         slots *= 2
-    if _find_copies(blocks, copied, np.zeros(slots, np.int64), np.full(slots, -1, np.int64), t) == 0:
+    if _find_copies(blocks, originals, np.zeros(slots, np.int64), np.full(slots, -1, np.int64), t) == 0:
         return
     n = t.state[at.N_ELEMENTS]
     words, new = np.zeros(n, np.int64), np.zeros(n, np.int64)  # of kept blocks, by element; and of those that are no copies
     for x in range(len(blocks)):
         e = _holder(np.int64(blocks[x]), t)
         words[e] += t.blocks[blocks[x], at.B_WORDS]
-        new[e] += 0 if copied[x] else t.blocks[blocks[x], at.B_WORDS]
+        new[e] += 0 if originals[x] >= 0 else t.blocks[blocks[x], at.B_WORDS]
     for e in range(n - 1, 0, -1):
         words[t.elements[e, at.E_PARENT]] += words[e]
         new[t.elements[e, at.E_PARENT]] += new[e]
@@ -126,9 +151,18 @@ def drop_copies(t: Tables, kept: npt.NDArray[np.bool_]) -> None:
         up = t.elements[e, at.E_PARENT]
         if up > 0 and new[up] == 0:
             words[e] = words[up]
+    copied = np.zeros(len(blocks), np.bool_)
     for x in range(len(blocks)):
         e = _holder(np.int64(blocks[x]), t)
-        if _LINES[t.elements[e, at.E_NAME]] and new[t.elements[e, at.E_PARENT]] > 0:
-            continue
-        if new[e] == 0 and words[e] >= COPIED_WORDS:
-            kept[blocks[x]] = False
+        alone = not _LINES[t.elements[e, at.E_NAME]] or new[t.elements[e, at.E_PARENT]] == 0
+        copied[x] = alone and new[e] == 0 and words[e] >= COPIED_WORDS
+    first = 0
+    while first < len(blocks):
+        last, said = first, 0
+        while last < len(blocks) and copied[last]:
+            said += t.blocks[blocks[last], at.B_WORDS]
+            last += 1
+        if last > first and (said >= BESIDE_WORDS or not _is_beside(blocks[first], blocks[first - 1], originals[first], t)):
+            for x in range(first, last):
+                kept[blocks[x]] = False
+        first = last + 1

@@ -15,14 +15,17 @@ from core.kernels import helper
 from ingest.extraction import layout as at
 from ingest.extraction import names as el
 from ingest.extraction.attributes import read_attributes
-from ingest.extraction.blocks import add_ascii, add_character, add_sign, add_space, block_here, end_block, end_page
-from ingest.extraction.characters import LETTER, SIGN, SPACE, is_letter, is_space, kind_of
+from ingest.extraction.blocks import add_any, add_ascii, add_sign, add_span, block_here, end_block, end_page, end_word
+from ingest.extraction.characters import is_letter, is_space
+from ingest.extraction.formulas import add_formula
 from ingest.extraction.hints import add_hints, add_meta
 from ingest.extraction.layout import TABLES_TYPE, Tables, new_tables
 from ingest.extraction.marks import drop_aside, drop_mark
 from ingest.extraction.names import FLAGS, FLAGS_NOSCRIPT, FNV_OFFSET, add_byte, element_number, is_inline
 from ingest.extraction.tags import close, close_implied, comment_end, skip_content
 
+#: Elements whose text within a line is code.
+_CODE = el.marked("code kbd samp tt")
 #: Pages with fewer words may keep their text in <noscript>, as forums of Discourse do; then it must make them twice as long.
 FEW_WORDS = 100
 
@@ -39,14 +42,52 @@ def _open(name: Int, name_hash: Int, t: Tables) -> Int:
     row[at.E_PARENT] = t.stack[s[at.DEPTH] - 1, 0]
     row[at.E_DEPTH] = s[at.DEPTH]
     row[at.E_WORDS] = s[at.N_NAMES]
-    row[at.E_MARKS] = 0
+    row[at.E_MARKS] = at.M_UNSEEN if name == el.DIALOG else 0  # one that is not open
     t.classes[e] = name_hash if name == 0 else 0
     s[at.N_ELEMENTS] = e + 1
     return e
 
 
 @helper
-def _push(name: Int, e: Int, t: Tables) -> None:
+def _is_aside(name: Int, class_hash: Int, t: Tables) -> Truth:
+    """Whether the text of an element is no text of the page, by its class, or the hash of its name; in code it is."""
+    if name == 0:
+        return t.state[at.OPEN_PRES] == 0 and _is_reading(class_hash)
+    if class_hash == el.DRAWN:
+        return t.state[at.FORMULA_TEXT] == t.state[at.N_TEXT] and t.state[at.N_TEXT] > 0
+    return class_hash == el.ASIDES[0] or class_hash == el.ASIDES[1]
+
+
+@helper
+def _is_reading(name_hash: Int) -> Truth:
+    return name_hash == el.READINGS[0] or name_hash == el.READINGS[1] or name_hash == el.READINGS[2]
+
+
+@helper
+def _end_reading(name_hash: Int, t: Tables) -> None:
+    """What of ruby a start tag ends that has no end tag."""
+    if _is_reading(name_hash) or name_hash == el.RUBY_BASE:
+        top = t.state[at.DEPTH] - 1
+        if t.stack[top, 1] == 0 and _is_reading(np.int64(t.classes[t.stack[top, 0]])):
+            close(np.int64(0), np.int64(t.classes[t.stack[top, 0]]), FLAGS, t)
+
+
+@helper
+def _end_inner(t: Tables) -> None:
+    """Ends the aside and the span of code whose element is closed."""
+    s = t.state
+    if s[at.DEPTH] < s[at.ASIDE_DEPTH]:
+        drop_aside(t)
+    if s[at.DEPTH] < s[at.SPAN_DEPTH]:
+        s[at.SPAN_DEPTH] = 0
+        if s[at.SPAN_BLOCK] == s[at.BEGUN]:
+            end_word(t)
+            add_span(np.int64(at.SPAN_CODE), s[at.SPAN_TEXT], t)
+
+
+@helper
+def _push(name: Int, e: Int, cuts: Truth, t: Tables) -> None:
+    """Opens an element, one that cuts text or not. Text of a line that is not shown is an aside."""
     s = t.state
     if e < 0 or s[at.DEPTH] >= len(t.stack):
         return
@@ -61,7 +102,10 @@ def _push(name: Int, e: Int, t: Tables) -> None:
     elif name == el.PRE:
         s[at.OPEN_PRES] += 1
         s[at.INDENT] = 0
-    elif name != 0 and (t.classes[e] == el.ASIDES[0] or t.classes[e] == el.ASIDES[1]):
+    elif _CODE[name] and s[at.SPAN_DEPTH] == 0 and s[at.OPEN_PRES] == 0:
+        s[at.SPAN_DEPTH], s[at.SPAN_TEXT], s[at.SPAN_BLOCK] = s[at.DEPTH], s[at.N_TEXT], block_here(t)
+    unseen = not cuts and t.elements[e, at.E_MARKS] & at.M_UNSEEN
+    if s[at.ASIDE_DEPTH] == 0 and (unseen or _is_aside(name, t.classes[e], t)):
         s[at.ASIDE_DEPTH], s[at.ASIDE_TEXT], s[at.ASIDE_BLOCK] = s[at.DEPTH], s[at.N_TEXT], block_here(t)
 
 
@@ -99,23 +143,27 @@ def _tag(data: Bytes, i: Int, flags: npt.NDArray[np.int32], t: Tables) -> Int:
     length = i - start
     name = element_number(name_hash)
     own = flags[name]
-    if own & el.CUTS and (name != 0 or not is_inline(name_hash)):
+    cuts = own & el.CUTS and (name != 0 or not is_inline(name_hash))
+    if cuts:
         end_block(t)
+        t.state[at.BREAKS] += 1 if name == el.BR else 2
     if closing:
         if name == el.A and t.state[at.INNER_LINK] != 0:
             drop_mark(t)
         close(name, name_hash, flags, t)
-        if t.state[at.DEPTH] < t.state[at.ASIDE_DEPTH]:
-            drop_aside(t)
+        _end_inner(t)
         return read_attributes(data, i, np.int64(-1), t)
     if name == el.CODED and t.state[at.OPEN_PRES] > 0 and _follows_code(data, start - 1):
         end_block(t)
+    if name == 0:
+        _end_reading(name_hash, t)
     close_implied(name, flags, t)
-    if t.state[at.DEPTH] < t.state[at.ASIDE_DEPTH]:
-        drop_aside(t)
+    _end_inner(t)
     e = _open(name, name_hash, t)
     if name == el.A:
         t.state[at.INNER_LINK] = 0
+    elif name == el.MATH or name == el.SCRIPT:
+        t.state[at.FORMULA] = t.state[at.ALTTEXT_START] = t.state[at.ALTTEXT_END] = 0
     elif e >= 0 and (name == el.IMG or name == el.SOURCE):
         _add_image(e, t)
     t.state[at.SELF_CLOSED] = 0
@@ -140,8 +188,10 @@ def _tag(data: Bytes, i: Int, flags: npt.NDArray[np.int32], t: Tables) -> Int:
             if name == el.TITLE and t.state[at.TITLE_END] == 0:
                 t.state[at.TITLE_START], t.state[at.TITLE_END] = content, end
                 add_hints(data, content, end, at.TITLE_HINT, t)
+            elif name == el.MATH or (name == el.SCRIPT and t.state[at.FORMULA] > 0):
+                add_formula(data, content, end, name == el.SCRIPT, t)
             return after
-    _push(name, e, t)
+    _push(name, e, cuts, t)
     return i
 
 
@@ -164,23 +214,6 @@ def _markup(data: Bytes, i: Int, flags: npt.NDArray[np.int32], t: Tables) -> Int
     return add_sign(data, i, np.int64(1), t)
 
 
-@helper
-def _reference(data: Bytes, i: Int, t: Tables) -> Int:
-    """What begins with the `&` at `i`; where the text goes on. A no-break space is a space."""
-    n = len(data)
-    j = i + 1
-    while j < n and j < i + 10 and (is_letter(data[j]) or data[j] == 35):
-        j += 1
-    if j >= n or data[j] != 59:
-        return add_sign(data, i, np.int64(1), t)
-    if (j - i == 5 and data[i + 1] == 110 and data[i + 2] == 98 and data[i + 3] == 115 and data[i + 4] == 112) or (
-        j - i == 5 and data[i + 1] == 35 and data[i + 2] == 49 and data[i + 3] == 54 and data[i + 4] == 48
-    ):
-        add_space(np.int64(32), t)
-        return j + 1
-    return add_sign(data, i, j + 1 - i, t)
-
-
 @njit(types.void(BYTES_TYPE, types.int32[::1], TABLES_TYPE), cache=True, nogil=True, error_model="numpy")
 def _scan(data: Bytes, flags: npt.NDArray[np.int32], t: Tables) -> None:
     s = t.state
@@ -201,23 +234,8 @@ def _scan(data: Bytes, flags: npt.NDArray[np.int32], t: Tables) -> None:
             i = add_ascii(data, i, t)
         elif c == 60:
             i = _markup(data, i, flags, t)
-        elif c == 38:
-            i = _reference(data, i, t)
-        elif c == 0:
-            i += 1
         else:
-            kind, width = SIGN, np.int64(1)
-            if is_space(c):
-                kind = SPACE
-            elif c > 127:
-                kind, width = kind_of(data, i)
-            if kind == LETTER:
-                i = add_character(data, i, width, t)
-            elif kind == SIGN:
-                i = add_sign(data, i, width, t)
-            else:
-                add_space(c, t)
-                i += width
+            i = add_any(data, i, t)
     end_page(t)
     t.elements[s[at.N_ELEMENTS], at.E_WORDS] = s[at.N_NAMES]
 

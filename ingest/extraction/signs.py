@@ -23,22 +23,24 @@ _SEPARATORS = (0x2F, 0x7C, 0xAB, 0xB7, 0xBB, 0x2022, 0x2026, 0x2039, 0x203A)
 _INVISIBLE = (0xAD, 0x2060, 0xFEFF)
 #: A row of signs alone is one of data if it has so many.
 _ROW = 2
-#: Columns of pieces: the element of a text; the text from, to; its words, 0 for signs.
-P_ELEMENT, P_START, P_END, P_WORDS = range(4)
+#: Columns of pieces: the element of a text; the text from, to; its words, 0 for signs; whether it goes on after the one before, as
+#: one <br> alone is between them.
+P_ELEMENT, P_START, P_END, P_WORDS, P_BROKEN = range(5)
 
 
 _HOLDERS, _LISTS, _CODE = el.marked("td th li dt dd"), el.marked("ul ol dl menu"), el.marked("pre code kbd samp tt")
 
 
 def pieces(tables: Tables, kept: npt.NDArray[np.bool_]) -> npt.NDArray[np.int32]:
-    """What is written of a page, int32 of shape (n, 4), in its order: the blocks that `kept` (bool, (blocks,)) marks, and signs."""
+    """What is written of a page, int32 of shape (n, 5), in its order: the blocks that `kept` (bool, (blocks,)) marks, and signs."""
     count = int(tables.state[at.N_SIGNS])
-    blocks = tables.blocks[: len(kept)][kept][:, [at.B_ELEMENT, at.B_START, at.B_END, at.B_WORDS]]
+    blocks = tables.blocks[: len(kept)][kept][:, [at.B_ELEMENT, at.B_START, at.B_END, at.B_WORDS, at.B_BROKEN]]
+    blocks[:, P_BROKEN] &= np.concatenate([[False], kept])[:-1][kept]
     if count == 0:
         return np.ascontiguousarray(blocks)
     chosen = np.zeros(count, np.bool_)
     _keep_signs(tables, kept, chosen)
-    signs = np.zeros((int(chosen.sum()), 4), np.int32)
+    signs = np.zeros((int(chosen.sum()), 5), np.int32)
     signs[:, :3] = tables.signs[:count][chosen]
     both = np.concatenate([blocks, signs])
     return both[np.argsort(both[:, P_START], kind="stable")]

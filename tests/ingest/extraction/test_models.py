@@ -12,12 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.extraction import layout as at
-from ingest.extraction.agreement import agree
-from ingest.extraction.choice import LEAST, LINKED, SHARPENED, choose, drop_orphans, expected_f1, keep_headings, write
+from ingest.extraction.agreement import agree, drop_few
+from ingest.extraction.choice import LEAST, LINKED, SHARPENED, choose, drop_orphans, expected_f1, keep_headings
 from ingest.extraction.context import CONTEXT, N_CONTEXT, fill_context
+from ingest.extraction.extractor import select
 from ingest.extraction.layout import Tables, new_tables
 from ingest.extraction.lookup import make_scores
 from ingest.extraction.measures import measure
+from ingest.extraction.plain import plain
 from ingest.extraction.repeats import drop_copies, drop_repeats
 from ingest.extraction.scan import scan
 from ingest.extraction.signs import pieces
@@ -138,7 +140,7 @@ def blocks_of(words: list[int]) -> Tables:
 def test_no_set_of_blocks_has_a_higher_expected_f1(blocks: list[tuple[int, float]]) -> None:
     words, probability = [w for w, _ in blocks], np.array([q for _, q in blocks], np.float32)
     kept = np.zeros(len(blocks), np.bool_)
-    found = choose(blocks_of(words), probability, kept)
+    found = choose(blocks_of(words), probability, LEAST, kept)
     w, q = np.array(words, float), probability.astype(float) ** SHARPENED
     if probability.max() < LEAST:
         assert not kept.any()
@@ -206,6 +208,9 @@ QUOTE = "I would buy it again, and so would all my friends who saw how well it k
         ("<div><p>Weight: 5 kg<p>One</div><div><p>Weight: 5 kg<p>Two</div>", []),  # a field of cards
         (f"<ul><li><a href=#a>{QUOTE}</a></ul><div><h2>{QUOTE}</h2></div>", []),  # a table of contents
         (f"<div><h2>Say</h2><p>{QUOTE}</div><div><h2>Say</h2><p>{QUOTE}</div>", [2, 3]),
+        (f"<dl><dt>get()<dd><p>{QUOTE}<dt>take()<dd><p>{QUOTE}</dl>", []),  # the same of two functions
+        (f"<section><h3>get</h3><div>{QUOTE}</div></section><section><h3>take</h3><div>{QUOTE}</div></section>", []),
+        (f"<section><h3>get</h3><div>{QUOTE * 9}</div></section><section><h3>take</h3><div>{QUOTE * 9}</div></section>", [3]),
     ],
 )
 def test_copies(html: str, dropped: list[int]) -> None:
@@ -231,17 +236,41 @@ def test_headings_go_with_their_section() -> None:
     assert kept.sum() == 4
 
 
+def test_links_that_are_alike_go_where_few_of_them_are_kept() -> None:
+    cards = "".join(f"<div class=card><h4><a href=/{i}>Title of page {i}</a></h4></div>" for i in range(4))
+    page = scanned(f"<p>text</p>{cards}<p>text</p><p><a href=/>one</a></p>")
+
+    def after(*marks: bool) -> list[bool]:
+        kept = np.array([True, *marks, True, True])
+        drop_few(page, kept)
+        assert kept[[0, 5, 6]].all()  # of those that are no links, and of a link alone, none goes
+        return kept[1:5].tolist()
+
+    assert after(True, False, False, False) == [False] * 4
+    assert after(True, True, False, False) == [True, True, False, False]
+    assert after(True, True, True, False) == [True, True, True, False]
+    long = scanned("".join(f"<h4 class=a><a href=/>{'long title ' * 8}</a></h4>" for _ in range(4)))
+    kept = np.array([True, False, False, False])
+    drop_few(long, kept)
+    assert kept[0]
+
+
+@pytest.mark.parametrize(("best", "count"), [(0.3, 0), (0.5, 1)])
+def test_where_no_block_is_likely_two_models_keep_nothing(best: float, count: int) -> None:
+    page, probability = scanned("<p>one two three"), np.array([best], np.float32)
+    assert select(page, probability)[0].sum() == count
+    assert select(page, probability, fast=True)[0].sum() == 1
+
+
 def test_the_expected_f1_of_what_stands_in_no_block() -> None:
     tables, probability = blocks_of([10, 20]), np.array([0.9, 0.1], np.float32)
     kept = np.zeros(2, np.bool_)
     likely = 10 * 0.9**SHARPENED + 20 * 0.1**SHARPENED
     assert expected_f1(tables, probability, kept, 100) == pytest.approx(2 * 100 * LINKED / (100 + 100 * LINKED + likely))
-    best = choose(tables, probability, kept)
+    best = choose(tables, probability, LEAST, kept)
     assert expected_f1(tables, probability, kept, 0) == pytest.approx(best)
 
 
 def test_kept_blocks_are_written_a_line_each() -> None:
     tables = scan(np.frombuffer(b"<p>one<p>two &amp;<p>three", np.uint8))
-    out = np.empty(100, np.uint8)
-    n = write(tables, pieces(tables, np.array([True, False, True])), out)
-    assert out[:n].tobytes() == b"one\nthree"
+    assert plain(tables, pieces(tables, np.array([True, False, True]))) == "one\nthree"

@@ -134,7 +134,7 @@ def test_what_the_head_says() -> None:
     ("html", "text"),
     [
         ("a<svg/>b<svg></svg>c", "abc"), ("a<svg viewBox='0 0 1 1' />b<svg><text>x</text></svg>c", "abc"),
-        ("a<math/>b<math>x</math>c", "abc"), ("a<svg id=x/>b</svg>c", "ac"), ("a<svg / >b</svg>c", "ac"),
+        ("a<math/>b<math></math>c", "abc"), ("a<svg id=x/>b</svg>c", "ac"), ("a<svg / >b</svg>c", "ac"),
         ("a<script/>b</script>c", "ac"), ("a<style/>b</style>c", "ac"), ("a<textarea/>b</textarea>c", "ac"),
         ("a<video src=x>No video here</video>b<audio>Nor sound</audio>c", "abc"), ("a<video><p>b", "ab"),
     ],
@@ -182,3 +182,9 @@ def test_noscript_is_read_where_the_page_has_no_text_without_it() -> None:
     assert scanned("<p>Loading" + post).blocks[: 2, at.B_WORDS].tolist() == [1, 200]
     long = "<p>" + "word " * 200
     assert scanned(long + post).state[at.N_BLOCKS] == 1
+
+
+@pytest.mark.parametrize("text", ["می\u200cخواهم", "👩\u200d💻", "क्\u200dष"])
+def test_what_joins_letters_is_no_space(text: str) -> None:
+    tables = scan(np.frombuffer(f"<p>a {text} b".encode(), np.uint8))
+    assert tables.text[: int(tables.state[at.N_TEXT])].tobytes().decode() == f"a {text} b"

@@ -8,6 +8,7 @@ import pytest
 
 from ingest.extraction import extract_text
 from ingest.extraction import layout as at
+from ingest.extraction.contents import drop_contents
 from ingest.extraction.languages import drop_languages
 from ingest.extraction.scan import scan
 from ingest.extraction.signs import P_END, P_START, pieces
@@ -74,6 +75,7 @@ def links(texts: tuple[str, ...], *, marked: bool) -> list[str]:
         f"<div><p>Languages:</p><ul><li>{'<li>'.join(links(CODES, marked=False))}</ul></div>",
         f"<p>Langues : {' | '.join(links(('en', 'fr'), marked=False))}</p>",
         "<p><a href=x hreflang=de>Allemand</a>, <a href=y hreflang=it>Italien</a>, <a href=z>Fran\u00e7ais</a></p>",
+        "<p>Available Languages: en | fr | ja | ko</p><p><a href=/></a></p>",  # too deep for links
         "<p>Sprachen: <a href=x title=English>en</a> | <a href=y hreflang=fr>fr</a></p>",
         f"<p>Available Languages: {' | '.join(links(('de', 'en', 'es', 'fr', 'ja', 'ko', 'pt-br', 'tr'), marked=False))}</p>",
         f"<div><h2>Choose your language</h2><ul><li>{'<li>'.join(links(('it', 'es', 'no', 'id'), marked=False))}</ul></div>",
@@ -82,7 +84,7 @@ def links(texts: tuple[str, ...], *, marked: bool) -> list[str]:
     ],
 )
 def test_rows_that_name_languages_are_left_out(row: str) -> None:
-    page = f"<html><body><main><h1>A bridge</h1>{row}<p>{SENTENCES}</p>{row}<p>{SENTENCES}</p></main>"
+    page = f"<title>A bridge</title><body><main><h1>A bridge</h1>{row}<p>{SENTENCES}</p>{row}<p>{SENTENCES}</p></main>"
     assert extract_text(page) == f"{SENTENCES}\n{SENTENCES}"
 
 
@@ -116,6 +118,51 @@ def test_a_row_told_by_names_alone_stays_where_it_is_likely_main_text(row: tuple
     html = f"<p>{row[0]} {' '.join(links(row[1:], marked=False))}</p>"
     assert not left(html, 0.8).any()
     assert left(html, 0.81).tolist() == [stays]
+
+
+ENTRIES = "".join(f"<li><a href=#s{i}>{i}. What is said of part {i}</a>" for i in range(1, 5))
+
+
+@pytest.mark.parametrize(
+    "contents",
+    [
+        f"<ul>{ENTRIES}</ul>",
+        f"<nav><h2>On this page</h2><ul>{ENTRIES}</ul></nav>",
+        f"<p>Table of contents</p><ol>{ENTRIES}</ol>",
+        f"<div><b>Inhaltsverzeichnis</b><ol>{ENTRIES.replace('</a>', f'</a><ul>{ENTRIES}</ul>')}</ol></div>",
+        "<p>Contents: <a href=#a>One part</a> | <a href=#b>Another part</a> | <a href=#c>The last part</a></p>",
+    ],
+)
+def test_lists_of_contents_are_left_out(contents: str) -> None:
+    html = f"<div>{contents}<h2>One part</h2><p>{SENTENCES}</p><p>{SENTENCES}</p></div>"
+    assert kept_texts(html) == ["One part", SENTENCES, SENTENCES]
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        f"<ul>{ENTRIES}</ul><p>as short as this",  # it is most of the page
+        f"<dl>{ENTRIES.replace('<li>', '<dt>').replace('</a>', '</a><dd>and what it means to those who use')}</dl><p>{SENTENCES}",
+        f"<ol>{ENTRIES.replace('</a>', ' as the council has it</a> said in a note below <a href=#b>back</a>')}</ol><p>{SENTENCES}",
+        f"<p><a href=#A>A</a> | <a href=#B>B</a> | <a href=#C>C</a> | <a href=#D>D</a></p><p>{SENTENCES}",
+        f"<ul>{ENTRIES.replace('#', '/')}</ul><p>{SENTENCES}",  # of other pages
+        f"<ul><li><a href=#a>One part</a><li><a href=#b>Another</a></ul><p>{SENTENCES}",
+        f"<p>See <a href=#a>one</a>, <a href=#b>two</a> and <a href=#c>three</a> on what the council said of it.</p><p>{SENTENCES}",
+        f"<h2><a href=#a>One part</a></h2><h2><a href=#b>Two parts</a></h2><h2><a href=#c>All parts</a></h2><p>{SENTENCES}",
+    ],
+)
+def test_other_lists_stay(html: str) -> None:
+    tables = scan(np.frombuffer(html.encode(), np.uint8))
+    assert len(kept_texts(html)) == tables.state[at.N_BLOCKS]
+
+
+def kept_texts(html: str) -> list[str]:
+    """What is left of a page, all of which was kept, without contents."""
+    tables = scan(np.frombuffer(html.encode(), np.uint8))
+    blocks = tables.blocks[: int(tables.state[at.N_BLOCKS])]
+    kept = np.ones(len(blocks), np.bool_)
+    drop_contents(tables, kept)
+    return [tables.text[b[at.B_START] : b[at.B_END]].tobytes().decode() for b in blocks[kept]]
 
 
 def left(html: str, probability: float = 0.5) -> npt.NDArray[np.bool_]:
