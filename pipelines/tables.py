@@ -75,7 +75,7 @@ IMAGES = Table(
     ("image.url", CAPTION, "image.references",
      *(f"fetched.{name}" for name in ("status", "source", "format", "width", "height", "size"))),
     ("fetched.width", "fetched.height", "fetched.size"), ("fetched", FETCHED_SCHEMA),
-    {CAPTION: f"{REACHED}.caption", "text.text": f"{REACHED}.caption", "text.title": ""},
+    {CAPTION: f"{REACHED}.caption", "text.text": f"{REACHED}.caption", "text.title": "", "page.host": ""},
 )  # fmt: skip
 TABLES: Mapping[str, Table] = {table.name: table for table in (DOCUMENTS, IMAGES)}
 #: The first layer of every table, also of those without scorers.

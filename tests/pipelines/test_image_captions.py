@@ -27,7 +27,7 @@ IMAGES = {f"http://a.example/{i}.jpg": picture(i) for i in range(1, 6)}
 
 def made(path: Path, *settings: str) -> Recipe:
     return recipe(
-        path, *settings, score=["caption", "{language: {und: false}}", "{pii: {regions: []}}"],
+        path, *settings, score=["caption", "{language: {und: false}}", "pii"],
         keep=["caption.words >= 3", "not caption.boilerplate", "language.label is en", "image.caption != ''"],
     )  # fmt: skip
 

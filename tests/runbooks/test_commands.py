@@ -151,6 +151,17 @@ def test_recipes_of_pages_can_be_run(page: str, tmp_path: Path) -> None:
         assert [str(problem) for problem in check_recipe(path)] == []
 
 
+@pytest.mark.parametrize("page", ["README.md", "docs/recipes.md"])
+def test_recipes_that_are_shown_can_be_run(page: str, tmp_path: Path) -> None:
+    found = re.findall(r"```yaml\n(.*?)```", (ROOT / page).read_text("utf-8"), re.S)
+    assert len(found) >= 2
+    for block in found:
+        path = tmp_path / "recipe.yaml"
+        documents = "" if "documents:" in block else "documents: {score: [text]}\n"
+        path.write_text(block if block.startswith("name:") else f"name: a\ninput: {{warcs: x.warc.gz}}\n{documents}{block}")
+        assert [str(problem) for problem in check_recipe(path)] == []
+
+
 def test_every_link_leads_somewhere() -> None:
     broken: list[str] = []
     for page in [*RUNBOOKS.glob("*.md"), ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "benchmarks").glob("*.md")]:
