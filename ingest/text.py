@@ -103,7 +103,7 @@ class Text:
         confidence = pa.array([None if row is None else row.confidence for row in rows], pa.float32())
         characters = pc.utf8_length(text).cast(pa.int32())
         longer = pc.greater(pc.utf8_length(content), pa.scalar(self.max_html, pa.int64()))
-        was_cut = pc.and_(longer, pc.invert(pc.is_in(form, value_set=pa.array(_PLAIN))))
+        was_cut = pc.and_(longer, pc.invert(pc.is_in(form.cast(pa.string()), value_set=pa.array(_PLAIN))))
         return pa.RecordBatch.from_arrays([title, text, characters, confidence, was_cut], schema=self.schema)
 
     def _extractor(self) -> Extractor:

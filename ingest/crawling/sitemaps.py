@@ -15,7 +15,7 @@ from ingest.http import gunzipped
 MAX_BYTES, MAX_URLS = 50 << 20, 50_000
 #: Not those of images and videos, which stand beside a page's. No run of spaces is gone through twice.
 _LOC = re.compile(
-    rb"<(?!image:|video:)(?:[A-Za-z0-9]{1,16}:)?loc\s*+>\s*+(<!\[CDATA\[\s*+)?+((?:[^<\]\s]|\](?!\]>)){1,8192}+)", re.IGNORECASE
+    rb"<(?!image:|video:)(?:[A-Za-z0-9]{1,16}:)?loc\s*+>\s*+(<!\[CDATA\[\s*+)?+((?:[^<\]\s]|\](?!\]>)){1,8192})", re.IGNORECASE
 )
 #: XML's own, and numbers; `&copy=1` is no entity.
 _ENTITY = re.compile(r"&(?:amp|lt|gt|quot|apos|#[0-9]{1,7}|#x[0-9A-Fa-f]{1,6});")

@@ -138,7 +138,7 @@ def test_an_empty_warc(cli: Cli, tmp_path: Path) -> None:
 
 
 def test_a_rule_that_keeps_nothing_is_told(cli: Cli, recipe: Path, tmp_path: Path) -> None:
-    setting = "documents.keep.language.score=language.score >= 2"
+    setting = "documents.keep.language.score=language.score <= 0.0001"
     result = cli("run", recipe, "--limit", "1", "--set", setting, "--out", tmp_path / "out", "--workers", "1")
     assert result.exit_code == 0, result.stderr
     assert "no document was kept" in result.stderr
